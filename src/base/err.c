@@ -1,0 +1,108 @@
+/* The error value: setting, wrapping, and the words for a cause. */
+#include "err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const kind_names[ERR_KIND_COUNT] = {
+#define X(id, name, help) [ERR_##id] = name,
+	ERR_KINDS(X)
+#undef X
+};
+
+const char *err_kind_name(enum err_kind kind)
+{
+	return kind < ERR_KIND_COUNT ? kind_names[kind] : "unknown";
+}
+
+static enum err_kind kind_of_errno(int sys)
+{
+	switch (sys) {
+	case ENOENT:
+	case ESRCH:
+		return ERR_NOT_FOUND;
+	case EEXIST:
+		return ERR_EXISTS;
+	case EPERM:
+	case EACCES:
+	case EROFS:
+		return ERR_PERMISSION;
+	case ENOSYS:
+	case EOPNOTSUPP:
+		return ERR_UNSUPPORTED;
+	case ETIMEDOUT:
+		return ERR_TIMEOUT;
+	default:
+		return ERR_INTERNAL;
+	}
+}
+
+static int set(struct err *e, enum err_kind kind, int r, const char *fmt, va_list ap)
+{
+	if (e) {
+		e->kind = kind;
+		e->sys = r < 0 ? -r : 0;
+		vsnprintf(e->msg, sizeof e->msg, fmt, ap);
+	}
+	return r < 0 ? r : -EINVAL;
+}
+
+int err_set(struct err *e, enum err_kind kind, int r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	r = set(e, kind, r, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+int err_sys(struct err *e, int r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	r = set(e, kind_of_errno(-r), r, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+int err_wrap(struct err *e, int r, const char *fmt, ...)
+{
+	char old[sizeof e->msg];
+	size_t n;
+	va_list ap;
+
+	if (!e)
+		return r;
+	memcpy(old, e->msg, sizeof old);
+	va_start(ap, fmt);
+	vsnprintf(e->msg, sizeof e->msg, fmt, ap);
+	va_end(ap);
+	n = strlen(e->msg);
+	snprintf(e->msg + n, sizeof e->msg - n, ": %s", old);
+	return r;
+}
+
+/* Where glibc's words differ from those that Go programs search for only by
+ * the case of the first letter, lowering it is enough. */
+const char *err_cause(int sys)
+{
+	static _Thread_local char buf[64];
+
+	snprintf(buf, sizeof buf, "%s", strerror(sys));
+	if (buf[0] >= 'A' && buf[0] <= 'Z' && !(buf[1] >= 'A' && buf[1] <= 'Z'))
+		buf[0] = (char)(buf[0] - 'A' + 'a');
+	return buf;
+}
+
+const char *err_text(const struct err *e, char *buf, size_t cap)
+{
+	if (e->sys)
+		snprintf(buf, cap, "%s: %s", e->msg, err_cause(e->sys));
+	else
+		snprintf(buf, cap, "%s", e->msg);
+	return buf;
+}

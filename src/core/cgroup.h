@@ -1,0 +1,113 @@
+/*
+ * The control groups of one container, on cgroup v1, v2 or a hybrid host.
+ *
+ * Hierarchies are found from mountinfo, never by listing /sys/fs/cgroup. A
+ * host with any v1 controller hierarchy uses v1 for what is there (and, in a
+ * hybrid, nothing of v2); a host with only v2 uses v2.
+ *
+ *	cgroup_host_read(&host, a, e);
+ *	cgroup_create(&cg, &host, "/berth/c1", e);	// directories, fds
+ *	cgroup_apply(&cg, resources, e);		// limits
+ *	n = cgroup_join_fds(&cg, fds, e);		// before clone3
+ *	... the child writes "0" to each fd (v1), or clone3 gets cg.dirfd (v2)
+ *	cgroup_destroy(&cg, e);
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct arena;
+struct err;
+struct spec_resources;
+
+#define CGROUP_MAX_HIERARCHIES 16
+
+enum cgroup_mode { CGROUP_NONE, CGROUP_V1, CGROUP_V2 };
+
+struct cgroup_hierarchy {
+	char *controllers; /* "memory", "cpu,cpuacct", "name=systemd"; "" for v2 */
+	char *mountpoint; /* on the host */
+	char *mount_root; /* what the mount shows: 4th field of mountinfo, normally "/" */
+	char *own; /* the caller's own cgroup in it, from /proc/self/cgroup */
+};
+
+struct cgroup_host { /* a host fact: read once, const afterwards */
+	enum cgroup_mode mode;
+	struct cgroup_hierarchy h[CGROUP_MAX_HIERARCHIES];
+	size_t n;
+	char *v2_controllers; /* v2: cgroup.controllers of the root, space separated */
+	bool has_kill; /* v2: cgroup.kill (5.14) */
+};
+
+struct cgroup {
+	const struct cgroup_host *host; /* borrowed */
+	char *path; /* within each hierarchy: "/berth/c1"; owned */
+	int fd[CGROUP_MAX_HIERARCHIES]; /* the container's directory in host->h[i]; -1: none */
+	bool made[CGROUP_MAX_HIERARCHIES]; /* we made the directory (so an undo removes it) */
+};
+
+/* Reads mountinfo and /proc/self/cgroup; the strings live in `a`. */
+int cgroup_host_read(struct cgroup_host *h, struct arena *a, struct err *e);
+/* The pure part, for tests and the fuzzer. */
+int cgroup_host_parse(struct cgroup_host *h, struct arena *a,
+		      const char *mountinfo, const char *self_cgroup,
+		      struct err *e);
+
+/* linux.cgroupsPath -> path within each hierarchy, as runc (cgroupfs driver):
+ * absolute as it is, relative below the caller's own cgroup's parent... see
+ * docs/cgroups.md; absent: "/berth/<id>"... Pure. Refuses "..". */
+int cgroup_path_from_spec(struct arena *a, const char *cgroups_path,
+			  const char *id, char **ret, struct err *e);
+
+/* Makes the directories (parents too; cpuset.cpus/mems copied down on v1,
+ * subtree_control enabled downwards on v2). A directory that holds processes
+ * is an error, as in runc. On failure what was made is removed again. */
+int cgroup_create(struct cgroup *cg, const struct cgroup_host *host,
+		  const char *path, struct err *e);
+/* Opens an existing one; a hierarchy where it is missing gets fd -1. */
+int cgroup_open(struct cgroup *cg, const struct cgroup_host *host,
+		const char *path, struct err *e);
+void cgroup_done(struct cgroup *cg); /* closes fds; removes nothing */
+
+/* Writes limits in the order the kernel wants (memory before swap when
+ * shrinking, ...). `device rules` only when `devices` is true (create). */
+int cgroup_apply(struct cgroup *cg, const struct spec_resources *r,
+		 bool devices, struct err *e);
+
+/* Opened-for-writing `tasks` (v1) or `cgroup.procs` (v2) files to join by
+ * writing "0". Returns how many; the fds are the caller's. */
+int cgroup_join_fds(const struct cgroup *cg, int fds[CGROUP_MAX_HIERARCHIES],
+		    struct err *e);
+/* The directory for CLONE_INTO_CGROUP, borrowed; -1 unless v2. */
+int cgroup_clone_fd(const struct cgroup *cg);
+
+int cgroup_freeze(const struct cgroup *cg, bool freeze, struct err *e); /* waits until it is so, deadline 10 s by inotify/poll, then undoes */
+int cgroup_is_frozen(const struct cgroup *cg, struct err *e); /* 1, 0, -errno */
+
+/* All pids (in the caller's pid namespace) below it, sorted; arena memory. */
+int cgroup_pids(const struct cgroup *cg, struct arena *a, pid_t **ret,
+		size_t *n, struct err *e);
+/* Sends `sig` to every process of the subtree; SIGKILL also reaches frozen and
+ * forking ones (cgroup.kill, or freeze + signal + thaw). Repeats until nothing
+ * new appears, bounded. Never signals a pid that left the cgroup: pidfd_open,
+ * then check that the pid is still listed. */
+int cgroup_signal_all(const struct cgroup *cg, int sig, struct err *e);
+/* Waits until no process is left, at most `ms`. 0, -ETIMEDOUT. */
+int cgroup_wait_empty(const struct cgroup *cg, int ms, struct err *e);
+/* Removes the subtree (children first); absent is fine; -EBUSY is retried
+ * until `ms` passed. */
+int cgroup_destroy(struct cgroup *cg, int ms, struct err *e);
+
+/* OOM kills counted so far below this cgroup (v1: memory.oom_control oom_kill
+ * summed over the subtree; v2: memory.events oom_kill). */
+int cgroup_oom_count(const struct cgroup *cg, uint64_t *ret, struct err *e);
+/* An fd that polls readable when an OOM may have happened (v1 eventfd on
+ * memory.oom_control, v2 inotify on memory.events); the caller's. After it
+ * fires, cgroup_oom_clear() and look at the count. */
+int cgroup_oom_fd(const struct cgroup *cg, struct err *e);
+void cgroup_oom_clear(int fd);
+
+/* Statistics: see cgroup_stats.h. */
