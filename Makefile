@@ -1,0 +1,60 @@
+# The front door; meson does the work. See HACKING.md.
+BUILD ?= build
+PREFIX ?= /usr/local
+T ?= spec
+SECS ?= 60
+NICE ?= nice
+
+all: $(BUILD)/build.ninja
+	@$(NICE) ninja -C $(BUILD) $(NINJA_FLAGS)
+
+# Configured again when a source file came or went: the folder is the list.
+$(BUILD)/build.ninja: FORCE
+	@tools/configure $(BUILD) --prefix=$(PREFIX)
+
+check: all
+	tools/suite $(BUILD) unit golden replay it
+
+soak: all
+	BERTH_SOAK=1 tools/suite $(BUILD) unit golden replay it
+
+it golden unit replay: all
+	tools/suite $(BUILD) $@
+
+# make golden UPDATE=1 rewrites the expected plans; review reads the diff.
+golden: export GOLDEN_UPDATE = $(UPDATE)
+
+san:
+	@tools/configure build-san --buildtype=debug -Doptimization=1 -Dstatic=false \
+		-Db_sanitize=address,undefined -Db_lundef=false
+	@$(NICE) ninja -C build-san
+	BERTH_SAN=1 tools/suite build-san unit golden replay it
+
+fuzz:
+	@CC=clang tools/configure build-fuzz --buildtype=debug -Doptimization=1 -Dstatic=false \
+		-Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
+	@$(NICE) ninja -C build-fuzz fuzz/fuzz_$(T)
+	@mkdir -p build-fuzz/corpus-$(T)
+	cd build-fuzz && $(NICE) fuzz/fuzz_$(T) -max_total_time=$(SECS) -timeout=10 -rss_limit_mb=1024 \
+		-print_final_stats=1 corpus-$(T) $(CURDIR)/fuzz/corpus/$(T)
+
+lint: all
+	tools/lint $(BUILD)
+
+bench: all
+	bench/run $(BUILD)
+
+cover:
+	@tools/configure build-cover --buildtype=debug -Dstatic=false -Db_coverage=true
+	@$(NICE) ninja -C build-cover
+	tools/suite build-cover unit golden replay it
+	gcovr --root . --object-directory build-cover --filter src/ --print-summary build-cover
+
+install: all
+	DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf build build-san build-fuzz build-cover
+
+FORCE:
+.PHONY: all check soak it golden unit replay san fuzz lint bench cover install clean FORCE
