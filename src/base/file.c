@@ -1,0 +1,169 @@
+/* Files of the host; see file.h. */
+#include "file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "fd.h"
+#include "mem.h"
+#include "sys.h"
+
+int file_read(struct arena *a, int dir, const char *path, size_t max,
+	      char **ret, size_t *ret_len, struct err *e)
+{
+	OWN_FD fd = sys_openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
+	struct stat st;
+	size_t cap;
+	ssize_t n;
+	char *buf;
+
+	if (fd < 0)
+		return err_sys(e, fd, "open '%s'", path);
+	n = sys_fstat(fd, &st);
+	if (n < 0)
+		return err_sys(e, (int)n, "stat '%s'", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_INVALID, 0, "'%s' is not a regular file", path);
+	/* /proc and cgroup files say 0; they are small or read in one go. */
+	cap = st.st_size > 0 ? (size_t)st.st_size : 64 * 1024;
+	if (cap > max)
+		return err_set(e, ERR_INVALID, -EFBIG, "read '%s'", path);
+	for (;;) {
+		buf = arena_alloc(a, cap + 1);
+		if (!buf)
+			return err_sys(e, -ENOMEM, "read '%s'", path);
+		n = fd_read_all(fd, buf, cap);
+		if (n != -EFBIG || cap >= max)
+			break;
+		cap = cap * 4 > max ? max : cap * 4;
+		if (lseek(fd, 0, SEEK_SET) < 0)
+			break;
+	}
+	if (n < 0)
+		return err_sys(e, (int)n, "read '%s'", path);
+	buf[n] = '\0';
+	*ret = buf;
+	if (ret_len)
+		*ret_len = (size_t)n;
+	return 0;
+}
+
+int file_write_string(int dir, const char *path, const char *s)
+{
+	OWN_FD fd = sys_openat(dir, path, O_WRONLY | O_CLOEXEC | O_NOCTTY, 0);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	do
+		n = sys_write(fd, s, strlen(s));
+	while (n == -EINTR);
+	return n < 0 ? (int)n : 0;
+}
+
+int file_replace(int dir, const char *name, const void *data, size_t len,
+		 mode_t mode, struct err *e)
+{
+	char tmp[NAME_MAX + 1];
+	OWN_FD fd = -1;
+	int r;
+
+	snprintf(tmp, sizeof tmp, ".%.200s.%d", name, (int)getpid());
+	fd = r = sys_openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (r >= 0)
+		r = sys_fchmod(fd, mode); /* whatever the umask says */
+	if (r >= 0)
+		r = fd_write_all(fd, data, len);
+	if (r >= 0)
+		r = sys_renameat(dir, tmp, dir, name);
+	if (r < 0) {
+		sys_unlinkat(dir, tmp, 0);
+		return err_sys(e, r, "write '%s'", name);
+	}
+	return 0;
+}
+
+int file_mkdirs(const char *path, mode_t mode, struct err *e)
+{
+	char buf[PATH_MAX];
+	size_t len = strlen(path);
+	int fd, r = 0;
+
+	fd = sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (fd >= 0)
+		return fd;
+	if (len >= sizeof buf)
+		return err_sys(e, -ENAMETOOLONG, "make directory '%.100s...'", path);
+	memcpy(buf, path, len + 1);
+	for (size_t i = 1; i <= len; i++) {
+		if (buf[i] != '/' && buf[i] != '\0')
+			continue;
+		buf[i] = '\0';
+		r = sys_mkdirat(AT_FDCWD, buf, mode);
+		if (r < 0 && r != -EEXIST && r != -EROFS && r != -EACCES)
+			return err_sys(e, r, "make directory '%s'", buf);
+		if (i < len)
+			buf[i] = '/';
+	}
+	fd = sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return err_sys(e, r < 0 && r != -EEXIST ? r : fd, "make directory '%s'", path);
+	return fd;
+}
+
+static int remove_children(int fd, dev_t dev)
+{
+	_Alignas(struct dirent64) char buf[4096];
+	ssize_t n;
+	int r, first = 0;
+
+	while ((n = sys_getdents(fd, buf, sizeof buf)) > 0) {
+		for (ssize_t i = 0; i < n;) {
+			struct dirent64 *d = (struct dirent64 *)(void *)(buf + i);
+
+			i += d->d_reclen;
+			if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
+				continue;
+			r = sys_unlinkat(fd, d->d_name, 0);
+			if (r == -EISDIR || r == -EPERM) {
+				OWN_FD sub = sys_openat(fd, d->d_name,
+							O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+				struct stat st;
+
+				r = sub < 0 ? sub : sys_fstat(sub, &st);
+				if (r >= 0 && st.st_dev != dev)
+					r = -EXDEV;
+				if (r >= 0)
+					r = remove_children(sub, dev);
+				if (r >= 0)
+					r = sys_unlinkat(fd, d->d_name, AT_REMOVEDIR);
+			}
+			if (r < 0 && r != -ENOENT && !first)
+				first = r;
+		}
+	}
+	return n < 0 ? (int)n : first;
+}
+
+int file_remove_tree(int dir, const char *name)
+{
+	OWN_FD fd = sys_openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	struct stat st;
+	int r;
+
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	r = sys_fstat(fd, &st);
+	if (r >= 0)
+		r = remove_children(fd, st.st_dev);
+	if (r >= 0)
+		r = sys_unlinkat(dir, name, AT_REMOVEDIR);
+	return r == -ENOENT ? 0 : r;
+}

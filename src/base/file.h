@@ -1,0 +1,31 @@
+/*
+ * Files of the host: state, documents, /proc entries. Never for a path below a
+ * container's root; that is rootfs.h.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <sys/types.h>
+
+struct arena;
+struct err;
+
+/* A whole file as NUL-terminated arena memory. -EFBIG beyond `max`. */
+int file_read(struct arena *a, int dir, const char *path, size_t max,
+	      char **ret, size_t *ret_len, struct err *e);
+
+/* Writes a short string to an existing file (cgroup, /proc). -errno; no words,
+ * since only the caller knows what it means. */
+int file_write_string(int dir, const char *path, const char *s);
+
+/* Replaces `name` in `dir` atomically: temporary file, write, rename. No fsync:
+ * the state directory is on tmpfs. */
+int file_replace(int dir, const char *name, const void *data, size_t len,
+		 mode_t mode, struct err *e);
+
+/* mkdir -p on the host; returns an O_PATH|O_DIRECTORY fd of it. */
+int file_mkdirs(const char *path, mode_t mode, struct err *e);
+
+/* Removes a directory and what is below it, without following links and
+ * without leaving its file system. Absent is fine. */
+int file_remove_tree(int dir, const char *name);
