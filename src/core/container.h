@@ -1,0 +1,126 @@
+/*
+ * The verbs on one container: what the runtime's command line calls, and later
+ * the shim. Single-threaded, synchronous, every wait with a deadline.
+ *
+ * A container lives in <root>/<id>/: record.json (core/record.h), config.json
+ * (the specification it was made from), start.sock, lock.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct arena;
+struct cgroup_host;
+struct err;
+struct plan;
+struct record;
+struct sb;
+struct spec;
+struct spec_process;
+struct spec_resources;
+
+/* A request's surroundings: made once by the program, borrowed by all calls. */
+struct core {
+	struct arena *arena; /* of this request */
+	const char *root; /* state root: /run/berth/runtime */
+	bool systemd_cgroup;
+	bool rootless; /* cgroup errors of an unprivileged caller are forgiven */
+	const char *log_path; /* for hooks' children: NULL */
+};
+
+/* The life cycle as the command line shows it. */
+/*      id        name in `state`   */
+#define CONTAINER_STATES(X)         \
+	X(CREATING, "creating")     \
+	X(CREATED,  "created")      \
+	X(RUNNING,  "running")      \
+	X(PAUSED,   "paused")       \
+	X(STOPPED,  "stopped")
+
+enum container_state {
+#define X(id, name) CT_##id,
+	CONTAINER_STATES(X)
+#undef X
+	CT_COUNT
+};
+
+const char *container_state_name(enum container_state s);
+
+/* A container that was looked up. */
+struct container {
+	struct core *core; /* borrowed */
+	int dir; /* its state directory */
+	int lock; /* flock'ed lock file, or -1 */
+	int pidfd; /* its first process, -1 when that is gone */
+	enum container_state state;
+	struct record *rec; /* arena memory */
+};
+
+int container_check_id(const char *id, struct err *e);
+
+/* Opens an existing one and finds its state (record, pid identity, freezer).
+ * `lock`: hold the exclusive lock until container_close (deadline 10 s);
+ * verbs that change something take it. ERR_NOT_FOUND when there is none. */
+int container_open(struct core *c, const char *id, bool lock,
+		   struct container *ret, struct err *e);
+void container_close(struct container *ct);
+
+struct create_options {
+	const char *id;
+	const char *bundle; /* directory; "" or NULL: current directory */
+	struct spec *spec; /* NULL: read bundle/config.json; else this (run --rootfs) */
+	const char *spec_text; /* the text of `spec`, saved with the container */
+	const char *console_socket;
+	const char *pid_file;
+	const char *pidfd_socket;
+	bool no_pivot, no_new_keyring;
+	uint32_t preserve_fds;
+	bool run; /* no waiting for start: run in one go */
+	/* run: a terminal's master end comes here instead of a console socket */
+	int *ret_master; /* -1 when there is none */
+	int stdio[3]; /* fds for 0, 1, 2; -1: inherit the caller's */
+};
+
+/* On success the container is created (or, with `run`, running) and its first
+ * process is our child; *ret_pidfd is the caller's. On failure nothing is left. */
+int container_create(struct core *c, const struct create_options *o,
+		     int *ret_pidfd, pid_t *ret_pid, struct err *e);
+
+/* --dry-run: the plan that create would carry out; changes nothing. */
+int container_dry_run(struct core *c, const struct create_options *o,
+		      struct plan **ret, struct err *e);
+
+int container_start(struct container *ct, struct err *e);
+int container_kill(struct container *ct, int sig, bool all, struct err *e);
+int container_pause(struct container *ct, struct err *e);
+int container_resume(struct container *ct, struct err *e);
+/* force: kill first if need be, and an absent container is fine. */
+int container_delete(struct core *c, const char *id, bool force, struct err *e);
+int container_update(struct container *ct, const struct spec_resources *r,
+		     struct err *e);
+
+struct exec_options {
+	const struct spec_process *process; /* complete: defaults are the caller's business */
+	const char *console_socket, *pid_file, *pidfd_socket;
+	const char *cgroup; /* --cgroup: subpath below the container's, NULL: its own */
+	bool ignore_paused, no_new_keyring;
+	uint32_t preserve_fds;
+	int *ret_master;
+};
+
+/* A process in a running container; it is our child. */
+int container_exec(struct container *ct, const struct exec_options *o,
+		   int *ret_pidfd, pid_t *ret_pid, struct err *e);
+
+/* The specification the container was made from (its saved copy). */
+int container_spec(struct container *ct, struct spec **ret, struct err *e);
+
+/* `state` as the OCI runtime specification says; `owner`, `created`, `rootfs`
+ * as runc adds them. */
+void container_state_json(const struct container *ct, struct sb *out);
+
+/* Ids below the root, sorted, NULL-terminated. */
+int container_list(struct core *c, char ***ret, size_t *n, struct err *e);

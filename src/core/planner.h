@@ -1,0 +1,62 @@
+/*
+ * Makes a plan (init/plan.h) from a specification and host facts. Pure: no
+ * system calls, so it is unit-tested, fuzzed and printed without root.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct arena;
+struct cgroup_host;
+struct err;
+struct plan;
+struct sb;
+struct spec;
+struct spec_process;
+
+/* What the plan needs to know of the host. Read once by host_facts_read()
+ * (facts.c); tests fill it by hand. */
+struct host_facts {
+	uid_t euid;
+	gid_t egid;
+	bool privileged; /* CAP_SYS_ADMIN in the initial user namespace */
+	uint32_t last_cap;
+	const struct cgroup_host *cgroup; /* NULL: no cgroup file system */
+	bool has_apparmor, has_selinux;
+	bool has_time_ns;
+	uint32_t kernel_major, kernel_minor;
+};
+
+int host_facts_read(struct host_facts *f, struct arena *a, struct err *e);
+
+struct plan_options { /* what the command line says */
+	const char *id;
+	const char *bundle; /* absolute */
+	bool systemd_cgroup;
+	bool no_pivot;
+	bool no_new_keyring;
+	uint32_t preserve_fds;
+	bool rootless_cgroup; /* an unprivileged caller whose cgroups cannot be written: none */
+};
+
+/* The first process and its container. */
+int plan_container(struct arena *a, const struct spec *s,
+		   const struct host_facts *f, const struct plan_options *o,
+		   struct plan **ret, struct err *e);
+
+/* Another process in it (exec). `s` is the container's own specification;
+ * `proc` the process as asked for. */
+int plan_exec(struct arena *a, const struct spec *s,
+	      const struct spec_process *proc, const struct host_facts *f,
+	      const struct plan_options *o, struct plan **ret, struct err *e);
+
+/* The plan as text (--dry-run, golden files) or JSON. */
+void plan_print(const struct plan *p, struct sb *out);
+void plan_print_json(const struct plan *p, struct sb *out);
+
+/* "mount 'proc' on '/proc'": the words of one step, for errors and the dry run. */
+struct fs_step;
+const char *plan_step_words(const struct fs_step *s, char *buf, size_t cap);
