@@ -1,0 +1,270 @@
+/* Finds lines and columns in JSON text by walking it again. */
+#include "json_text.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "err.h"
+#include "json.h"
+
+struct walk {
+	const char *s;
+	size_t len, pos;
+};
+
+static char at(const struct walk *w)
+{
+	return w->pos < w->len ? w->s[w->pos] : '\0';
+}
+
+static void skip_space(struct walk *w)
+{
+	while (w->pos < w->len && strchr(" \t\r\n", w->s[w->pos]))
+		w->pos++;
+}
+
+static void skip_string(struct walk *w)
+{
+	for (w->pos++; w->pos < w->len && w->s[w->pos] != '"'; w->pos++)
+		if (w->s[w->pos] == '\\')
+			w->pos++;
+	w->pos++;
+}
+
+static void skip_value(struct walk *w)
+{
+	unsigned depth = 0;
+
+	do {
+		char c;
+
+		skip_space(w);
+		c = at(w);
+		if (c == '"') {
+			skip_string(w);
+		} else if (c && strchr("{[", c)) {
+			depth++;
+			w->pos++;
+		} else if (c && strchr("}]", c)) {
+			depth--;
+			w->pos++;
+		} else if (c && strchr(":,", c)) {
+			w->pos++;
+		} else {
+			while (w->pos < w->len && !strchr(" \t\r\n{}[]:,\"", w->s[w->pos]))
+				w->pos++;
+		}
+	} while (depth && w->pos < w->len);
+}
+
+/* From the opening bracket to the first item; from an item to the next. */
+static void enter(struct walk *w)
+{
+	skip_space(w);
+	w->pos++;
+	skip_space(w);
+}
+
+static void skip_key(struct walk *w)
+{
+	skip_string(w);
+	skip_space(w);
+	w->pos++; /* the colon */
+	skip_space(w);
+}
+
+static void next_item(struct walk *w)
+{
+	skip_value(w);
+	skip_space(w);
+	w->pos++; /* the comma */
+	skip_space(w);
+}
+
+size_t json_text_find(const struct json_doc *doc, const struct json *v)
+{
+	struct walk w = { .s = doc->text, .len = doc->len };
+	const struct json *path[JSON_MAX_DEPTH + 1];
+	size_t n = 0;
+
+	for (; v && v->parent && n < JSON_MAX_DEPTH; v = v->parent)
+		path[n++] = v;
+	skip_space(&w);
+	while (n--) {
+		size_t index = (size_t)(path[n] - path[n]->parent->items);
+
+		enter(&w);
+		for (size_t i = 0; i < index; i++) {
+			if (path[n]->key)
+				skip_key(&w);
+			next_item(&w);
+		}
+		if (path[n]->key && n > 0)
+			skip_key(&w);
+	}
+	return w.pos;
+}
+
+void json_text_place(const struct json_doc *doc, size_t pos, int *line, int *column)
+{
+	*line = *column = 1;
+	for (size_t i = 0; i < pos && i < doc->len; i++) {
+		unsigned char c = (unsigned char)doc->text[i];
+
+		if (c == '\n') {
+			++*line;
+			*column = 1;
+		} else if ((c & 0xc0) != 0x80) {
+			++*column;
+		}
+	}
+}
+
+int json_text_error(const struct json_doc *doc, size_t pos, struct err *e, const char *fmt, ...)
+{
+	char words[512];
+	int line, column;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(words, sizeof words, fmt, ap);
+	va_end(ap);
+	json_text_place(doc, pos, &line, &column);
+	return err_set(e, ERR_INVALID, 0, "%s:%d:%d: %s", doc->name, line, column, words);
+}
+
+int json_line(const struct json_doc *doc, const struct json *v)
+{
+	int line, column;
+
+	if (!v || !doc || !doc->text)
+		return 0;
+	json_text_place(doc, json_text_find(doc, v), &line, &column);
+	return line;
+}
+
+/* ---- duplicate keys --------------------------------------------------- */
+
+static unsigned hex(const char *s)
+{
+	unsigned v = 0;
+
+	for (int i = 0; i < 4; i++)
+		v = v * 16 + (unsigned)(s[i] <= '9' ? s[i] - '0' : (s[i] | 32) - 'a' + 10);
+	return v;
+}
+
+static size_t utf8(unsigned c, char *out)
+{
+	if (c < 0x80) {
+		out[0] = (char)c;
+		return 1;
+	}
+	if (c < 0x800) {
+		out[0] = (char)(0xc0 | c >> 6);
+		out[1] = (char)(0x80 | (c & 63));
+		return 2;
+	}
+	if (c < 0x10000) {
+		out[0] = (char)(0xe0 | c >> 12);
+		out[1] = (char)(0x80 | (c >> 6 & 63));
+		out[2] = (char)(0x80 | (c & 63));
+		return 3;
+	}
+	out[0] = (char)(0xf0 | c >> 18);
+	out[1] = (char)(0x80 | (c >> 12 & 63));
+	out[2] = (char)(0x80 | (c >> 6 & 63));
+	out[3] = (char)(0x80 | (c & 63));
+	return 4;
+}
+
+/* One character of a string in quotes, decoded. */
+static size_t next_char(struct walk *w, char out[4])
+{
+	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+	const char *c;
+	unsigned u;
+
+	if (at(w) != '\\') {
+		out[0] = w->s[w->pos++];
+		return 1;
+	}
+	w->pos++;
+	if (at(w) != 'u') {
+		c = strchr(from, at(w));
+		out[0] = c ? to[c - from] : at(w);
+		w->pos++;
+		return 1;
+	}
+	u = hex(w->s + w->pos + 1);
+	w->pos += 5;
+	if (u >= 0xd800 && u <= 0xdbff) {
+		u = 0x10000 + ((u - 0xd800) << 10) + (hex(w->s + w->pos + 2) - 0xdc00);
+		w->pos += 6;
+	}
+	return utf8(u, out);
+}
+
+static bool key_is(struct walk w, const char *key)
+{
+	size_t left = strlen(key);
+	char c[4];
+
+	for (w.pos++; at(&w) != '"';) {
+		size_t n = next_char(&w, c);
+
+		if (n > left || memcmp(c, key, n))
+			return false;
+		key += n;
+		left -= n;
+	}
+	return left == 0;
+}
+
+/* The tree kept each key once, in the order of the text. So the first key of
+ * the text that is not the tree's next one has been there before. */
+static bool duplicate_here(struct walk w, const struct json *v, size_t *pos)
+{
+	enter(&w);
+	for (uint32_t i = 0; at(&w) == '"'; i++) {
+		if (i >= v->n || !key_is(w, v->items[i].key)) {
+			*pos = w.pos;
+			return true;
+		}
+		skip_key(&w);
+		next_item(&w);
+	}
+	return false;
+}
+
+static bool duplicate_below(struct walk w, const struct json *v, size_t *pos)
+{
+	if (v->type != JSON_OBJECT && v->type != JSON_ARRAY)
+		return false;
+	if (v->type == JSON_OBJECT && duplicate_here(w, v, pos))
+		return true;
+	enter(&w);
+	for (uint32_t i = 0; i < v->n; i++) {
+		if (v->type == JSON_OBJECT)
+			skip_key(&w);
+		if (duplicate_below(w, &v->items[i], pos))
+			return true;
+		next_item(&w);
+	}
+	return false;
+}
+
+void json_text_duplicate(const struct json_doc *doc, size_t *pos, size_t *len)
+{
+	struct walk w = { .s = doc->text, .len = doc->len };
+
+	*len = 0;
+	if (!duplicate_below(w, doc->root, pos))
+		return;
+	w.pos = *pos;
+	skip_string(&w);
+	*len = w.pos - *pos;
+}

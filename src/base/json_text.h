@@ -1,0 +1,22 @@
+/*
+ * Where things are in the text of a JSON document. Used only when an error is
+ * reported, so that reading need not keep positions. The text has been read
+ * once without error: these walk it, they do not check it.
+ */
+#pragma once
+
+#include <stddef.h>
+
+struct err;
+struct json;
+struct json_doc;
+
+/* Line and column of an offset, from 1; a column is a character, not a byte. */
+void json_text_place(const struct json_doc *doc, size_t pos, int *line, int *column);
+/* "name:line:column: words"; returns -EINVAL. */
+int json_text_error(const struct json_doc *doc, size_t pos, struct err *e, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+/* Offset of a value: of its key, when it has one. */
+size_t json_text_find(const struct json_doc *doc, const struct json *v);
+/* The second of two equal keys, with its quotes. */
+void json_text_duplicate(const struct json_doc *doc, size_t *pos, size_t *len);
