@@ -13,6 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* gnu11 predefines it as 1; here it is the name of a member. */
+#undef linux
+
 struct arena;
 struct err;
 
