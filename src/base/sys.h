@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -129,6 +130,10 @@ struct sys_mount_attr;
 	X(int, ioctl, (int fd, unsigned long op, void *arg), ioctl(fd, op, arg))                                \
 	X(int, poll, (struct pollfd * p, nfds_t n, int ms), poll(p, n, ms))                                     \
 	X(int, eventfd, (unsigned init, int flags), eventfd(init, flags))                                       \
+	X(int, epoll_create, (void), epoll_create1(EPOLL_CLOEXEC))                                              \
+	X(int, epoll_ctl, (int ep, int op, int fd, struct epoll_event * ev), epoll_ctl(ep, op, fd, ev))         \
+	X(int, epoll_wait, (int ep, struct epoll_event * ev, int n, int ms), epoll_wait(ep, ev, n, ms))         \
+	X(int, signalfd, (int fd, const sigset_t *mask, int flags), signalfd(fd, mask, flags))                  \
 	X(int, inotify_init, (int flags), inotify_init1(flags))                                                 \
 	X(int, inotify_add_watch, (int fd, const char *path, uint32_t mask), inotify_add_watch(fd, path, mask)) \
 	X(int, bpf, (int cmd, void *attr, size_t n), (int)syscall(SYS_bpf, cmd, attr, n))

@@ -1,0 +1,208 @@
+/* Processes: identity, waiting, status, running a helper program. */
+#include "proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fd.h"
+#include "str.h"
+#include "sys.h"
+
+extern char **environ;
+
+/* A small file of /proc, NUL-terminated. */
+static int read_small(const char *path, char *buf, size_t cap)
+{
+	OWN_FD fd = -1;
+	ssize_t n;
+
+	fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return fd;
+	do
+		n = sys_read(fd, buf, cap - 1);
+	while (n == -EINTR);
+	if (n < 0)
+		return (int)n;
+	buf[n] = '\0';
+	return 0;
+}
+
+int proc_stat_parse(const char *text, struct proc_stat *ret)
+{
+	const char *p = strrchr(text, ')');
+	unsigned long long start;
+	int ppid;
+	char state;
+
+	if (!p || sscanf(p + 1,
+			 " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
+			 " %*s %*s %*s %*s %*s %llu",
+			 &state, &ppid, &start) != 3)
+		return -EINVAL;
+	ret->state = state;
+	ret->ppid = ppid;
+	ret->start_time = start;
+	return 0;
+}
+
+int proc_stat(pid_t pid, struct proc_stat *ret)
+{
+	char path[32], buf[1024];
+	int r;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	r = read_small(path, buf, sizeof buf);
+	if (r < 0)
+		return r == -ENOENT ? -ESRCH : r;
+	return proc_stat_parse(buf, ret);
+}
+
+int proc_boot_id(char ret[PROC_BOOT_ID])
+{
+	char buf[64];
+	int r = read_small("/proc/sys/kernel/random/boot_id", buf, sizeof buf);
+
+	if (r < 0)
+		return r;
+	buf[strcspn(buf, "\n")] = '\0';
+	if (strlen(buf) >= PROC_BOOT_ID)
+		return -EINVAL;
+	memcpy(ret, buf, strlen(buf) + 1);
+	return 0;
+}
+
+bool proc_in_user_ns(void)
+{
+	unsigned long long inside, outside, size;
+	char buf[256];
+
+	/* without user namespaces in the kernel there is no such file */
+	if (read_small("/proc/self/uid_map", buf, sizeof buf) < 0)
+		return false;
+	if (sscanf(buf, "%llu %llu %llu", &inside, &outside, &size) != 3)
+		return true; /* not mapped yet */
+	return !(inside == 0 && outside == 0 && size == UINT32_MAX);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int proc_wait(int pidfd, int ms)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	int64_t end = now_ms() + ms;
+
+	for (;;) {
+		int64_t left = ms < 0 ? -1 : end - now_ms();
+		int r = sys_poll(&p, 1, ms < 0 ? -1 : left < 0 ? 0 : (int)left);
+
+		if (r > 0)
+			return 0;
+		if (r == 0)
+			return -ETIMEDOUT;
+		if (r != -EINTR)
+			return r;
+	}
+}
+
+int proc_status_of(const siginfo_t *si)
+{
+	return si->si_code == CLD_EXITED ? si->si_status : 128 + si->si_status;
+}
+
+int proc_reap(int pidfd)
+{
+	siginfo_t si = { 0 };
+	int r;
+
+	do /* __WALL: a process cloned without an exit signal counts too */
+		r = sys_waitid(P_PIDFD, pidfd, &si, WEXITED | __WALL);
+	while (r == -EINTR);
+	return r < 0 ? r : proc_status_of(&si);
+}
+
+void proc_reap_others(pid_t except)
+{
+	for (;;) {
+		siginfo_t si = { 0 };
+
+		/* looks first: the one that is waited for elsewhere stays */
+		if (sys_waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 ||
+		    !si.si_pid || si.si_pid == except)
+			return;
+		sys_waitid(P_PID, si.si_pid, &si, WEXITED | WNOHANG | __WALL);
+	}
+}
+
+static int drain(int fd, struct sb *out)
+{
+	char buf[4096];
+
+	for (;;) {
+		ssize_t n = sys_read(fd, buf, sizeof buf);
+
+		if (n == -EINTR)
+			continue;
+		if (n <= 0)
+			return (int)n;
+		sb_add(out, buf, (size_t)n);
+	}
+}
+
+static int spawn(const char *const argv[], int out, pid_t *ret)
+{
+	posix_spawn_file_actions_t fa;
+	posix_spawnattr_t attr;
+	sigset_t none;
+	int r;
+
+	sigemptyset(&none);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	posix_spawn_file_actions_init(&fa);
+	posix_spawn_file_actions_adddup2(&fa, out, STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&fa, out, STDERR_FILENO);
+	r = posix_spawnp(ret, argv[0], &fa, &attr, (char *const *)(uintptr_t)argv, environ);
+	posix_spawn_file_actions_destroy(&fa);
+	posix_spawnattr_destroy(&attr);
+	return -r;
+}
+
+int proc_capture(const char *const argv[], struct sb *out)
+{
+	OWN_FD in = -1, to = -1;
+	int fds[2], r, status;
+	pid_t pid;
+
+	r = sys_pipe2(fds, O_CLOEXEC);
+	if (r < 0)
+		return r;
+	in = fds[0];
+	to = fds[1];
+	r = spawn(argv, to, &pid);
+	if (r < 0)
+		return r;
+	sys_close(take_fd(&to));
+	r = drain(in, out);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (r < 0)
+		return r;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}

@@ -1,0 +1,48 @@
+/*
+ * Processes of the host: who a pid is, waiting for one with a deadline, and
+ * what its status means. A process is held by pidfd, never by its bare number;
+ * pid and start time together say whether a number still means the same one.
+ */
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct sb;
+
+struct proc_stat {
+	char state; /* 'R', 'S', 'Z', ... */
+	pid_t ppid;
+	uint64_t start_time; /* field 22, in clock ticks since boot */
+};
+
+/* /proc/PID/stat. -ESRCH when there is no such process. The second is the pure
+ * part: the name in it may hold spaces, brackets and newlines. */
+int proc_stat(pid_t pid, struct proc_stat *ret);
+int proc_stat_parse(const char *text, struct proc_stat *ret);
+
+/* /proc/sys/kernel/random/boot_id without its newline. */
+#define PROC_BOOT_ID 37
+int proc_boot_id(char ret[PROC_BOOT_ID]);
+
+/* A user namespace other than the host's first: its uid map is not the whole. */
+bool proc_in_user_ns(void);
+
+/* Waits until the process has ended, at most `ms` (-1: for ever); it is not
+ * reaped. 0 or -ETIMEDOUT. */
+int proc_wait(int pidfd, int ms);
+
+/* Reaps a child that has ended; its exit code as a shell shows it: the status,
+ * or 128 + the signal. -errno. `status_of` is the pure part. */
+int proc_reap(int pidfd);
+int proc_status_of(const siginfo_t *si);
+
+/* Reaps whatever other children have ended (of a subreaper); never blocks. */
+void proc_reap_others(pid_t except);
+
+/* Runs a program found in PATH to its end: stdout and stderr together go to
+ * `out`. Its exit code, or -errno when it could not be run. */
+int proc_capture(const char *const argv[], struct sb *out);

@@ -1,0 +1,49 @@
+/* Terminals: raw mode and window sizes. */
+#include "term.h"
+
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "sys.h"
+
+int term_raw(struct term *t, int fd)
+{
+	struct termios raw;
+
+	if (tcgetattr(fd, &t->saved) < 0)
+		return errno == ENOTTY ? 0 : -errno;
+	raw = t->saved;
+	cfmakeraw(&raw);
+	if (tcsetattr(fd, TCSANOW, &raw) < 0)
+		return -errno;
+	t->fd = fd;
+	t->raw = true;
+	return 0;
+}
+
+void term_restore(struct term *t)
+{
+	if (t->raw)
+		tcsetattr(t->fd, TCSANOW, &t->saved);
+	t->raw = false;
+}
+
+int term_get_size(int fd, uint16_t *rows, uint16_t *cols)
+{
+	struct winsize ws;
+	int r = sys_ioctl(fd, TIOCGWINSZ, &ws);
+
+	if (r < 0)
+		return r;
+	*rows = ws.ws_row;
+	*cols = ws.ws_col;
+	return 0;
+}
+
+int term_set_size(int fd, uint16_t rows, uint16_t cols)
+{
+	struct winsize ws = { .ws_row = rows, .ws_col = cols };
+
+	return sys_ioctl(fd, TIOCSWINSZ, &ws);
+}
