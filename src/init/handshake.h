@@ -25,6 +25,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*      id         words for "the child died while ..."            */
@@ -55,7 +56,10 @@ enum hs_phase {
 	X(CGROUP_JOIN,  "join the cgroup")                          \
 	X(CGROUP_NS,    "create the cgroup namespace")              \
 	X(JOIN,         "join the %s namespace")                    \
-	X(UNSHARE,      "create namespaces")                        \
+	X(JOIN_ALL,     "join the namespaces of the container")     \
+	X(UNSHARE,      "create the %s namespace")                  \
+	X(TIME,         "set the time offsets")                     \
+	X(CLONE,        "create the process")                       \
 	X(USER_ROOT,    "become root of the user namespace")        \
 	X(SESSION,      "create a session")                         \
 	X(KEYRING,      "join the session keyring")                 \
@@ -107,15 +111,14 @@ struct hs_msg {
 /* The fds that the child works with; all O_CLOEXEC, -1 when there is none. */
 struct init_fds {
 	int sync; /* the child's end of the handshake pair */
+	bool wait_for_maps; /* a new user namespace: CLONED, MAPPED first */
 	int start; /* create: listening socket; START comes over a connection */
 	int console; /* connected console socket; -1: none */
 	int cgroup[16]; /* `tasks` files to join by writing "0" */
 	int n_cgroup;
-	int join[8]; /* in the order of plan->joins */
+	int rootfs_tree; /* the root file system as a detached mount made by launch; -1: open it here */
 	int *step; /* per step of plan->steps: a detached mount made by launch, or -1 */
 	int proc; /* the host's /proc, O_PATH */
-	int init_pidfd; /* exec: the container's first process */
-	int exec_ns; /* exec: CLONE_NEW* to join through init_pidfd */
 };
 
 struct plan;

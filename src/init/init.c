@@ -1,0 +1,228 @@
+/* The new process from clone3 to execve, in order. Read init_main() first. */
+#include "init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "sys.h"
+
+_Noreturn void init_fail(struct init *in, enum init_stage stage, uint32_t index, int r)
+{
+	struct hs_msg m = {
+		.phase = HS_FAILED,
+		.stage = (uint32_t)stage,
+		.index = index,
+		.sys = -r,
+	};
+
+	while (sys_write(in->sync, &m, sizeof m) == -EINTR)
+		;
+	_exit(1);
+}
+
+int init_must(struct init *in, int r, enum init_stage stage, uint32_t index)
+{
+	if (r < 0)
+		init_fail(in, stage, index, r);
+	return r;
+}
+
+void init_tell(struct init *in, enum hs_phase phase, uint32_t index)
+{
+	struct hs_msg m = { .phase = (uint32_t)phase, .index = index };
+	ssize_t n;
+
+	do
+		n = sys_write(in->sync, &m, sizeof m);
+	while (n == -EINTR);
+	if (n < 0)
+		_exit(1);
+}
+
+/* The next message's phase; HS_NONE at end of file. */
+static enum hs_phase hear(struct init *in)
+{
+	struct hs_msg m;
+	ssize_t n;
+
+	do
+		n = sys_read(in->sync, &m, sizeof m);
+	while (n == -EINTR);
+	return n == (ssize_t)sizeof m ? (enum hs_phase)m.phase : HS_NONE;
+}
+
+void init_expect(struct init *in, enum hs_phase phase)
+{
+	enum hs_phase got = hear(in);
+
+	if (got == HS_NONE)
+		_exit(1); /* the parent is gone, or gave up and will say why */
+	if (got != phase)
+		init_fail(in, STAGE_PROTOCOL, (uint32_t)got, -EPROTO);
+}
+
+/* First of all, so that everything after it is charged to the container. */
+static void join_cgroups(struct init *in)
+{
+	for (int i = 0; i < in->f->n_cgroup; i++) {
+		ssize_t n = sys_write(in->f->cgroup[i], "0", 1);
+
+		init_must(in, n < 0 ? (int)n : 0, STAGE_CGROUP_JOIN, (uint32_t)i);
+	}
+	if (in->p->new_cgroup_ns)
+		init_must(in, sys_unshare(CLONE_NEWCGROUP), STAGE_CGROUP_NS, 0);
+}
+
+/* Without a mapping for 0 the process keeps the id it has. */
+static void become_root(struct init *in)
+{
+	if (!in->p->root_is_mapped)
+		return;
+	init_must(in, sys_setresgid(0), STAGE_USER_ROOT, 0);
+	init_must(in, sys_setresuid(0), STAGE_USER_ROOT, 0);
+	if (!in->p->deny_setgroups)
+		init_must(in, sys_setgroups(0, NULL), STAGE_USER_ROOT, 0);
+}
+
+static void loopback_up(struct init *in)
+{
+	struct ifreq ifr = { .ifr_name = "lo" };
+	int fd = init_must(in, sys_socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+			   STAGE_LOOPBACK, 0);
+
+	init_must(in, sys_ioctl(fd, SIOCGIFFLAGS, &ifr), STAGE_LOOPBACK, 0);
+	ifr.ifr_flags |= IFF_UP;
+	init_must(in, sys_ioctl(fd, SIOCSIFFLAGS, &ifr), STAGE_LOOPBACK, 0);
+	sys_close(fd);
+}
+
+static void own_session(struct init *in)
+{
+	int r = sys_setsid();
+	long key;
+
+	if (r < 0 && r != -EPERM) /* EPERM: leads one already */
+		init_fail(in, STAGE_SESSION, 0, r);
+	if (!in->p->process.keyring)
+		return;
+	key = sys_keyctl_join(in->p->process.keyring);
+	if (key < 0 && key != -ENOSYS && key != -EPERM && key != -EDQUOT)
+		init_fail(in, STAGE_KEYRING, 0, (int)key);
+}
+
+static void make_file_system(struct init *in)
+{
+	const struct plan *p = in->p;
+
+	init_root(in);
+	for (uint32_t i = 0; i < p->n_steps; i++)
+		init_must(in, init_step(in, &p->steps[i], in->f->step ? in->f->step[i] : -1),
+			  STAGE_STEP, i);
+	if (p->process.terminal)
+		init_console(in);
+	if (p->stop_for_hooks) {
+		init_tell(in, HS_MOUNTED, 0);
+		init_expect(in, HS_HOOKED);
+	}
+	for (uint32_t i = 0; i < p->n_late_steps; i++)
+		init_must(in, init_step(in, &p->late_steps[i], -1), STAGE_LATE_STEP, i);
+	init_pivot(in);
+}
+
+/* exec, or a container that shares its file system: nothing is made. */
+static void enter_file_system(struct init *in)
+{
+	in->root = init_must(in, sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0),
+			     STAGE_ROOTFS, 0);
+	if (in->p->rootfs && !in->p->own_mount_ns) {
+		init_must(in, sys_chdir(in->p->rootfs), STAGE_ROOTFS, 0);
+		init_must(in, sys_chroot("."), STAGE_ROOTFS, 0);
+		sys_close(in->root);
+		in->root = init_must(in, sys_openat(AT_FDCWD, "/", O_PATH | O_CLOEXEC, 0),
+				     STAGE_ROOTFS, 0);
+	}
+	if (in->p->process.terminal)
+		init_console(in);
+	if (in->p->stop_for_hooks) {
+		init_tell(in, HS_MOUNTED, 0);
+		init_expect(in, HS_HOOKED);
+	}
+}
+
+/* Created: the parent now sets limits by pid and either starts us at once or
+ * leaves; then START comes over a connection, and one that closes without a
+ * word was a `start` that died. */
+static void wait_for_start(struct init *in)
+{
+	enum hs_phase got;
+
+	init_tell(in, HS_CREATED, 0);
+	got = hear(in);
+	if (got == HS_DETACH) {
+		do {
+			sys_close(in->sync);
+			do
+				in->sync = sys_accept(in->f->start);
+			while (in->sync == -EINTR || in->sync == -ECONNABORTED);
+			if (in->sync < 0)
+				_exit(1);
+			got = hear(in);
+		} while (got == HS_NONE);
+	}
+	if (got == HS_NONE)
+		_exit(1);
+	if (got != HS_START)
+		init_fail(in, STAGE_PROTOCOL, (uint32_t)got, -EPROTO);
+	if (in->p->stop_for_start_hooks) {
+		init_tell(in, HS_STARTING, 0);
+		init_expect(in, HS_HOOKED);
+	}
+}
+
+static void unblock_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+_Noreturn void init_main(const struct plan *p, const struct init_fds *f)
+{
+	static struct init storage; /* two paths: too large for a small stack, and the child's own copy */
+	struct init *in = &storage;
+
+	in->p = p;
+	in->f = f;
+	in->sync = f->sync;
+	in->root = in->null = in->mask_tmpfs = -1;
+
+	join_cgroups(in);
+	if (f->wait_for_maps) {
+		init_tell(in, HS_CLONED, 0);
+		init_expect(in, HS_MAPPED);
+		become_root(in);
+	}
+	own_session(in);
+	if (p->loopback_up)
+		loopback_up(in);
+	umask(0);
+	if (p->kind == PLAN_CONTAINER && p->own_mount_ns)
+		make_file_system(in);
+	else
+		enter_file_system(in);
+	init_names(in);
+	init_credentials(in);
+	init_home(in);
+	init_lookup(in);
+	wait_for_start(in);
+	init_finish_credentials(in);
+	unblock_signals();
+	init_exec(in);
+}

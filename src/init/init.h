@@ -1,0 +1,66 @@
+/*
+ * Shared by the files of src/init: the state of the new process between clone3
+ * and execve. Nothing here allocates, prints, logs or locks; a failure is one
+ * write of numbers (init_fail) and the parent finds the words in the plan.
+ */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "handshake.h"
+#include "plan.h"
+
+struct init {
+	const struct plan *p;
+	const struct init_fds *f;
+	int sync; /* the handshake; after DETACH the connection of `start` */
+	int root; /* the root file system, O_PATH; -1 before it exists */
+	int null; /* the host's /dev/null, O_PATH, for masks */
+	int mask_tmpfs; /* the empty tmpfs that all masked directories share */
+	bool old_mount_api; /* fsopen or open_tree is missing: mount(2) from now on */
+	char path[PATH_MAX]; /* of the program, found by init_lookup() */
+	char home[PATH_MAX + 8]; /* "HOME=..." */
+};
+
+/* handshake (init.c) */
+_Noreturn void init_fail(struct init *in, enum init_stage stage, uint32_t index, int r);
+void init_tell(struct init *in, enum hs_phase phase, uint32_t index);
+void init_expect(struct init *in, enum hs_phase phase);
+/* r < 0: fail; else r. The usual way to make a call that may not fail. */
+int init_must(struct init *in, int r, enum init_stage stage, uint32_t index);
+
+/* the file system (init_mounts.c, init_steps.c) */
+void init_root(struct init *in); /* propagation, rootfs attached and opened */
+int init_step(struct init *in, const struct fs_step *s, int prepared); /* 0 or -errno */
+void init_pivot(struct init *in);
+
+/* mount primitives, new API first, mount(2) where it is missing (init_mounts.c) */
+/* "/proc/self/fd/N", the only path by which mount(2) can be given an fd. */
+struct fd_path {
+	char s[32];
+};
+struct fd_path path_of_fd(int fd);
+int mount_attach(int tree, int target);
+int mount_clone(struct init *in, int dir, const char *path, bool recursive);
+/* Binds `source` (an fd) over `target`; returns an O_PATH fd of the result. */
+int mount_bind_fd(struct init *in, int source, int target, const char *name);
+int mount_set_flags(int fd, unsigned long set, unsigned long clear);
+int mount_set_propagation(int fd, unsigned long flags);
+
+/* tmpcopyup (init_copyup.c): copies the contents of one directory into another */
+int copy_up(int from, int to);
+
+/* the terminal (init_console.c) */
+void init_console(struct init *in);
+
+/* identity and settings (init_creds.c) */
+void init_names(struct init *in); /* hostname, domain name, sysctl */
+void init_credentials(struct init *in); /* all that can be done before start */
+void init_finish_credentials(struct init *in); /* what start releases: seccomp, last capabilities */
+int init_proc_open(struct init *in, const char *path, int flags);
+
+/* the program (init_exec.c) */
+void init_home(struct init *in);
+void init_lookup(struct init *in);
+_Noreturn void init_exec(struct init *in);

@@ -1,0 +1,112 @@
+/* The program: HOME from the image's /etc/passwd, the search along PATH, and
+ * execve. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fd.h"
+#include "home.h"
+#include "init.h"
+#include "rootfs.h"
+#include "sys.h"
+
+/* runc sets HOME when the environment has none: from passwd, else "/". */
+void init_home(struct init *in)
+{
+	const struct plan_process *pr = &in->p->process;
+	struct home_reader reader;
+	struct stat st;
+	char buf[1024];
+	ssize_t n;
+	OWN_FD fd = -1;
+
+	if (!pr->need_home)
+		return;
+	home_reader_init(&reader, pr->uid);
+	fd = sys_openat(AT_FDCWD, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+	if (fd >= 0 && sys_fstat(fd, &st) >= 0 && S_ISREG(st.st_mode))
+		while ((n = sys_read(fd, buf, sizeof buf)) > 0 && !home_reader_feed(&reader, buf, (size_t)n))
+			;
+	strcpy(in->home, "HOME=");
+	strcpy(in->home + 5, home_reader_result(&reader));
+	pr->env[pr->n_env] = in->home;
+	pr->env[pr->n_env + 1] = NULL;
+}
+
+/* As Go's exec.LookPath: a regular file (or anything but a directory) that the
+ * user may execute. */
+static int executable(const char *path)
+{
+	struct stat st;
+	int r = sys_fstatat(AT_FDCWD, path, &st, 0);
+
+	if (r < 0)
+		return r;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!(st.st_mode & 0111))
+		return -EACCES;
+	r = sys_faccessat(AT_FDCWD, path, X_OK, AT_EACCESS);
+	return r == -ENOSYS ? 0 : r;
+}
+
+static bool try_dir(struct init *in, const char *dir, size_t len, const char *name)
+{
+	size_t n = strlen(name);
+
+	if (!len) {
+		dir = ".";
+		len = 1;
+	}
+	if (len + 1 + n >= sizeof in->path)
+		return false;
+	memcpy(in->path, dir, len);
+	in->path[len] = '/';
+	memcpy(in->path + len + 1, name, n + 1);
+	return executable(in->path) >= 0;
+}
+
+void init_lookup(struct init *in)
+{
+	const struct plan_process *pr = &in->p->process;
+	const char *name = pr->argv[0], *p = pr->path;
+	size_t n = strlen(name);
+
+	if (strchr(name, '/')) {
+		if (n >= sizeof in->path)
+			init_fail(in, STAGE_LOOKUP, 0, -ENAMETOOLONG);
+		memcpy(in->path, name, n + 1);
+		init_must(in, executable(in->path), STAGE_LOOKUP, 0);
+		return;
+	}
+	while (p && *name) {
+		size_t len = strcspn(p, ":");
+
+		if (try_dir(in, p, len, name))
+			return;
+		p = p[len] ? p + len + 1 : NULL;
+	}
+	init_fail(in, STAGE_LOOKUP_PATH, 0, 0);
+}
+
+/* Everything above the preserved fds closes at execve, whoever left it open. */
+static void settle_fds(struct init *in)
+{
+	unsigned first = 3 + in->p->process.preserve_fds;
+	int r = sys_close_range(first, ~0u, 1u << 2 /* CLOSE_RANGE_CLOEXEC */);
+
+	/* 5.10 has no flag: all fds of ours have it from birth. */
+	if (r < 0 && r != -EINVAL && r != -ENOSYS && r != -EPERM)
+		init_fail(in, STAGE_FDS, first, r);
+	for (unsigned fd = 3; fd < first; fd++)
+		init_must(in, sys_fcntl((int)fd, F_SETFD, 0), STAGE_FDS, fd);
+}
+
+_Noreturn void init_exec(struct init *in)
+{
+	const struct plan_process *pr = &in->p->process;
+
+	settle_fds(in);
+	init_fail(in, STAGE_EXEC, 0, sys_execve(in->path, pr->argv, pr->env));
+}

@@ -1,0 +1,402 @@
+/* The steps of the plan that make a file system, one function per kind. A
+ * target is always reached through the root's fd; see rootfs.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/sysmacros.h>
+
+#include "fd.h"
+#include "init.h"
+#include "rootfs.h"
+#include "sys.h"
+
+/* Superblock flags, which fsconfig takes as words. Read-only is both: of the
+ * superblock here and of the mount in mount_set_flags(). */
+static const struct {
+	unsigned long ms;
+	const char *word;
+} sb_flags[] = {
+	{ MS_RDONLY, "ro" },
+	{ MS_SYNCHRONOUS, "sync" },
+	{ MS_DIRSYNC, "dirsync" },
+	{ MS_LAZYTIME, "lazytime" },
+	{ MS_MANDLOCK, "mand" },
+};
+
+/* One "key=value" or "key" of the option string, up to the next comma that is
+ * not escaped. Returns where the next one begins. */
+static const char *next_option(const char *s, char *key, size_t cap, char **value)
+{
+	size_t n = 0;
+
+	while (s[n] && (s[n] != ',' || (n && s[n - 1] == '\\')))
+		n++;
+	if (n >= cap)
+		return NULL;
+	memcpy(key, s, n);
+	key[n] = '\0';
+	*value = strchr(key, '=');
+	if (*value)
+		*(*value)++ = '\0';
+	return s[n] ? s + n + 1 : s + n;
+}
+
+static int configure(int fs, const struct fs_step *s, const char *mode)
+{
+	char option[PATH_MAX], *value;
+	int r = 0;
+
+	if (s->source && *s->source)
+		r = sys_fsconfig(fs, SYS_FSCONFIG_SET_STRING, "source", s->source);
+	for (size_t i = 0; r >= 0 && i < sizeof sb_flags / sizeof sb_flags[0]; i++)
+		if (s->flags & sb_flags[i].ms && !(s->copy_up && sb_flags[i].ms == MS_RDONLY))
+			r = sys_fsconfig(fs, SYS_FSCONFIG_SET_FLAG, sb_flags[i].word, NULL);
+	if (r >= 0 && mode)
+		r = sys_fsconfig(fs, SYS_FSCONFIG_SET_STRING, "mode", mode);
+	for (const char *p = s->data; r >= 0 && p && *p;) {
+		p = next_option(p, option, sizeof option, &value);
+		if (!p)
+			return -ENAMETOOLONG;
+		if (!*option)
+			continue;
+		r = value ? sys_fsconfig(fs, SYS_FSCONFIG_SET_STRING, option, value) :
+			    sys_fsconfig(fs, SYS_FSCONFIG_SET_FLAG, option, NULL);
+	}
+	return r < 0 ? r : sys_fsconfig(fs, SYS_FSCONFIG_CMD_CREATE, NULL, NULL);
+}
+
+/* A new superblock as a detached mount. */
+static int new_mount(struct init *in, const struct fs_step *s, const char *mode)
+{
+	int fs, r;
+
+	if (in->old_mount_api)
+		return -ENOSYS;
+	fs = sys_fsopen(s->fstype, SYS_FSOPEN_CLOEXEC);
+	if (fs < 0) {
+		in->old_mount_api = fs == -ENOSYS;
+		return fs;
+	}
+	r = configure(fs, s, mode);
+	if (r >= 0)
+		r = sys_fsmount(fs, SYS_FSMOUNT_CLOEXEC, 0);
+	sys_close(fs);
+	return r;
+}
+
+/* The same with mount(2), straight onto the target. */
+static int old_mount(struct init *in, const struct fs_step *s, int target, const char *mode)
+{
+	unsigned long flags = s->flags & ~(unsigned long)(MS_BIND | MS_REC);
+	struct fd_path path = path_of_fd(target);
+	size_t n = s->data ? strlen(s->data) : 0;
+	char data[PATH_MAX];
+	int r;
+
+	if (n + 16 >= sizeof data)
+		return -ENAMETOOLONG;
+	memcpy(data, s->data ? s->data : "", n + 1);
+	if (mode) {
+		strcat(data, n ? ",mode=" : "mode=");
+		strcat(data, mode);
+	}
+	if (s->copy_up)
+		flags &= ~(unsigned long)MS_RDONLY;
+	r = sys_mount(s->source, path.s, s->fstype, flags, data);
+	return r < 0 ? r : rootfs_open(in->root, s->target, O_PATH);
+}
+
+/* Flags, attributes of the whole tree and propagation of a mount just made. */
+static int settle(int fd, const struct fs_step *s)
+{
+	int r = mount_set_flags(fd, s->flags, s->cleared);
+
+	/* In a user namespace flags that the host locked cannot be cleared;
+	 * the mount keeps them. */
+	if (r == -EPERM && s->cleared)
+		r = mount_set_flags(fd, s->flags, 0);
+	if (r >= 0 && (s->rec_set || s->rec_clear)) {
+		struct sys_mount_attr attr = { .attr_set = s->rec_set, .attr_clr = s->rec_clear };
+
+		if ((s->rec_set | s->rec_clear) & SYS_ATTR__ATIME)
+			attr.attr_clr |= SYS_ATTR__ATIME;
+		r = sys_mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr);
+	}
+	for (uint32_t i = 0; r >= 0 && i < s->n_propagation; i++)
+		r = mount_set_propagation(fd, s->propagation[i]);
+	return r;
+}
+
+static void octal(char *s, mode_t mode)
+{
+	int shift = 9;
+
+	while (shift >= 0) {
+		*s++ = (char)('0' + ((mode >> shift) & 7));
+		shift -= 3;
+	}
+	*s = '\0';
+}
+
+/* /proc and /sys must not be redirected by a symbolic link of the image. */
+static int open_target_dir(struct init *in, const struct fs_step *s)
+{
+	int fd = rootfs_open(in->root, s->target, O_PATH | (s->no_symlink ? O_NOFOLLOW : 0));
+	struct stat st;
+	int r;
+
+	if (fd == -ENOENT)
+		return rootfs_make_dir(in->root, s->target, 0755);
+	if (fd < 0)
+		return fd;
+	r = sys_fstat(fd, &st);
+	if (r >= 0 && !S_ISDIR(st.st_mode))
+		r = -ENOTDIR;
+	if (r >= 0)
+		return fd;
+	sys_close(fd);
+	return r;
+}
+
+static int step_mount(struct init *in, const struct fs_step *s)
+{
+	OWN_FD target = open_target_dir(in, s);
+	OWN_FD fd = -1;
+	char mode[8];
+	struct stat st;
+	int r;
+
+	if (target < 0)
+		return target;
+	r = sys_fstat(target, &st);
+	if (r < 0)
+		return r;
+	octal(mode, st.st_mode & 07777);
+	fd = new_mount(in, s, s->keep_mode ? mode : NULL);
+	r = fd;
+	if (r >= 0)
+		r = mount_attach(fd, target);
+	if (fd == -ENOSYS || fd == -EPERM) /* missing, or filtered; if it is a real refusal mount(2) repeats it */
+		fd = r = old_mount(in, s, target, s->keep_mode ? mode : NULL);
+	if (r >= 0 && s->copy_up)
+		r = copy_up(target, fd);
+	return r < 0 ? r : settle(fd, s);
+}
+
+static int bind_target(struct init *in, const struct fs_step *s, int source)
+{
+	struct stat st;
+	int r = sys_fstat(source, &st);
+
+	if (r < 0)
+		return r;
+	return S_ISDIR(st.st_mode) ? rootfs_make_dir(in->root, s->target, 0755) :
+				     rootfs_make_file(in->root, s->target, 0755);
+}
+
+/* bind without open_tree(2) */
+static int old_bind(struct init *in, const struct fs_step *s)
+{
+	OWN_FD source = sys_openat(AT_FDCWD, s->source, O_PATH | O_CLOEXEC, 0);
+	OWN_FD target = -1, fd = -1;
+	struct fd_path path;
+	int r;
+
+	if (source < 0)
+		return source;
+	target = bind_target(in, s, source);
+	if (target < 0)
+		return target;
+	path = path_of_fd(target);
+	r = sys_mount(s->source, path.s, NULL, MS_BIND | (s->recursive ? MS_REC : 0), NULL);
+	if (r >= 0)
+		fd = r = rootfs_open(in->root, s->target, O_PATH);
+	return r < 0 ? r : settle(fd, s);
+}
+
+static int step_bind(struct init *in, const struct fs_step *s, int prepared)
+{
+	OWN_FD tree = prepared >= 0 ? prepared :
+				      mount_clone(in, AT_FDCWD, s->source, s->recursive);
+	OWN_FD target = -1;
+	int r;
+
+	if (tree == -ENOSYS || tree == -EPERM)
+		return old_bind(in, s);
+	if (tree < 0)
+		return tree == -ENOENT && s->optional ? 0 : tree;
+	target = r = bind_target(in, s, tree);
+	if (r >= 0)
+		r = mount_attach(tree, target);
+	return r < 0 ? r : settle(tree, s);
+}
+
+static int step_dir(struct init *in, const struct fs_step *s)
+{
+	OWN_FD fd = rootfs_make_dir(in->root, s->target, s->mode ? s->mode : 0755);
+
+	return fd < 0 ? fd : 0;
+}
+
+/* A device that cannot be made here is the host's own, bound. */
+static int bind_device(struct init *in, const struct fs_step *s)
+{
+	OWN_FD source = sys_openat(AT_FDCWD, s->source ? s->source : s->target,
+				   O_PATH | O_CLOEXEC, 0);
+	OWN_FD target = -1, fd = -1;
+	struct stat st;
+	int r = source;
+
+	if (r >= 0)
+		r = sys_fstat(source, &st);
+	if (r < 0)
+		return r;
+	if ((st.st_mode & S_IFMT) != (s->mode & S_IFMT) || st.st_rdev != s->dev)
+		return -ENODEV;
+	target = r = rootfs_make_file(in->root, s->target, 0666);
+	if (r >= 0)
+		fd = r = mount_bind_fd(in, source, target, s->target);
+	return r < 0 ? r : 0;
+}
+
+static int step_node(struct init *in, const struct fs_step *s)
+{
+	char leaf[NAME_MAX + 1];
+	OWN_FD dir = -1;
+	int r;
+
+	if (in->p->own_user_ns && !S_ISFIFO(s->mode))
+		return bind_device(in, s);
+	dir = r = rootfs_make_parent(in->root, s->target, leaf);
+	if (r < 0)
+		return r;
+	r = sys_mknodat(dir, leaf, s->mode, s->dev);
+	if (r == -EEXIST)
+		return s->skip_exists ? 0 : r;
+	if (r == -EPERM)
+		return bind_device(in, s);
+	if (r >= 0 && (s->uid || s->gid))
+		r = sys_fchownat(dir, leaf, s->uid, s->gid, AT_SYMLINK_NOFOLLOW);
+	return r;
+}
+
+static int step_symlink(struct init *in, const struct fs_step *s)
+{
+	char leaf[NAME_MAX + 1];
+	OWN_FD dir = rootfs_make_parent(in->root, s->target, leaf);
+	int r;
+
+	if (dir < 0)
+		return dir;
+	r = sys_symlinkat(s->source, dir, leaf);
+	if (r != -EEXIST)
+		return r;
+	if (s->skip_exists)
+		return 0;
+	r = sys_unlinkat(dir, leaf, 0);
+	return r < 0 ? r : sys_symlinkat(s->source, dir, leaf);
+}
+
+/* The first masked directory gets the tmpfs, the others a bind of it: one
+ * superblock to make and to tear down. */
+static int mask_dir(struct init *in, int target, const struct fs_step *s)
+{
+	const struct fs_step tmpfs = {
+		.target = s->target,
+		.source = "tmpfs",
+		.fstype = "tmpfs",
+		.flags = MS_RDONLY,
+	};
+	int r;
+
+	if (in->mask_tmpfs >= 0) {
+		OWN_FD fd = mount_bind_fd(in, in->mask_tmpfs, target, s->target);
+
+		/* A bind starts with its own flags, the superblock stays read-only. */
+		return fd < 0 ? fd : mount_set_flags(fd, MS_RDONLY, 0);
+	}
+	r = new_mount(in, &tmpfs, NULL);
+	if (r == -ENOSYS || r == -EPERM) {
+		r = old_mount(in, &tmpfs, target, NULL);
+		if (r < 0)
+			return r;
+		in->mask_tmpfs = r;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	in->mask_tmpfs = r;
+	r = mount_attach(in->mask_tmpfs, target);
+	return r < 0 ? r : mount_set_flags(in->mask_tmpfs, MS_RDONLY, 0);
+}
+
+/* The source of a file's mask is the host's /dev/null, opened before anything
+ * of the image was looked at (CVE-2025-31133). */
+static int step_mask(struct init *in, const struct fs_step *s)
+{
+	OWN_FD target = rootfs_open(in->root, s->target, O_PATH);
+	OWN_FD fd = -1;
+	struct stat st;
+	int r;
+
+	if (target < 0)
+		return target == -ENOENT || target == -ENOTDIR ? 0 : target;
+	r = sys_fstat(target, &st);
+	if (r < 0)
+		return r;
+	if (S_ISDIR(st.st_mode))
+		return mask_dir(in, target, s);
+	r = sys_fstat(in->null, &st);
+	if (r >= 0 && (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3)))
+		r = -ENODEV;
+	if (r >= 0)
+		fd = r = mount_bind_fd(in, in->null, target, s->target);
+	return r < 0 ? r : 0;
+}
+
+static int step_readonly(struct init *in, const struct fs_step *s)
+{
+	OWN_FD target = rootfs_open(in->root, s->target, O_PATH);
+	OWN_FD fd = -1;
+
+	if (target < 0)
+		return target == -ENOENT || target == -ENOTDIR ? 0 : target;
+	fd = mount_bind_fd(in, target, target, s->target);
+	return fd < 0 ? fd : mount_set_flags(fd, MS_RDONLY, 0);
+}
+
+static int step_remount(struct init *in, const struct fs_step *s)
+{
+	OWN_FD fd = rootfs_open(in->root, s->target, O_PATH);
+
+	if (fd < 0)
+		return fd == -ENOENT && s->optional ? 0 : fd;
+	return settle(fd, s);
+}
+
+int init_step(struct init *in, const struct fs_step *s, int prepared)
+{
+	switch (s->op) {
+	case FS_MOUNT:
+		return step_mount(in, s);
+	case FS_BIND:
+		return step_bind(in, s, prepared);
+	case FS_DIR:
+		return step_dir(in, s);
+	case FS_NODE:
+		return step_node(in, s);
+	case FS_SYMLINK:
+		return step_symlink(in, s);
+	case FS_MASK:
+		return step_mask(in, s);
+	case FS_READONLY:
+		return step_readonly(in, s);
+	case FS_REMOUNT:
+		return step_remount(in, s);
+	case FS_OP_COUNT:
+		break;
+	}
+	return -EINVAL;
+}
