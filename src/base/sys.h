@@ -108,9 +108,10 @@ struct sys_mount_attr;
 	X(int, capset, (struct sys_cap_header * h, const struct sys_cap_data *d),                               \
 	  (int)syscall(SYS_capset, h, d))                                                                       \
 	X(int, seccomp, (unsigned op, unsigned flags, void *args), (int)syscall(SYS_seccomp, op, flags, args))  \
-	X(int, setrlimit, (int which, const struct rlimit64 *lim),                                              \
-	  (int)syscall(SYS_prlimit64, 0, which, lim, NULL))                                                     \
-	X(int, sched_setattr, (const void *attr), (int)syscall(SYS_sched_setattr, 0, attr, 0))                  \
+	X(int, prlimit, (pid_t pid, int which, const struct rlimit64 *lim, struct rlimit64 *old),               \
+	  (int)syscall(SYS_prlimit64, pid, which, lim, old))                                                    \
+	X(int, sched_setattr, (pid_t pid, const void *attr),                                                    \
+	  (int)syscall(SYS_sched_setattr, pid, attr, 0))                                                        \
 	X(int, sched_setaffinity, (pid_t pid, size_t n, const void *mask),                                      \
 	  (int)syscall(SYS_sched_setaffinity, pid, n, mask))                                                    \
 	X(int, ioprio_set, (int which, int who, int prio), (int)syscall(SYS_ioprio_set, which, who, prio))      \

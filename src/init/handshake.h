@@ -4,6 +4,7 @@
  *
  *	parent                           child
  *	clone3                           joins its cgroups
+ *	                      <- FORKED  (when a stage was needed: from it, with a pidfd)
  *	                      <- CLONED  (new user namespace only)
  *	writes the id maps
  *	MAPPED ->                        makes its file system
@@ -27,10 +28,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /*      id         words for "the child died while ..."            */
 #define HANDSHAKE_PHASES(X)                                        \
 	X(NONE,     "starting")                                    \
+	X(FORKED,   "starting")                                    \
 	X(CLONED,   "waiting for its id maps")                     \
 	X(MAPPED,   "making its file system")                      \
 	X(MOUNTED,  "waiting for hooks")                           \
@@ -63,6 +66,8 @@ enum hs_phase {
 	X(USER_ROOT,    "become root of the user namespace")        \
 	X(SESSION,      "create a session")                         \
 	X(KEYRING,      "join the session keyring")                 \
+	X(SETTING,      "set %s")                                   \
+	X(RLIMIT,       "set rlimit %s")                            \
 	X(LOOPBACK,     "bring up the loopback interface")          \
 	X(ROOT_PROP,    "set the propagation of /")                 \
 	X(ROOTFS,       "open the root file system '%s'")           \
@@ -104,14 +109,16 @@ enum init_stage {
 struct hs_msg {
 	uint32_t phase; /* enum hs_phase */
 	uint32_t stage; /* enum init_stage, for FAILED */
-	uint32_t index; /* of the item in the plan; the fd for LISTENER */
+	uint32_t index; /* of the item in the plan; the fd for LISTENER; the pid for FORKED */
 	int32_t sys; /* positive errno for FAILED */
 };
 
 /* The fds that the child works with; all O_CLOEXEC, -1 when there is none. */
 struct init_fds {
 	int sync; /* the child's end of the handshake pair */
+	bool settings; /* make the settings ourselves, first of all */
 	bool wait_for_maps; /* a new user namespace: CLONED, MAPPED first */
+	int gate[2]; /* init, cloned by a stage: waits for one byte that says FORKED was sent */
 	int start; /* create: listening socket; START comes over a connection */
 	int console; /* connected console socket; -1: none */
 	int cgroup[16]; /* `tasks` files to join by writing "0" */
@@ -119,9 +126,37 @@ struct init_fds {
 	int rootfs_tree; /* the root file system as a detached mount made by launch; -1: open it here */
 	int *step; /* per step of plan->steps: a detached mount made by launch, or -1 */
 	int proc; /* the host's /proc, O_PATH */
+
+	/* for the stage: */
+	int join[8]; /* in the order of plan->joins */
+	int target; /* exec: pidfd of the container's first process */
+	int target_ns; /* exec: CLONE_NEW* to join through it */
+	int clone_cgroup; /* cgroup v2: directory for CLONE_INTO_CGROUP */
 };
 
 struct plan;
 
 /* Runs in the new process; ends in execve or _exit. */
 _Noreturn void init_main(const struct plan *p, const struct init_fds *f);
+
+/* A short-lived process between parent and init, where namespaces have to be
+ * entered before init is cloned: joins them, makes the user and time
+ * namespaces, clones init as its own sibling (CLONE_PARENT), hands over the
+ * pidfd and ends. */
+_Noreturn void stage_main(const struct plan *p, const struct init_fds *f);
+
+/* clone3 with a pidfd, or clone(2) where clone3 is missing. `cgroup` is a v2
+ * directory to be born in, or -1; *ret_joined says whether that was done.
+ * Returns 0 in the child. */
+pid_t clone_process(uint64_t flags, int cgroup, int *ret_pidfd, bool *ret_joined);
+
+/* Settings that a process keeps across fork and that need the host's
+ * privileges: OOM score, scheduler, I/O priority, CPU affinity, and hard limits
+ * that have to be raised. The first process does it for itself (pid 0) before
+ * it joins anything; in a new user namespace it has no privileges left and the
+ * parent does it by pid. *ret_index is the item that failed. */
+int settings_apply(const struct plan *p, int proc, pid_t pid, uint32_t *ret_index);
+const char *setting_name(const struct plan *p, uint32_t index);
+
+/* init and stage: 0 exists in the new user namespace, become it. */
+int become_root(const struct plan *p);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "sys.h"
@@ -79,15 +80,29 @@ static void join_cgroups(struct init *in)
 		init_must(in, sys_unshare(CLONE_NEWCGROUP), STAGE_CGROUP_NS, 0);
 }
 
-/* Without a mapping for 0 the process keeps the id it has. */
-static void become_root(struct init *in)
+/* A stage has cloned us and still has to tell the parent who we are. */
+static void pass_gate(struct init *in)
 {
-	if (!in->p->root_is_mapped)
+	char c;
+	ssize_t n;
+
+	if (in->f->gate[0] < 0)
 		return;
-	init_must(in, sys_setresgid(0), STAGE_USER_ROOT, 0);
-	init_must(in, sys_setresuid(0), STAGE_USER_ROOT, 0);
-	if (!in->p->deny_setgroups)
-		init_must(in, sys_setgroups(0, NULL), STAGE_USER_ROOT, 0);
+	sys_close(in->f->gate[1]);
+	do
+		n = sys_read(in->f->gate[0], &c, 1);
+	while (n == -EINTR);
+	if (n != 1)
+		_exit(1);
+}
+
+void apply_settings(struct init *in)
+{
+	uint32_t index;
+	int r = settings_apply(in->p, in->f->proc, 0, &index);
+
+	if (r < 0)
+		init_fail(in, STAGE_SETTING, index, r);
 }
 
 static void loopback_up(struct init *in)
@@ -203,12 +218,22 @@ _Noreturn void init_main(const struct plan *p, const struct init_fds *f)
 	in->sync = f->sync;
 	in->root = in->null = in->mask_tmpfs = -1;
 
+	pass_gate(in);
+	if (f->settings)
+		apply_settings(in);
 	join_cgroups(in);
+	if (p->process.affinity_final)
+		init_must(in, affinity_set(0, p->process.affinity_final), STAGE_SETTING,
+			  SETTING_AFFINITY);
 	if (f->wait_for_maps) {
 		init_tell(in, HS_CLONED, 0);
 		init_expect(in, HS_MAPPED);
-		become_root(in);
+		init_must(in, become_root(p), STAGE_USER_ROOT, 0);
 	}
+	/* Not to be traced or looked into through /proc by what shares our
+	 * namespaces; execve undoes it. Only now, as the owner of an undumpable
+	 * process's /proc files is root, who has to write our id maps. */
+	init_must(in, sys_prctl(PR_SET_DUMPABLE, 0, 0, 0), STAGE_SESSION, 0);
 	own_session(in);
 	if (p->loopback_up)
 		loopback_up(in);

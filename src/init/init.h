@@ -30,6 +30,12 @@ void init_expect(struct init *in, enum hs_phase phase);
 /* r < 0: fail; else r. The usual way to make a call that may not fail. */
 int init_must(struct init *in, int r, enum init_stage stage, uint32_t index);
 
+/* settings.c */
+enum { SETTING_OOM_SCORE, SETTING_SCHEDULER, SETTING_IOPRIO, SETTING_AFFINITY, SETTING_RLIMIT };
+void apply_settings(struct init *in);
+int affinity_set(pid_t pid, const char *list);
+void init_rlimits(struct init *in); /* exact, at the very end */
+
 /* the file system (init_mounts.c, init_steps.c) */
 void init_root(struct init *in); /* propagation, rootfs attached and opened */
 int init_step(struct init *in, const struct fs_step *s, int prepared); /* 0 or -errno */

@@ -254,6 +254,7 @@ void init_finish_credentials(struct init *in)
 	const struct plan_process *pr = &in->p->process;
 	const struct plan_caps *c = &pr->caps;
 
+	init_rlimits(in);
 	if (!pr->filter.n)
 		return;
 	load_filter(in);

@@ -83,6 +83,14 @@ struct plan_rlimit {
 	uint64_t soft, hard;
 };
 
+struct plan_scheduler { /* sched_setattr(2)'s struct sched_attr, first version */
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+
 struct plan_caps {
 	uint64_t bounding, effective, inheritable, permitted, ambient;
 };
@@ -121,12 +129,12 @@ struct plan_process {
 	struct plan_filter filter; /* n == 0: none */
 	bool has_filter; /* the spec has a seccomp section */
 
-	/* set by the parent, by pid, while the child waits to be started: */
-	const struct plan_rlimit *rlimits;
+	/* settings that need the host's privileges and are inherited: */
+	const struct plan_rlimit *rlimits; /* hard limits raised first, exact at the end */
 	size_t n_rlimits;
 	bool has_oom_score_adj;
 	int oom_score_adj;
-	const void *scheduler; /* const struct spec_scheduler * */
+	const struct plan_scheduler *scheduler; /* NULL: leave */
 	int ioprio; /* -1: leave; (class << 13) | priority */
 	const char *affinity_initial, *affinity_final;
 };

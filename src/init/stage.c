@@ -1,0 +1,160 @@
+/* Cloning, and the stage between the parent and init; see handshake.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "fd.h"
+#include "init.h"
+#include "sys.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+
+pid_t clone_process(uint64_t flags, int cgroup, int *ret_pidfd, bool *ret_joined)
+{
+	struct clone_args args = {
+		.flags = flags | CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
+		/* CLONE_PARENT takes the exit signal of the caller itself. */
+		.exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
+	};
+	pid_t pid;
+
+	*ret_joined = cgroup >= 0;
+	if (cgroup >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (unsigned)cgroup;
+	}
+	pid = sys_clone3(&args);
+	if (pid == -ENOSYS || pid == -EPERM || pid == -EOPNOTSUPP) {
+		/* EPERM may be a real refusal; clone(2) then says it again. */
+		pid_t old = sys_clone((unsigned long)(flags | CLONE_PIDFD) |
+					      (flags & CLONE_PARENT ? 0 : SIGCHLD),
+				      ret_pidfd);
+
+		*ret_joined = false;
+		return old;
+	}
+	return pid;
+}
+
+int become_root(const struct plan *p)
+{
+	int r = 0;
+
+	if (!p->root_is_mapped)
+		return 0;
+	r = sys_setresgid(0);
+	if (r >= 0)
+		r = sys_setresuid(0);
+	if (r >= 0 && !p->deny_setgroups)
+		r = sys_setgroups(0, NULL);
+	return r;
+}
+
+/* Namespaces that root of the host owns are joined before the user namespace,
+ * those that belong to it after. */
+static void join_all(struct init *in)
+{
+	const struct plan *p = in->p;
+	bool done[8] = { false };
+	int r;
+
+	for (uint32_t i = 0; i < p->n_joins; i++) {
+		if (p->joins[i].type == CLONE_NEWUSER)
+			continue;
+		r = sys_setns(in->f->join[i], p->joins[i].type);
+		done[i] = r >= 0;
+		if (r < 0 && r != -EPERM)
+			init_fail(in, STAGE_JOIN, i, r);
+	}
+	for (uint32_t i = 0; i < p->n_joins; i++)
+		if (p->joins[i].type == CLONE_NEWUSER) {
+			init_must(in, sys_setns(in->f->join[i], CLONE_NEWUSER), STAGE_JOIN, i);
+			init_must(in, become_root(p), STAGE_USER_ROOT, 0);
+			done[i] = true;
+		}
+	for (uint32_t i = 0; i < p->n_joins; i++)
+		if (!done[i])
+			init_must(in, sys_setns(in->f->join[i], p->joins[i].type), STAGE_JOIN, i);
+}
+
+static void new_user_ns(struct init *in)
+{
+	init_must(in, sys_unshare(CLONE_NEWUSER), STAGE_UNSHARE, CLONE_NEWUSER);
+	init_tell(in, HS_CLONED, 0);
+	init_expect(in, HS_MAPPED);
+	init_must(in, become_root(in->p), STAGE_USER_ROOT, 0);
+}
+
+/* Only the children of the caller enter a new time namespace, and only until
+ * the first of them exists can its offsets be set. */
+static void new_time_ns(struct init *in)
+{
+	const char *offsets = in->p->time_offsets;
+
+	init_must(in, sys_unshare(CLONE_NEWTIME), STAGE_UNSHARE, CLONE_NEWTIME);
+	if (offsets) {
+		int fd = init_must(in, init_proc_open(in, "self/timens_offsets", O_WRONLY),
+				   STAGE_TIME, 0);
+
+		init_must(in, fd_write_all(fd, offsets, strlen(offsets)), STAGE_TIME, 0);
+		sys_close(fd);
+	}
+}
+
+static void hand_over(struct init *in, pid_t pid, int pidfd)
+{
+	struct hs_msg m = { .phase = HS_FORKED, .index = (uint32_t)pid };
+
+	if (fd_send(in->sync, &m, sizeof m, &pidfd, 1) < 0)
+		_exit(1); /* init reads end of file at the gate and goes, too */
+	fd_write_all(in->f->gate[1], "", 1);
+	_exit(0);
+}
+
+_Noreturn void stage_main(const struct plan *p, const struct init_fds *f)
+{
+	struct init stage = { .p = p, .f = f, .sync = f->sync, .root = -1, .null = -1 };
+	struct init_fds child = *f;
+	uint64_t flags = p->new_ns;
+	bool joined;
+	int pidfd = -1;
+	pid_t pid;
+
+	if (f->settings) {
+		apply_settings(&stage);
+		child.settings = false;
+	}
+	/* Nothing of the container may trace us once we are inside. */
+	if (!f->wait_for_maps)
+		init_must(&stage, sys_prctl(PR_SET_DUMPABLE, 0, 0, 0), STAGE_SESSION, 0);
+	if (f->target >= 0)
+		init_must(&stage, sys_setns(f->target, f->target_ns), STAGE_JOIN_ALL, 0);
+	if (f->target >= 0 && f->target_ns & CLONE_NEWUSER)
+		init_must(&stage, become_root(p), STAGE_USER_ROOT, 0);
+	join_all(&stage);
+	if (f->wait_for_maps) {
+		new_user_ns(&stage);
+		flags &= ~(uint64_t)CLONE_NEWUSER;
+		child.wait_for_maps = false;
+	}
+	if (flags & CLONE_NEWTIME) {
+		new_time_ns(&stage);
+		flags &= ~(uint64_t)CLONE_NEWTIME;
+	}
+	pid = clone_process(flags | CLONE_PARENT, f->clone_cgroup, &pidfd, &joined);
+	init_must(&stage, pid, STAGE_CLONE, 0);
+	if (pid == 0) {
+		if (joined)
+			child.n_cgroup = 0;
+		init_main(p, &child);
+	}
+	hand_over(&stage, pid, pidfd);
+	_exit(0);
+}
