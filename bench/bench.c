@@ -69,6 +69,7 @@ struct runtime {
 
 struct bench {
 	const char *work, *cgroup, *cpuacct, *only;
+	const char *hierarchies; /* their names, for the floor */
 	long rounds, hot_rounds, gap_ms, per_slot;
 	uint64_t seed;
 	struct runtime rt[MAX_RUNTIMES];
@@ -232,6 +233,14 @@ static void bundle_args(const struct bench *b, struct command *c, const char *bu
 	arg(c, "%s/bundle/%s", b->work, bundle);
 }
 
+static void floor_cgroups(const struct bench *b, struct command *c)
+{
+	if (!b->hierarchies)
+		return;
+	arg(c, "--hierarchies");
+	arg(c, "%s", b->hierarchies);
+}
+
 static struct command floor_line(const struct bench *b, const struct runtime *rt,
 				 const struct bench_case *bc, int slot)
 {
@@ -242,6 +251,7 @@ static struct command floor_line(const struct bench *b, const struct runtime *rt
 		arg(&c, "%s", bc->floor_flag);
 	arg(&c, "--cgroup");
 	arg(&c, "%s/floor-%d", b->cgroup, slot);
+	floor_cgroups(b, &c);
 	arg(&c, "--rootfs");
 	arg(&c, "%s/rootfs", b->work);
 	if (bc->bundle && !strcmp(bc->bundle, "seccomp")) {
@@ -293,6 +303,7 @@ static struct command exec_line(const struct bench *b, const struct runtime *rt)
 		arg(&c, "%d", read_pid(b, rt->name));
 		arg(&c, "--cgroup");
 		arg(&c, "%s/exec-%s", b->cgroup, rt->name);
+		floor_cgroups(b, &c);
 		return c;
 	}
 	c = verb(rt, "exec");
@@ -571,7 +582,7 @@ static int parse(struct bench *b, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "w:c:a:o:n:h:g:s:p:O:")) != -1) {
+	while ((c = getopt(argc, argv, "w:c:a:H:o:n:h:g:s:p:O:")) != -1) {
 		switch (c) {
 		case 'w':
 			b->work = optarg;
@@ -581,6 +592,9 @@ static int parse(struct bench *b, int argc, char **argv)
 			break;
 		case 'a':
 			b->cpuacct = optarg;
+			break;
+		case 'H':
+			b->hierarchies = optarg;
 			break;
 		case 'n':
 			b->rounds = atol(optarg);
@@ -615,7 +629,7 @@ static int parse(struct bench *b, int argc, char **argv)
 }
 
 static const char usage[] =
-	"usage: bench -w WORKDIR -c CGROUP [-a CPUACCT_DIR] [-o RAW.csv] [-n ROUNDS] [-h HOT_ROUNDS]\n"
+	"usage: bench -w WORKDIR -c CGROUP [-a CPUACCT_DIR] [-H NAME,NAME...] [-o RAW.csv] [-n ROUNDS] [-h HOT_ROUNDS]\n"
 	"             [-g GAP_MS] [-p PER_SLOT] [-s SEED] [-O CASE] NAME=PATH...\n";
 
 int main(int argc, char **argv)

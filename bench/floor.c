@@ -34,15 +34,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ARRAY_SIZE(a)   (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MAX_HIERARCHIES 16
-#define MAX_PHASES      32
-#define MAX_BPF         4096
-#define DEFAULT_CAPS    (1U << CAP_AUDIT_WRITE | 1U << CAP_KILL | 1U << CAP_NET_BIND_SERVICE)
+#define MAX_PHASES 32
+#define MAX_BPF 4096
+#define DEFAULT_CAPS (1U << CAP_AUDIT_WRITE | 1U << CAP_KILL | 1U << CAP_NET_BIND_SERVICE)
 
 struct hierarchy {
-	char mountpoint[128];
-	char dir[384]; /* the container's cgroup below it */
+	const char *name; /* the directory below /sys/fs/cgroup */
+	char dir[384]; /* the container's cgroup in it */
 	int tasks;
 };
 
@@ -56,9 +56,10 @@ struct phases {
 };
 
 struct floor {
-	bool net, cgroupns, no_cgroups;
+	bool net, cgroupns;
 	const char *rootfs, *cgroup, *bpf, *pid_file;
 	pid_t exec_pid;
+	char *names; /* of the v1 hierarchies, with commas */
 	char **argv;
 	struct hierarchy h[MAX_HIERARCHIES];
 	int n_hierarchies;
@@ -98,30 +99,20 @@ static void phase(struct floor *f, const char *name)
 
 /* ---- cgroups ---- */
 
-/* v1 hierarchies as they are mounted under /sys/fs/cgroup. */
+/* The hierarchies' names are ready-made too: finding them is a runtime's work, not the kernel's. */
 static void find_hierarchies(struct floor *f)
 {
-	static char buf[65536];
-	char mnt[256], *line, *save = NULL;
-	ssize_t n;
-	int fd;
+	char *save = NULL;
 
-	must(fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC), "open mountinfo");
-	must(n = read(fd, buf, sizeof(buf) - 1), "read mountinfo");
-	close(fd);
-	buf[n] = '\0';
-	for (line = strtok_r(buf, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+	for (char *name = strtok_r(f->names, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
 		struct hierarchy *h = &f->h[f->n_hierarchies];
 
-		if (!strstr(line, " - cgroup ") || f->n_hierarchies == MAX_HIERARCHIES)
-			continue;
-		if (sscanf(line, "%*s %*s %*s %*s %255s", mnt) != 1)
-			continue;
-		if (strncmp(mnt, "/sys/fs/cgroup/", 15) || strlen(mnt) >= sizeof(h->mountpoint))
-			continue;
-		memcpy(h->mountpoint, mnt, strlen(mnt) + 1);
-		snprintf(h->dir, sizeof(h->dir), "%s%s", mnt, f->cgroup);
-		f->n_hierarchies++;
+		if (f->n_hierarchies++ == MAX_HIERARCHIES) {
+			errno = E2BIG;
+			die("hierarchies");
+		}
+		h->name = name;
+		snprintf(h->dir, sizeof(h->dir), "/sys/fs/cgroup/%s%s", name, f->cgroup);
 	}
 }
 
@@ -137,7 +128,7 @@ static void write_file(int dirfd, const char *name, const char *text, size_t len
 /* A v1 cpuset takes no task before its cpus and mems are set. */
 static void fill_cpuset(int dirfd)
 {
-	static const char *const name[] = {"cpuset.cpus", "cpuset.mems"};
+	static const char *const name[] = { "cpuset.cpus", "cpuset.mems" };
 	char path[32], buf[256];
 	ssize_t n;
 	int fd;
@@ -181,9 +172,9 @@ static void make_cgroups(struct floor *f)
 		if (mkdir(h->dir, 0755) < 0 && errno != EEXIST)
 			die(h->dir);
 		must(dirfd = open(h->dir, O_PATH | O_DIRECTORY | O_CLOEXEC), h->dir);
-		if (strstr(h->mountpoint, "cpuset"))
+		if (strstr(h->name, "cpuset"))
 			fill_cpuset(dirfd);
-		if (strstr(h->mountpoint, "devices"))
+		if (strstr(h->name, "devices"))
 			limit_devices(dirfd);
 		must(h->tasks = openat(dirfd, "tasks", O_WRONLY | O_CLOEXEC), "open tasks");
 		close(dirfd);
@@ -222,14 +213,14 @@ static void mount_api(struct floor *f)
 	must(mount("proc", "proc", "proc", 0, NULL), "proc");
 	phase(f, "proc");
 	must(mount("tmpfs", "dev", "tmpfs", MS_NOSUID | MS_STRICTATIME, "mode=755,size=65536k"),
-		"dev");
+	     "dev");
 	must(mkdir("dev/pts", 0755), "dev/pts");
 	must(mkdir("dev/shm", 0755), "dev/shm");
 	must(mkdir("dev/mqueue", 0755), "dev/mqueue");
 	phase(f, "/dev tmpfs");
 	must(mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-		     "newinstance,ptmxmode=0666,mode=0620,gid=5"),
-		"devpts");
+		   "newinstance,ptmxmode=0666,mode=0620,gid=5"),
+	     "devpts");
 	phase(f, "devpts");
 	must(mount("shm", "dev/shm", "tmpfs", sec, "mode=1777,size=65536k"), "shm");
 	phase(f, "shm");
@@ -241,22 +232,22 @@ static void mount_api(struct floor *f)
 
 static void mount_cgroups(struct floor *f)
 {
-	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
-					    MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+	struct mount_attr ro = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+					     MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC };
 	char at[256];
 
 	must(mount("cgroup", "sys/fs/cgroup", "tmpfs", MS_NOSUID | MS_NOEXEC | MS_NODEV,
-		     "mode=755"),
-		"cgroup tmpfs");
+		   "mode=755"),
+	     "cgroup tmpfs");
 	for (int i = 0; i < f->n_hierarchies; i++) {
 		struct hierarchy *h = &f->h[i];
 
-		snprintf(at, sizeof(at), "sys/fs/cgroup%s", strrchr(h->mountpoint, '/'));
+		snprintf(at, sizeof(at), "sys/fs/cgroup/%s", h->name);
 		must(mkdir(at, 0755), at);
 		must(mount(h->dir, at, NULL, MS_BIND | MS_REC, NULL), at);
 	}
 	must(syscall(SYS_mount_setattr, AT_FDCWD, "sys/fs/cgroup", AT_RECURSIVE, &ro, sizeof(ro)),
-		"cgroup read-only");
+	     "cgroup read-only");
 	phase(f, "cgroup mounts");
 }
 
@@ -266,28 +257,28 @@ static void make_devices(struct floor *f)
 		const char *name;
 		unsigned int major, minor;
 	} node[] = {
-		{"dev/null", 1, 3},
-		{"dev/zero", 1, 5},
-		{"dev/full", 1, 7},
-		{"dev/random", 1, 8},
-		{"dev/urandom", 1, 9},
-		{"dev/tty", 5, 0},
+		{ "dev/null", 1, 3 },
+		{ "dev/zero", 1, 5 },
+		{ "dev/full", 1, 7 },
+		{ "dev/random", 1, 8 },
+		{ "dev/urandom", 1, 9 },
+		{ "dev/tty", 5, 0 },
 	};
 	static const struct {
 		const char *target, *name;
 	} link[] = {
-		{"/proc/self/fd", "dev/fd"},
-		{"/proc/self/fd/0", "dev/stdin"},
-		{"/proc/self/fd/1", "dev/stdout"},
-		{"/proc/self/fd/2", "dev/stderr"},
-		{"/proc/kcore", "dev/core"},
-		{"pts/ptmx", "dev/ptmx"},
+		{ "/proc/self/fd", "dev/fd" },
+		{ "/proc/self/fd/0", "dev/stdin" },
+		{ "/proc/self/fd/1", "dev/stdout" },
+		{ "/proc/self/fd/2", "dev/stderr" },
+		{ "/proc/kcore", "dev/core" },
+		{ "pts/ptmx", "dev/ptmx" },
 	};
 
 	umask(0);
 	for (size_t i = 0; i < ARRAY_SIZE(node); i++)
 		must(mknod(node[i].name, S_IFCHR | 0666, makedev(node[i].major, node[i].minor)),
-			node[i].name);
+		     node[i].name);
 	for (size_t i = 0; i < ARRAY_SIZE(link); i++)
 		must(symlink(link[i].target, link[i].name), link[i].name);
 	umask(022);
@@ -297,7 +288,8 @@ static void make_devices(struct floor *f)
 static void read_only_paths(struct floor *f)
 {
 	static const char *const path[] = {
-		"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
+		"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(path); i++) {
 		if (mount(path[i], path[i], NULL, MS_BIND | MS_REC, NULL) < 0) {
@@ -324,13 +316,19 @@ static void masked_paths(struct floor *f)
 		"/sys/firmware",
 		"/proc/scsi",
 	};
+	const char *empty = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(path); i++) {
 		if (mount("/dev/null", path[i], NULL, MS_BIND, NULL) == 0 || errno == ENOENT)
 			continue;
 		if (errno != ENOTDIR)
 			die(path[i]);
-		must(mount("tmpfs", path[i], "tmpfs", MS_RDONLY, NULL), path[i]);
+		/* one empty read-only directory does for all */
+		if (!empty)
+			must(mount("tmpfs", path[i], "tmpfs", MS_RDONLY, NULL), path[i]);
+		else
+			must(mount(empty, path[i], NULL, MS_BIND, NULL), path[i]);
+		empty = path[i];
 	}
 	phase(f, "masked paths");
 }
@@ -359,11 +357,11 @@ static void build_root(struct floor *f)
 
 static void drop_privileges(struct floor *f)
 {
-	struct __user_cap_header_struct hdr = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2] = {
-		{DEFAULT_CAPS, DEFAULT_CAPS, DEFAULT_CAPS},
+		{ DEFAULT_CAPS, DEFAULT_CAPS, DEFAULT_CAPS },
 	};
-	const struct rlimit nofile = {1024, 1024};
+	const struct rlimit nofile = { 1024, 1024 };
 
 	must(setrlimit(RLIMIT_NOFILE, &nofile), "rlimit");
 	for (unsigned int cap = 0; cap < 32; cap++) {
@@ -409,7 +407,7 @@ static void load_bpf(struct floor *f)
 
 static int reap(pid_t pid)
 {
-	siginfo_t info = {0};
+	siginfo_t info = { 0 };
 
 	must(waitid(P_PID, (id_t)pid, &info, WEXITED), "waitid");
 	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
@@ -424,31 +422,33 @@ static void write_pid_file(const char *path, pid_t pid)
 	close(fd);
 }
 
+static int child(void *arg)
+{
+	struct floor *f = arg;
+
+	phase(f, "clone");
+	join_cgroups(f);
+	if (f->cgroupns)
+		must(unshare(CLONE_NEWCGROUP), "cgroup namespace");
+	phase(f, "cgroups joined");
+	must(setsid(), "setsid");
+	must(sethostname("runc", 4), "hostname");
+	build_root(f);
+	finish(f);
+}
+
 static int start(struct floor *f)
 {
-	struct clone_args args = {
-		.flags = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID |
-			 (f->net ? CLONE_NEWNET : 0U),
-		.exit_signal = SIGCHLD,
-	};
+	static char stack[65536] __attribute__((aligned(16)));
+	/* on our own memory until it executes: nothing is copied that is not needed */
+	int flags = CLONE_VM | CLONE_VFORK | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC |
+		    CLONE_NEWPID | (f->net ? CLONE_NEWNET : 0) | SIGCHLD;
 	pid_t pid;
 	int code;
 
-	phase(f, "begin");
 	make_cgroups(f);
 	phase(f, "cgroups made");
-	must(pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args)), "clone3");
-	if (pid == 0) {
-		phase(f, "clone3");
-		join_cgroups(f);
-		if (f->cgroupns)
-			must(unshare(CLONE_NEWCGROUP), "cgroup namespace");
-		phase(f, "cgroups joined");
-		must(setsid(), "setsid");
-		must(sethostname("runc", 4), "hostname");
-		build_root(f);
-		finish(f);
-	}
+	must(pid = clone(child, stack + sizeof(stack), flags, f), "clone");
 	if (f->pid_file)
 		write_pid_file(f->pid_file, pid);
 	code = reap(pid);
@@ -464,7 +464,6 @@ static int exec_into(struct floor *f)
 	int pidfd;
 	pid_t pid;
 
-	phase(f, "begin");
 	must(pidfd = (int)syscall(SYS_pidfd_open, f->exec_pid, 0), "pidfd_open");
 	open_cgroups(f);
 	must(setns(pidfd, all), "setns");
@@ -483,46 +482,64 @@ static void print_phases(const struct phases *p)
 {
 	for (int i = 1; i < p->n; i++)
 		printf("%s\t%.1f\n", p->at[i].name,
-			(double)(p->at[i].ns - p->at[i - 1].ns) / 1000.0);
+		       (double)(p->at[i].ns - p->at[i - 1].ns) / 1000.0);
 }
 
 static const char usage[] =
-	"usage: floor [--net] [--cgroupns] [--bpf FILE] [--cgroup PATH|--no-cgroups]\n"
+	"usage: floor [--net] [--cgroupns] [--bpf FILE] [--hierarchies NAME,NAME... --cgroup PATH]\n"
 	"             [--pid-file FILE] [--phases] --rootfs DIR [CMD [ARG...]]\n"
-	"       floor --exec PID [--bpf FILE] [--cgroup PATH|--no-cgroups] [CMD [ARG...]]\n";
+	"       floor --exec PID [--bpf FILE] [--hierarchies NAME,NAME... --cgroup PATH] [CMD [ARG...]]\n";
 
 static void parse(struct floor *f, int argc, char **argv)
 {
 	static const struct option opts[] = {
-		{"net", 0, NULL, 'n'},
-		{"cgroupns", 0, NULL, 'C'},
-		{"bpf", 1, NULL, 'b'},
-		{"cgroup", 1, NULL, 'c'},
-		{"rootfs", 1, NULL, 'r'},
-		{"no-cgroups", 0, NULL, 'N'},
-		{"exec", 1, NULL, 'e'},
-		{"pid-file", 1, NULL, 'p'},
-		{"phases", 0, NULL, 'P'},
-		{NULL, 0, NULL, 0},
+		{ "net", 0, NULL, 'n' },
+		{ "cgroupns", 0, NULL, 'C' },
+		{ "bpf", 1, NULL, 'b' },
+		{ "cgroup", 1, NULL, 'c' },
+		{ "rootfs", 1, NULL, 'r' },
+		{ "hierarchies", 1, NULL, 'H' },
+		{ "exec", 1, NULL, 'e' },
+		{ "pid-file", 1, NULL, 'p' },
+		{ "phases", 0, NULL, 'P' },
+		{ NULL, 0, NULL, 0 },
 	};
-	static char *true_argv[] = {"/bin/true", NULL};
+	static char *true_argv[] = { "/bin/true", NULL };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "+", opts, NULL)) != -1) {
 		switch (c) {
-		case 'n': f->net = true; break;
-		case 'C': f->cgroupns = true; break;
-		case 'b': f->bpf = optarg; break;
-		case 'c': f->cgroup = optarg; break;
-		case 'r': f->rootfs = optarg; break;
-		case 'N': f->no_cgroups = true; break;
-		case 'e': f->exec_pid = atoi(optarg); break;
-		case 'p': f->pid_file = optarg; break;
+		case 'n':
+			f->net = true;
+			break;
+		case 'C':
+			f->cgroupns = true;
+			break;
+		case 'b':
+			f->bpf = optarg;
+			break;
+		case 'c':
+			f->cgroup = optarg;
+			break;
+		case 'r':
+			f->rootfs = optarg;
+			break;
+		case 'H':
+			f->names = optarg;
+			break;
+		case 'e':
+			f->exec_pid = atoi(optarg);
+			break;
+		case 'p':
+			f->pid_file = optarg;
+			break;
 		case 'P':
 			f->phases = mmap(NULL, sizeof(*f->phases), PROT_READ | PROT_WRITE,
-				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+					 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 			break;
-		default: f->argv = NULL; return;
+		default:
+			f->argv = NULL;
+			return;
 		}
 	}
 	f->argv = optind < argc ? argv + optind : true_argv;
@@ -530,7 +547,7 @@ static void parse(struct floor *f, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static struct floor f = {.cgroup = "/berth-test/floor"};
+	static struct floor f = { .cgroup = "/berth-test/floor" };
 	int code;
 
 	parse(&f, argc, argv);
@@ -538,10 +555,12 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 1;
 	}
+	phase(&f, "begin");
 	if (f.bpf)
 		load_bpf(&f);
-	if (!f.no_cgroups)
+	if (f.names)
 		find_hierarchies(&f);
+	phase(&f, "ready-made facts");
 	code = f.exec_pid ? exec_into(&f) : start(&f);
 	if (f.phases)
 		print_phases(f.phases);

@@ -1,5 +1,5 @@
 # Shared by bench/run and bench/profile: compile, set the scene, take it down.
-# Sourced by bash. Uses: here, top, build, out, work. Sets: runtimes, cgroup, cpuacct.
+# Sourced by bash. Uses: here, top, build, out, work. Sets: runtimes, cgroup, hierarchies, cpuacct.
 
 profile=${SECCOMP_PROFILE:-/usr/share/containers/seccomp.json}
 runtimes=()
@@ -42,6 +42,8 @@ bench_cgroup_parent() {
 			cat "$dir/$file" >"$dir/berth-test/$file"
 		cat "$dir/berth-test/$file" >"$dir$cgroup/$file"
 	done
+	hierarchies=$(cd /sys/fs/cgroup && printf '%s,' *)
+	hierarchies=${hierarchies%,}
 	cpuacct=
 	for dir in /sys/fs/cgroup/*cpuacct*; do
 		[ -e "$dir$cgroup/cpuacct.usage" ] && cpuacct=$dir$cgroup
@@ -100,6 +102,7 @@ bench_start_exec_targets() {
 		name=${rt%%=*} path=${rt#*=}
 		if [ "$name" = floor ]; then
 			"$path" --net --rootfs "$work/rootfs" --cgroup "$cgroup/exec-floor" \
+				--hierarchies "$hierarchies" \
 				--pid-file "$work/exec-floor.pid" /bin/sleep 3600 </dev/null >/dev/null 2>&1 &
 			continue
 		fi
