@@ -144,6 +144,8 @@ enum plan_kind { PLAN_CONTAINER, PLAN_EXEC };
 struct plan {
 	enum plan_kind kind;
 	const char *id;
+	const char *const *warnings; /* "/pointer: words": what was left out without failing */
+	size_t n_warnings;
 
 	/* namespaces */
 	uint64_t new_ns; /* CLONE_NEW* to make; never CLONE_NEWCGROUP in clone3's flags */

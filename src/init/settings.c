@@ -25,8 +25,9 @@ static int set_oom_score(int proc, pid_t pid, int score)
 
 	strcpy(path, "self");
 	if (pid) {
-		path[20] = '\0';
-		strcpy(path, decimal(path + 20, (unsigned long)pid));
+		char digits[24] = { 0 };
+
+		strcpy(path, decimal(digits + sizeof digits - 1, (unsigned long)pid));
 	}
 	strcat(path, "/oom_score_adj");
 	fd = sys_openat(proc, path, O_WRONLY | O_CLOEXEC, 0);

@@ -1,0 +1,94 @@
+/* The id maps of a new user namespace. Written directly where the kernel lets
+ * us; where it does not (an ordinary user with more than its own id), by the
+ * set-uid helpers newuidmap and newgidmap, which look at /etc/subuid. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "err.h"
+#include "fd.h"
+#include "launch.h"
+#include "plan.h"
+#include "proc.h"
+#include "str.h"
+#include "sys.h"
+
+enum { MAX_MAPS = 340 }; /* the kernel's own limit */
+
+static int write_proc(int proc, pid_t pid, const char *file, const char *text)
+{
+	char path[48];
+	OWN_FD fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof path, "%d/%s", (int)pid, file);
+	fd = sys_openat(proc, path, O_WRONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return fd;
+	n = sys_write(fd, text, strlen(text)); /* in one piece, or the kernel refuses it */
+	return n < 0 ? (int)n : 0;
+}
+
+static int run_helper(const char *program, pid_t pid, const struct plan_id_map *m, size_t n,
+		      struct err *e)
+{
+	const char *argv[3 * MAX_MAPS + 3];
+	char numbers[3 * MAX_MAPS + 1][12];
+	OWN_SB struct sb out = SB_INIT;
+	size_t k = 0, argc = 0;
+	int r;
+
+	argv[argc++] = program;
+	snprintf(numbers[k], sizeof numbers[k], "%d", (int)pid);
+	argv[argc++] = numbers[k++];
+	for (size_t i = 0; i < n; i++) {
+		const uint32_t v[3] = { m[i].inside, m[i].outside, m[i].size };
+
+		for (int j = 0; j < 3; j++) {
+			snprintf(numbers[k], sizeof numbers[k], "%u", v[j]);
+			argv[argc++] = numbers[k++];
+		}
+	}
+	argv[argc] = NULL;
+	r = proc_capture(argv, &out);
+	if (r < 0)
+		return err_sys(e, r, "run %s", program);
+	if (r > 0)
+		return err_set(e, ERR_PERMISSION, -EPERM, "%s failed with %d: %.300s", program, r,
+			       out.s ? out.s : "");
+	return 0;
+}
+
+static int write_map(int proc, pid_t pid, const char *file, const char *helper,
+		     const struct plan_id_map *m, size_t n, struct err *e)
+{
+	OWN_SB struct sb text = SB_INIT;
+	int r;
+
+	if (n > MAX_MAPS)
+		return err_set(e, ERR_INVALID, 0, "%s: more than %d ranges", file, (int)MAX_MAPS);
+	for (size_t i = 0; i < n; i++)
+		sb_printf(&text, "%u %u %u\n", m[i].inside, m[i].outside, m[i].size);
+	if (text.failed || !text.s)
+		return err_sys(e, text.failed ? -ENOMEM : -EINVAL, "write %s", file);
+	r = write_proc(proc, pid, file, text.s);
+	if (r == -EPERM || r == -EACCES)
+		return run_helper(helper, pid, m, n, e);
+	return r < 0 ? err_sys(e, r, "write %s", file) : 0;
+}
+
+int idmap_write(const struct plan *p, int proc, pid_t pid, struct err *e)
+{
+	int r;
+
+	if (p->deny_setgroups) {
+		r = write_proc(proc, pid, "setgroups", "deny");
+		if (r < 0)
+			return err_sys(e, r, "deny setgroups");
+	}
+	r = write_map(proc, pid, "uid_map", "newuidmap", p->uid_maps, p->n_uid_maps, e);
+	if (r >= 0)
+		r = write_map(proc, pid, "gid_map", "newgidmap", p->gid_maps, p->n_gid_maps, e);
+	return r;
+}

@@ -1,0 +1,438 @@
+/* Makes a process from a plan and drives the handshake; see launch.h. */
+#include "launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cgroup.h"
+#include "err.h"
+#include "fd.h"
+#include "mem.h"
+#include "plan.h"
+#include "planner.h"
+#include "sys.h"
+
+/* Between two messages of the child; copying up a large tmpfs is the longest. */
+enum { PHASE_DEADLINE_MS = 120 * 1000 };
+
+static const char *const phase_words[HS_PHASE_COUNT] = {
+#define X(id, words) [HS_##id] = words,
+	HANDSHAKE_PHASES(X)
+#undef X
+};
+
+static const char *const stage_words[STAGE_COUNT] = {
+#define X(id, words) [STAGE_##id] = words,
+	INIT_STAGES(X)
+#undef X
+};
+
+void launch_init(struct launch *l, struct arena *a, const struct plan *plan)
+{
+	memset(l, 0, sizeof *l);
+	l->a = a;
+	l->plan = plan;
+	l->start = l->console = l->target = l->proc = l->sync = l->pidfd = l->stage_pidfd = -1;
+	l->fds.sync = l->fds.start = l->fds.console = l->fds.rootfs_tree = -1;
+	l->fds.proc = l->fds.target = l->fds.clone_cgroup = -1;
+	l->fds.gate[0] = l->fds.gate[1] = -1;
+	for (size_t i = 0; i < sizeof l->fds.join / sizeof l->fds.join[0]; i++)
+		l->fds.join[i] = -1;
+}
+
+/* ---- words ------------------------------------------------------------- */
+
+/* What the %s of a stage's words is: the item of the plan. */
+static const char *item_of(const struct launch *l, const struct hs_msg *m, char *buf, size_t cap)
+{
+	const struct plan *p = l->plan;
+
+	switch ((enum init_stage)m->stage) {
+	case STAGE_JOIN:
+		return m->index < p->n_joins ? p->joins[m->index].name : "?";
+	case STAGE_UNSHARE:
+		return m->index == CLONE_NEWUSER ? "user" : "time";
+	case STAGE_ROOTFS:
+	case STAGE_PIVOT:
+		return p->rootfs ? p->rootfs : "/";
+	case STAGE_STEP:
+		return m->index < p->n_steps ? plan_step_words(&p->steps[m->index], buf, cap) : "?";
+	case STAGE_LATE_STEP:
+		return m->index < p->n_late_steps ?
+			       plan_step_words(&p->late_steps[m->index], buf, cap) :
+			       "?";
+	case STAGE_SETTING:
+		return setting_name(p, m->index);
+	case STAGE_RLIMIT:
+		return m->index < p->process.n_rlimits ? p->process.rlimits[m->index].name : "?";
+	case STAGE_HOSTNAME:
+		return p->hostname;
+	case STAGE_DOMAINNAME:
+		return p->domainname;
+	case STAGE_SYSCTL:
+		return m->index < p->n_sysctl ? p->sysctl[m->index].key : "?";
+	case STAGE_CWD:
+		return p->process.cwd;
+	case STAGE_APPARMOR:
+		return p->process.apparmor;
+	case STAGE_SELINUX:
+		return p->process.selinux;
+	case STAGE_LOOKUP:
+	case STAGE_LOOKUP_PATH:
+	case STAGE_EXEC:
+		return p->process.argv ? p->process.argv[0] : "?";
+	default:
+		return "";
+	}
+}
+
+static int failed(const struct launch *l, const struct hs_msg *m, struct err *e)
+{
+	char item[512], words[768];
+	enum err_kind kind = ERR_INTERNAL;
+	const char *format;
+	const char *percent;
+	int sys = m->sys > 0 && m->sys < 4096 ? -m->sys : 0;
+
+	if (m->stage >= STAGE_COUNT)
+		return err_set(e, ERR_INTERNAL, -EPROTO, "unknown failure %u of the child", m->stage);
+	format = stage_words[m->stage];
+	percent = strstr(format, "%s");
+	if (percent) {
+		const char *s = item_of(l, m, item, sizeof item);
+
+		snprintf(words, sizeof words, "%.*s%s%s", (int)(percent - format), format,
+			 s ? s : "?", percent + 2);
+	} else {
+		snprintf(words, sizeof words, "%s", format);
+	}
+	if (m->stage == STAGE_LOOKUP || m->stage == STAGE_LOOKUP_PATH || m->stage == STAGE_EXEC)
+		kind = ERR_EXEC;
+	if (kind == ERR_EXEC)
+		return err_set(e, kind, sys, "%s", words);
+	return err_sys(e, sys ? sys : -EIO, "%s", words);
+}
+
+static int died(struct launch *l, struct err *e)
+{
+	siginfo_t si = { 0 };
+
+	if (l->pidfd >= 0 && sys_waitid(P_PIDFD, l->pidfd, &si, WEXITED | WNOWAIT | WNOHANG | __WALL) >= 0 &&
+	    si.si_pid && si.si_code != CLD_EXITED)
+		return err_set(e, ERR_INTERNAL, -ECHILD,
+			       "the container's process was killed by signal %d while %s",
+			       si.si_status, phase_words[l->phase]);
+	return err_set(e, ERR_INTERNAL, -ECHILD, "the container's process ended while %s",
+		       phase_words[l->phase]);
+}
+
+/* ---- the handshake ------------------------------------------------------ */
+
+static int tell(struct launch *l, enum hs_phase phase, struct err *e)
+{
+	struct hs_msg m = { .phase = (uint32_t)phase };
+	int r = fd_send(l->sync, &m, sizeof m, NULL, 0);
+
+	if (r == -EPIPE || r == -ECONNRESET)
+		return died(l, e);
+	if (r < 0)
+		return err_sys(e, r, "speak to the container's process");
+	l->phase = phase;
+	return 0;
+}
+
+/* 1: a message; 0: end of file. */
+static int hear(struct launch *l, struct hs_msg *m, int *fd, struct err *e)
+{
+	struct pollfd p = { .fd = l->sync, .events = POLLIN };
+	size_t n = 1;
+	ssize_t r;
+
+	do
+		r = sys_poll(&p, 1, PHASE_DEADLINE_MS);
+	while (r == -EINTR);
+	if (r == 0)
+		return err_set(e, ERR_TIMEOUT, -ETIMEDOUT, "the container's process hung while %s",
+			       phase_words[l->phase]);
+	*fd = -1;
+	if (r > 0)
+		r = fd_recv(l->sync, m, sizeof *m, fd, &n);
+	if (r == -ECONNRESET)
+		r = 0;
+	if (r < 0)
+		return err_sys(e, (int)r, "hear from the container's process");
+	if (r && r != (ssize_t)sizeof *m)
+		return err_set(e, ERR_INTERNAL, -EPROTO, "a message of %zd bytes from the child", r);
+	return r > 0;
+}
+
+static void reap_stage(struct launch *l)
+{
+	siginfo_t si;
+
+	if (!l->stage)
+		return;
+	while (sys_waitid(P_PIDFD, l->stage_pidfd, &si, WEXITED | __WALL) == -EINTR)
+		;
+	l->stage = 0;
+	fd_closep(&l->stage_pidfd);
+}
+
+static int on_forked(struct launch *l, const struct hs_msg *m, int fd, struct err *e)
+{
+	if (l->pid || fd < 0) {
+		sys_close(fd);
+		return err_set(e, ERR_INTERNAL, -EPROTO, "the stage reported no process");
+	}
+	l->pid = (pid_t)m->index;
+	l->pidfd = fd;
+	reap_stage(l);
+	return 0;
+}
+
+static int on_cloned(struct launch *l, struct err *e)
+{
+	pid_t pid = l->pid ? l->pid : l->stage;
+	struct hs_msg m = { .stage = STAGE_SETTING };
+	int r = idmap_write(l->plan, l->proc, pid, e);
+
+	if (r < 0)
+		return r;
+	r = settings_apply(l->plan, l->proc, pid, &m.index);
+	if (r < 0) {
+		m.sys = -r;
+		return failed(l, &m, e);
+	}
+	return tell(l, HS_MAPPED, e);
+}
+
+static int on_listener(struct launch *l, const struct hs_msg *m, struct err *e)
+{
+	OWN_FD fd = sys_pidfd_getfd(l->pidfd, (int)m->index);
+	int r;
+
+	if (fd < 0)
+		return err_sys(e, fd, "take the seccomp listener");
+	r = l->on_listener ? l->on_listener(l, fd, e) :
+			     err_set(e, ERR_INTERNAL, -EPROTO, "a seccomp listener nobody asked for");
+	return r < 0 ? r : tell(l, HS_TAKEN, e);
+}
+
+/* Follows the child until it reports `until`; HS_NONE: until it executes. */
+static int drive(struct launch *l, enum hs_phase until, struct err *e)
+{
+	struct hs_msg m;
+	int fd, r;
+
+	for (;;) {
+		r = hear(l, &m, &fd, e);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			return until == HS_NONE ? 0 : died(l, e);
+		if (m.phase != HS_FORKED)
+			sys_close(fd);
+		switch ((enum hs_phase)m.phase) {
+		case HS_FORKED:
+			r = on_forked(l, &m, fd, e);
+			break;
+		case HS_CLONED:
+			l->phase = HS_CLONED;
+			r = on_cloned(l, e);
+			break;
+		case HS_MOUNTED:
+		case HS_STARTING:
+			l->phase = (enum hs_phase)m.phase;
+			r = l->on_stop ? l->on_stop(l, l->phase, e) : 0;
+			if (r >= 0)
+				r = tell(l, HS_HOOKED, e);
+			break;
+		case HS_LISTENER:
+			l->phase = HS_LISTENER;
+			r = on_listener(l, &m, e);
+			break;
+		case HS_CREATED:
+			l->phase = HS_CREATED;
+			break;
+		case HS_FAILED:
+			return failed(l, &m, e);
+		default:
+			return err_set(e, ERR_INTERNAL, -EPROTO, "message %u out of turn", m.phase);
+		}
+		if (r < 0)
+			return r;
+		if (m.phase == (uint32_t)until)
+			return 0;
+	}
+}
+
+/* ---- making the process -------------------------------------------------- */
+
+static int open_joins(struct launch *l, struct err *e)
+{
+	for (size_t i = 0; i < l->plan->n_joins; i++) {
+		const struct plan_join *j = &l->plan->joins[i];
+		int fd = sys_openat(AT_FDCWD, j->path, O_RDONLY | O_CLOEXEC, 0);
+
+		if (fd < 0)
+			return err_sys(e, fd, "open the %s namespace '%s'", j->name, j->path);
+		l->fds.join[i] = fd;
+	}
+	return 0;
+}
+
+static int open_fds(struct launch *l, struct err *e)
+{
+	int pair[2], r;
+
+	l->proc = sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (l->proc < 0)
+		return err_sys(e, l->proc, "open '/proc'");
+	r = sys_socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, pair);
+	if (r < 0)
+		return err_sys(e, r, "make the handshake socket");
+	l->sync = pair[0];
+	l->fds.sync = pair[1];
+	l->fds.proc = l->proc;
+	l->fds.start = l->start;
+	l->fds.console = l->console;
+	l->fds.target = l->target;
+	l->fds.target_ns = l->target_ns;
+	l->fds.wait_for_maps = l->plan->own_user_ns;
+	l->fds.settings = !l->plan->own_user_ns;
+	if (l->cg) {
+		r = cgroup_join_fds(l->cg, l->fds.cgroup, e);
+		if (r < 0)
+			return r;
+		l->fds.n_cgroup = r;
+		l->fds.clone_cgroup = cgroup_clone_fd(l->cg);
+	}
+	r = open_joins(l, e);
+	return r < 0 ? r : mountfd_prepare(l, e);
+}
+
+static bool needs_stage(const struct launch *l)
+{
+	return l->target >= 0 || l->plan->n_joins || l->plan->new_ns & CLONE_NEWTIME;
+}
+
+static int clone_stage(struct launch *l, struct err *e)
+{
+	bool joined;
+	int r = sys_pipe2(l->fds.gate, O_CLOEXEC);
+
+	if (r < 0)
+		return err_sys(e, r, "make a pipe");
+	l->stage = clone_process(0, -1, &l->stage_pidfd, &joined);
+	if (l->stage == 0)
+		stage_main(l->plan, &l->fds);
+	if (l->stage < 0) {
+		r = l->stage;
+		l->stage = 0;
+		return err_sys(e, r, "clone a process");
+	}
+	return 0;
+}
+
+static int clone_init(struct launch *l, struct err *e)
+{
+	bool joined;
+	pid_t pid = clone_process(l->plan->new_ns, l->fds.clone_cgroup, &l->pidfd, &joined);
+
+	if (pid == 0) {
+		if (joined)
+			l->fds.n_cgroup = 0;
+		init_main(l->plan, &l->fds);
+	}
+	if (pid < 0)
+		return err_sys(e, pid, "clone a process in new namespaces");
+	l->pid = pid;
+	return 0;
+}
+
+/* The parent's copies of what only the child needs. */
+static void close_child_fds(struct launch *l)
+{
+	fd_closep(&l->fds.sync);
+	fd_closep(&l->fds.gate[0]);
+	fd_closep(&l->fds.gate[1]);
+	for (int i = 0; i < l->fds.n_cgroup; i++)
+		fd_closep(&l->fds.cgroup[i]);
+	l->fds.n_cgroup = 0;
+	for (size_t i = 0; i < l->plan->n_joins; i++)
+		fd_closep(&l->fds.join[i]);
+	mountfd_done(l);
+}
+
+int launch_create(struct launch *l, struct err *e)
+{
+	int r = open_fds(l, e);
+
+	if (r >= 0)
+		r = needs_stage(l) ? clone_stage(l, e) : clone_init(l, e);
+	close_child_fds(l);
+	return r < 0 ? r : drive(l, HS_CREATED, e);
+}
+
+int launch_start(struct launch *l, struct err *e)
+{
+	int r = tell(l, HS_START, e);
+
+	if (r >= 0)
+		r = drive(l, HS_NONE, e);
+	if (r >= 0)
+		l->kept = true;
+	return r;
+}
+
+int launch_detach(struct launch *l, struct err *e)
+{
+	int r = tell(l, HS_DETACH, e);
+
+	if (r >= 0)
+		l->kept = true;
+	return r;
+}
+
+int launch_resume(struct launch *l, int sync, pid_t pid, int pidfd, struct err *e)
+{
+	int r;
+
+	l->sync = sync;
+	l->pid = pid;
+	l->pidfd = pidfd;
+	l->kept = true; /* another process made it */
+	r = launch_start(l, e);
+	l->sync = l->pidfd = -1; /* the caller's */
+	return r;
+}
+
+static void kill_and_reap(pid_t pid, int pidfd)
+{
+	siginfo_t si;
+
+	if (!pid)
+		return;
+	sys_pidfd_send_signal(pidfd, SIGKILL);
+	while (sys_waitid(P_PIDFD, pidfd, &si, WEXITED | __WALL) == -EINTR)
+		;
+}
+
+void launch_done(struct launch *l)
+{
+	fd_closep(&l->sync);
+	close_child_fds(l);
+	if (!l->kept) {
+		kill_and_reap(l->stage, l->stage_pidfd);
+		kill_and_reap(l->pid, l->pidfd);
+	}
+	fd_closep(&l->stage_pidfd);
+	fd_closep(&l->pidfd);
+	fd_closep(&l->proc);
+}

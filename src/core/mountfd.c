@@ -1,0 +1,127 @@
+/* Mount objects made with the caller's privileges before the process exists:
+ * sources that root of a new user namespace could not reach, and id-mapped
+ * mounts. The child attaches them (init_steps.c). */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "fd.h"
+#include "launch.h"
+#include "mem.h"
+#include "plan.h"
+#include "planner.h"
+#include "sys.h"
+
+static int clone_tree(const char *path, bool recursive, struct err *e)
+{
+	int fd = sys_open_tree(AT_FDCWD, path,
+			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
+
+	return fd < 0 ? err_sys(e, fd, "open the mount '%s'", path) : fd;
+}
+
+/* A user namespace that exists only to carry the maps of an id-mapped mount:
+ * held by its fd, without a process in it. */
+static int user_ns_fd(struct launch *l, const struct fs_step *s, struct err *e)
+{
+	struct plan maps = *l->plan;
+	int pidfd = -1, fd = -1, r;
+	char path[32];
+	siginfo_t si;
+	bool joined;
+	pid_t pid;
+
+	if (s->n_uid_maps) {
+		maps.uid_maps = s->uid_maps;
+		maps.n_uid_maps = s->n_uid_maps;
+		maps.gid_maps = s->gid_maps;
+		maps.n_gid_maps = s->n_gid_maps;
+	}
+	pid = clone_process(CLONE_NEWUSER, -1, &pidfd, &joined);
+	if (pid == 0)
+		for (;;)
+			pause();
+	if (pid < 0)
+		return err_sys(e, pid, "clone a process for an id-mapped mount");
+	r = idmap_write(&maps, l->proc, pid, e);
+	if (r >= 0) {
+		snprintf(path, sizeof path, "%d/ns/user", (int)pid);
+		fd = sys_openat(l->proc, path, O_RDONLY | O_CLOEXEC, 0);
+		if (fd < 0)
+			r = err_sys(e, fd, "open the user namespace of an id-mapped mount");
+	}
+	sys_pidfd_send_signal(pidfd, SIGKILL);
+	while (sys_waitid(P_PIDFD, pidfd, &si, WEXITED | __WALL) == -EINTR)
+		;
+	sys_close(pidfd);
+	return r < 0 ? r : fd;
+}
+
+static int id_map(struct launch *l, const struct fs_step *s, int tree, struct err *e)
+{
+	OWN_FD ns = user_ns_fd(l, s, e);
+	struct sys_mount_attr attr = { .attr_set = SYS_ATTR_IDMAP };
+	int r;
+
+	if (ns < 0)
+		return ns;
+	attr.userns_fd = (unsigned)ns;
+	r = sys_mount_setattr(tree, "", AT_EMPTY_PATH | (s->idmap_recursive ? AT_RECURSIVE : 0),
+			      &attr);
+	if (r < 0)
+		return err_set(e, r == -ENOSYS || r == -EINVAL ? ERR_UNSUPPORTED : ERR_INTERNAL, r,
+			       "%s: id-map the mount '%s'", s->pointer ? s->pointer : "mount",
+			       s->source);
+	return 0;
+}
+
+static int prepare_step(struct launch *l, size_t i, struct err *e)
+{
+	const struct fs_step *s = &l->plan->steps[i];
+	struct sys_mount_attr slave = { .propagation = MS_SLAVE };
+	int fd = clone_tree(s->source, s->recursive, e), r = 0;
+
+	if (fd < 0)
+		return fd;
+	l->fds.step[i] = fd;
+	/* Made in our mount namespace, where it may be shared; in the
+	 * container's it would have been made slave with everything else. */
+	if (!(l->plan->root_propagation & MS_SHARED))
+		r = sys_mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &slave);
+	if (r < 0)
+		return err_sys(e, r, "detach the mount '%s'", s->source);
+	return s->idmap || s->idmap_recursive ? id_map(l, s, fd, e) : 0;
+}
+
+int mountfd_prepare(struct launch *l, struct err *e)
+{
+	const struct plan *p = l->plan;
+	int r = 0;
+
+	for (size_t i = 0; i < p->n_steps && r >= 0; i++) {
+		if (p->steps[i].op != FS_BIND || !p->steps[i].from_host)
+			continue;
+		if (!l->fds.step) {
+			l->fds.step = arena_calloc(l->a, p->n_steps, sizeof(int));
+			if (!l->fds.step)
+				return err_sys(e, -ENOMEM, "prepare mounts");
+			for (size_t j = 0; j < p->n_steps; j++)
+				l->fds.step[j] = -1;
+		}
+		r = prepare_step(l, i, e);
+	}
+	return r;
+}
+
+void mountfd_done(struct launch *l)
+{
+	for (size_t i = 0; l->fds.step && i < l->plan->n_steps; i++)
+		fd_closep(&l->fds.step[i]);
+	fd_closep(&l->fds.rootfs_tree);
+}
