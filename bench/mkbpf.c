@@ -68,6 +68,11 @@ int main(void)
 			deny = action(name, code);
 			ctx = seccomp_init(deny);
 			seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0);
+			/*
+			 * A binary tree: the kernel walks the filter once for every
+			 * system call when it is loaded, a third of the time of a list.
+			 */
+			seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 		} else if (sscanf(line, "arch SCMP_ARCH_%63s", name) == 1) {
 			for (char *p = name; *p; p++)
 				*p = (char)tolower(*p);
