@@ -96,7 +96,7 @@ struct spec_mount {
 	/* decoded from options by spec_mounts.c: */
 	bool is_bind; /* type "bind", or options bind / rbind */
 	bool recursive; /* rbind */
-	unsigned long flags; /* MS_RDONLY, MS_NOSUID, ... */
+	unsigned long flags; /* MS_RDONLY, MS_NOSUID, ...; never MS_BIND, MS_REC */
 	unsigned long cleared; /* rw, suid, dev, exec, ... */
 	uint64_t rec_set, rec_clear; /* rro, rnosuid, ... */
 	unsigned long propagation[4]; /* MS_PRIVATE ... with MS_REC; in order */
@@ -201,6 +201,8 @@ struct spec_throttle_device {
 enum throttle { THROTTLE_READ_BPS, THROTTLE_WRITE_BPS, THROTTLE_READ_IOPS,
 		THROTTLE_WRITE_IOPS, THROTTLE_COUNT };
 
+/* A 0 in memory, cpu and blockIO weights means "not given", as in runc, and is
+ * read so: has_x stays false. */
 struct spec_memory { /* bytes; -1: unlimited */
 	bool has_limit, has_reservation, has_swap, has_kernel, has_kernel_tcp;
 	int64_t limit, reservation, swap, kernel, kernel_tcp;
@@ -283,7 +285,7 @@ struct spec_syscall {
 };
 
 struct spec_seccomp {
-	uint32_t default_action; /* SECCOMP_RET_* class, see names.h */
+	uint32_t default_action; /* SCMP_ACT_* without errno */
 	bool has_default_errno;
 	uint32_t default_errno;
 	uint32_t *arches; /* SCMP_ARCH_* */
@@ -317,7 +319,7 @@ struct spec_linux {
 	char *cgroups_path;
 	struct spec_resources *resources; /* never NULL */
 	struct spec_intel_rdt *intel_rdt;
-	struct kv *sysctl;
+	struct kv *sysctl; /* key: the path below /proc/sys, "net/ipv4/ip_forward" */
 	size_t n_sysctl;
 	struct spec_seccomp *seccomp;
 	unsigned long rootfs_propagation; /* MS_* with MS_REC, 0: absent */
@@ -341,6 +343,8 @@ struct spec {
 	struct kv *annotations;
 	size_t n_annotations;
 	struct spec_linux *linux; /* never NULL */
+	char **warnings; /* accepted, but the user should be told */
+	size_t n_warnings;
 };
 
 /* Collects every problem instead of stopping at the first (berth validate).
