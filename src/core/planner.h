@@ -27,10 +27,14 @@ struct host_facts {
 	const struct cgroup_host *cgroup; /* NULL: no cgroup file system */
 	bool has_apparmor, has_selinux;
 	bool has_time_ns;
+	bool has_resctrl; /* intelRdt */
 	uint32_t kernel_major, kernel_minor;
 };
 
+/* A kernel older than 5.10 is an error here. */
 int host_facts_read(struct host_facts *f, struct arena *a, struct err *e);
+/* The pure part: "5.10.0-28-amd64". -EINVAL when it is no version. */
+int host_facts_kernel(struct host_facts *f, const char *release);
 
 struct plan_options { /* what the command line says */
 	const char *id;
@@ -52,6 +56,12 @@ int plan_container(struct arena *a, const struct spec *s,
 int plan_exec(struct arena *a, const struct spec *s,
 	      const struct spec_process *proc, const struct host_facts *f,
 	      const struct plan_options *o, struct plan **ret, struct err *e);
+
+/* What the container's cgroup lets it do with devices: the rules of the
+ * specification, then what every container may. */
+struct spec_device_rule;
+int plan_device_rules(struct arena *a, const struct spec *s,
+		      struct spec_device_rule **ret, size_t *n);
 
 /* The plan as text (--dry-run, golden files) or JSON. */
 void plan_print(const struct plan *p, struct sb *out);

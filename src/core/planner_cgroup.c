@@ -1,0 +1,219 @@
+/*
+ * Where the container's cgroup is, and a mount of type "cgroup": on v1 a tmpfs
+ * with one bind for every hierarchy, on v2 the one hierarchy there is.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "planner_parts.h"
+#include "str.h"
+
+#define FIXED_FLAGS (MS_NOSUID | MS_NOEXEC | MS_NODEV)
+
+static int systemd_path(struct planner *pl)
+{
+	const char *path = pl->s->linux->cgroups_path;
+	const char *first, *second;
+
+	if (str_empty(path)) {
+		path = arena_printf(pl->a, "%s:berth:%s",
+				    pl->f->privileged ? "system.slice" : "user.slice", pl->o->id);
+		if (!path)
+			return plan_nomem(pl);
+	}
+	first = strchr(path, ':');
+	second = first ? strchr(first + 1, ':') : NULL;
+	if (!second || strchr(second + 1, ':') || !second[1])
+		return plan_bad(pl, "/linux/cgroupsPath",
+				"'%s' must read slice:prefix:name for the systemd cgroup driver", path);
+	pl->p->cgroup_path = path;
+	return 0;
+}
+
+int plan_cgroup_path(struct planner *pl)
+{
+	const struct cgroup_host *h = pl->f->cgroup;
+	char *path;
+	int r;
+
+	pl->p->systemd_cgroup = pl->o->systemd_cgroup;
+	if (!h || h->mode == CGROUP_NONE || pl->o->rootless_cgroup)
+		return 0;
+	if (pl->o->systemd_cgroup)
+		return systemd_path(pl);
+	r = cgroup_path_from_spec(pl->a, pl->s->linux->cgroups_path, pl->o->id, &path, pl->e);
+	if (r < 0)
+		return err_wrap(pl->e, r, "/linux/cgroupsPath");
+	pl->p->cgroup_path = path;
+	return 0;
+}
+
+/* "a-b.slice" of systemd lies in "/a.slice/a-b.slice". */
+static char *slice_dir(struct arena *a, const char *slice, size_t n)
+{
+	static const char suffix[] = ".slice";
+	size_t stem = n >= 6 && strncmp(slice + n - 6, suffix, 6) == 0 ? n - 6 : n;
+	char *out = arena_strdup(a, "");
+
+	if (stem == 0 || (stem == 1 && slice[0] == '-'))
+		return out; /* "-.slice" is the root */
+	for (size_t i = 1; out && i <= stem; i++)
+		if (i == stem || slice[i] == '-')
+			out = arena_printf(a, "%s/%.*s.slice", out, (int)i, slice);
+	return out;
+}
+
+static char *unit_dir(struct arena *a, const char *path)
+{
+	const char *first = strchr(path, ':'), *second = strchr(first + 1, ':');
+	const char *name = second + 1;
+	int prefix = (int)(second - first - 1);
+	char *slice = slice_dir(a, path, (size_t)(first - path));
+
+	if (!slice)
+		return NULL;
+	if (str_ends(name, ".slice"))
+		return arena_printf(a, "%s/%s", slice, name);
+	return arena_printf(a, "%s/%.*s%s%s.scope", slice, prefix, first + 1, prefix ? "-" : "", name);
+}
+
+/* The container's cgroup of one hierarchy as a directory of the host; without
+ * one of its own it is in its caller's. */
+static char *cgroup_dir(struct planner *pl, const struct cgroup_hierarchy *h)
+{
+	const char *path = pl->p->cgroup_path, *root = h->mount_root;
+
+	if (path && pl->p->systemd_cgroup)
+		path = unit_dir(pl->a, path);
+	if (!pl->p->cgroup_path) {
+		path = h->own ? h->own : "/";
+		/* The mount may show a part of the hierarchy only. */
+		if (!str_empty(root) && strcmp(root, "/") != 0 && plan_path_below(path, root) >= 0)
+			path += strlen(root);
+	}
+	path = path ? arena_printf(pl->a, "%s/%s", h->mountpoint, path) : NULL;
+	return path ? plan_path(pl->a, "/", path) : NULL;
+}
+
+static void propagate(struct fs_step *s, const struct spec_mount *m)
+{
+	memcpy(s->propagation, m->propagation, sizeof s->propagation);
+	s->n_propagation = (uint32_t)m->n_propagation;
+}
+
+static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static int v1_hierarchy(struct planner *pl, const struct spec_mount *m,
+			const struct cgroup_hierarchy *h, const char *pointer)
+{
+	const char *name = last_part(h->mountpoint);
+	struct fs_step *s;
+	char *target;
+
+	target = arena_printf(pl->a, "%s/%s", m->destination, name);
+	s = target ? plan_step(pl, &pl->steps, FS_BIND, target, pointer) : NULL;
+	if (!s)
+		return plan_nomem(pl);
+	s->source = cgroup_dir(pl, h);
+	if (!s->source)
+		return plan_nomem(pl);
+	s->flags = FIXED_FLAGS | MS_RELATIME | (m->flags & MS_RDONLY);
+	s->optional = !pl->f->privileged; /* perhaps not allowed to have one there */
+	s->from_host = pl->p->own_user_ns && pl->f->privileged;
+	propagate(s, m);
+	return 0;
+}
+
+/* "cpu" and "cpuacct" beside "cpu,cpuacct". */
+static int v1_links(struct planner *pl, const struct spec_mount *m,
+		    const struct cgroup_hierarchy *h, const char *pointer)
+{
+	const char *name = last_part(h->mountpoint), *at = name;
+
+	if (!strchr(name, ','))
+		return 0;
+	while (*at) {
+		size_t n = strcspn(at, ",");
+		char *target = arena_printf(pl->a, "%s/%.*s", m->destination, (int)n, at);
+		struct fs_step *s = target && n ? plan_step(pl, &pl->steps, FS_SYMLINK, target, pointer) : NULL;
+
+		if (!target || (n && !s))
+			return plan_nomem(pl);
+		if (s) {
+			s->source = name;
+			s->skip_exists = true;
+		}
+		at += n + (at[n] == ',');
+	}
+	return 0;
+}
+
+static int cgroup_v1(struct planner *pl, const struct spec_mount *m, const char *pointer)
+{
+	const struct cgroup_host *h = pl->f->cgroup;
+	struct fs_step *s = plan_step(pl, &pl->steps, FS_MOUNT, m->destination, pointer);
+	int r = 0;
+
+	if (!s)
+		return plan_nomem(pl);
+	s->fstype = s->source = "tmpfs";
+	s->data = "mode=755";
+	s->flags = FIXED_FLAGS;
+	propagate(s, m);
+	for (size_t i = 0; r >= 0 && i < h->n; i++)
+		if (h->h[i].controllers[0])
+			r = v1_hierarchy(pl, m, &h->h[i], pointer);
+	for (size_t i = 0; r >= 0 && i < h->n; i++)
+		if (h->h[i].controllers[0])
+			r = v1_links(pl, m, &h->h[i], pointer);
+	if (r < 0 || !(m->flags & MS_RDONLY))
+		return r;
+	s = plan_step(pl, &pl->steps, FS_REMOUNT, m->destination, pointer);
+	if (!s)
+		return plan_nomem(pl);
+	s->flags = FIXED_FLAGS | MS_RDONLY;
+	return 0;
+}
+
+/* A cgroup namespace can be mounted by who owns it. One that is joined from
+ * outside a new user namespace cannot: then the container's directory itself
+ * is bound, which looks the same. */
+static int cgroup_v2(struct planner *pl, const struct spec_mount *m, const char *pointer)
+{
+	const struct cgroup_hierarchy *h = &pl->f->cgroup->h[0];
+	bool has_ns = plan_has_ns(pl->s, NS_CGROUP);
+	bool mountable = has_ns && (pl->p->new_cgroup_ns || !pl->p->own_user_ns);
+	struct fs_step *s;
+
+	s = plan_step(pl, &pl->steps, mountable ? FS_MOUNT : FS_BIND, m->destination, pointer);
+	if (!s)
+		return plan_nomem(pl);
+	s->flags = m->flags & ~(unsigned long)(MS_BIND | MS_REC | MS_REMOUNT);
+	s->cleared = m->cleared;
+	propagate(s, m);
+	if (mountable) {
+		s->fstype = "cgroup2";
+		s->source = str_empty(m->source) ? "cgroup" : m->source;
+		s->data = m->data;
+		return 0;
+	}
+	s->source = has_ns ? cgroup_dir(pl, h) : h->mountpoint;
+	s->from_host = pl->p->own_user_ns && pl->f->privileged;
+	return s->source ? 0 : plan_nomem(pl);
+}
+
+int plan_cgroup_mount(struct planner *pl, const struct spec_mount *m, const char *pointer)
+{
+	const struct cgroup_host *h = pl->f->cgroup;
+
+	if (!h || h->mode == CGROUP_NONE || !h->n)
+		return plan_unsupported(pl, pointer, "this host has no cgroup file system");
+	return h->mode == CGROUP_V2 ? cgroup_v2(pl, m, pointer) : cgroup_v1(pl, m, pointer);
+}
