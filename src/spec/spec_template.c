@@ -30,27 +30,35 @@ static const struct template_mount mounts[][2] = {
 	{ { "/sys/fs/cgroup", "cgroup", "cgroup", "nosuid,noexec,nodev,relatime,ro" } },
 };
 
-static char *const capabilities[] = { "CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE" };
+static const char *const capabilities[] = { "CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE" };
 static const char *const capability_sets[] = { "bounding", "effective", "permitted", "ambient" };
 
-static char *const environment[] = {
+static const char *const environment[] = {
 	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 	"TERM=xterm",
 };
 
-static char *const masked_paths[] = {
+static const char *const masked_paths[] = {
 	"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
 	"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/proc/scsi",
 };
 
-static char *const readonly_paths[] = {
+static const char *const readonly_paths[] = {
 	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
 };
 /* clang-format on */
 
+static void strings(struct jw *w, const char *key, const char *const *list, size_t n)
+{
+	jw_kbegin(w, key, '[');
+	for (size_t i = 0; i < n; i++)
+		jw_str(w, list[i]);
+	jw_end(w);
+}
+
 static void process(struct jw *w)
 {
-	static char *const shell[] = { "sh" };
+	static const char *const shell[] = { "sh" };
 
 	jw_kbegin(w, "process", '{');
 	jw_kbool(w, "terminal", true);
@@ -58,12 +66,12 @@ static void process(struct jw *w)
 	jw_kuint(w, "uid", 0);
 	jw_kuint(w, "gid", 0);
 	jw_end(w);
-	jw_kstrs(w, "args", shell, ARRAY_SIZE(shell));
-	jw_kstrs(w, "env", environment, ARRAY_SIZE(environment));
+	strings(w, "args", shell, ARRAY_SIZE(shell));
+	strings(w, "env", environment, ARRAY_SIZE(environment));
 	jw_kstr(w, "cwd", "/");
 	jw_kbegin(w, "capabilities", '{');
 	for (size_t i = 0; i < ARRAY_SIZE(capability_sets); i++)
-		jw_kstrs(w, capability_sets[i], capabilities, ARRAY_SIZE(capabilities));
+		strings(w, capability_sets[i], capabilities, ARRAY_SIZE(capabilities));
 	jw_end(w);
 	jw_kbegin(w, "rlimits", '[');
 	jw_begin(w, '{');
@@ -158,8 +166,8 @@ static void linux_section(struct jw *w, const struct template_options *o)
 	if (o->rootless)
 		namespace_of(w, "user");
 	jw_end(w);
-	jw_kstrs(w, "maskedPaths", masked_paths, ARRAY_SIZE(masked_paths));
-	jw_kstrs(w, "readonlyPaths", readonly_paths, ARRAY_SIZE(readonly_paths));
+	strings(w, "maskedPaths", masked_paths, ARRAY_SIZE(masked_paths));
+	strings(w, "readonlyPaths", readonly_paths, ARRAY_SIZE(readonly_paths));
 	jw_end(w);
 }
 
