@@ -1,0 +1,39 @@
+# setup_docker.bash: a dockerd of our own in the private world, with the runtime
+# under test as `berth` and runc as `peer`, and one image, `box`.
+
+# docker_up [dockerd options]
+docker_up() {
+	ns mkdir -p "$IT/data" "$IT/exec" "$IT/cfg" "$IT/vol/ro" "$IT/vol/rw"
+	ns sh -c "echo '{}' >$IT/daemon.json; echo from-host >$IT/vol/ro/file; cp $IT/vol/ro/file $IT/vol/file"
+	export DOCKER_HOST=unix://$IT/docker.sock DOCKER_CONFIG=$IT/cfg
+	DOCKER=$(command -v /usr/bin/docker || command -v docker)
+	export DOCKER
+	ns_daemon dockerd dockerd --config-file "$IT/daemon.json" \
+		--data-root "$IT/data" --exec-root "$IT/exec" -p "$IT/docker.pid" -H "$DOCKER_HOST" \
+		--cgroup-parent "$IT_CG" --storage-driver vfs --log-level warn --shutdown-timeout 2 \
+		--add-runtime "berth=$BERTH" --add-runtime "peer=$PEER" "$@"
+	if ! it_wait 30 d version; then
+		tail -n 30 "$IT_OUT/dockerd.log" >&2
+		return 1
+	fi
+	it_rootfs "$IT_OUT/rootfs"
+	tar -C "$IT_OUT/rootfs" -c . | d import -c 'ENV FROM_IMAGE=yes' -c 'CMD ["/bin/sh"]' - box >/dev/null
+}
+
+docker_down() {
+	local ids
+
+	ids=$(d ps -aq 2>/dev/null)
+	# shellcheck disable=SC2086
+	[ -z "$ids" ] || d rm -f $ids >/dev/null
+	ns_stop dockerd
+}
+
+d() {
+	ns "$DOCKER" "$@"
+}
+
+# docker run with the runtime of this turn (see `both`).
+dr() {
+	d run --rm --runtime "$RT" --network none "$@"
+}
