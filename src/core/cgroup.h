@@ -39,7 +39,6 @@ struct cgroup_host { /* a host fact: read once, const afterwards */
 	struct cgroup_hierarchy h[CGROUP_MAX_HIERARCHIES];
 	size_t n;
 	char *v2_controllers; /* v2: cgroup.controllers of the root, space separated */
-	bool has_kill; /* v2: cgroup.kill (5.14) */
 };
 
 struct cgroup {
@@ -56,9 +55,9 @@ int cgroup_host_parse(struct cgroup_host *h, struct arena *a,
 		      const char *mountinfo, const char *self_cgroup,
 		      struct err *e);
 
-/* linux.cgroupsPath -> path within each hierarchy, as runc (cgroupfs driver):
- * absolute as it is, relative below the caller's own cgroup's parent... see
- * docs/cgroups.md; absent: "/berth/<id>"... Pure. Refuses "..". */
+/* linux.cgroupsPath (cgroupfs driver) -> path below each mountpoint: absolute
+ * or relative it counts from there (docs/cgroups.md says why); absent:
+ * "/berth/<id>". Pure. Refuses ".." and "/" itself. */
 int cgroup_path_from_spec(struct arena *a, const char *cgroups_path,
 			  const char *id, char **ret, struct err *e);
 
@@ -67,6 +66,10 @@ int cgroup_path_from_spec(struct arena *a, const char *cgroups_path,
  * is an error, as in runc. On failure what was made is removed again. */
 int cgroup_create(struct cgroup *cg, const struct cgroup_host *host,
 		  const char *path, struct err *e);
+/* The same for a caller without privileges: a hierarchy that it may not write
+ * is left out (fd -1). -EACCES, -EPERM or -EROFS when that leaves none. */
+int cgroup_create_partial(struct cgroup *cg, const struct cgroup_host *host,
+			  const char *path, struct err *e);
 /* Opens an existing one; a hierarchy where it is missing gets fd -1. */
 int cgroup_open(struct cgroup *cg, const struct cgroup_host *host,
 		const char *path, struct err *e);
@@ -81,6 +84,9 @@ int cgroup_apply(struct cgroup *cg, const struct spec_resources *r,
  * writing "0". Returns how many; the fds are the caller's. */
 int cgroup_join_fds(const struct cgroup *cg, int fds[CGROUP_MAX_HIERARCHIES],
 		    struct err *e);
+/* The hierarchy that holds a v1 controller ("name=systemd" too), or the v2
+ * one; -1: none. */
+int cgroup_hierarchy_of(const struct cgroup_host *host, const char *controller);
 /* The directory for CLONE_INTO_CGROUP, borrowed; -1 unless v2. */
 int cgroup_clone_fd(const struct cgroup *cg);
 

@@ -1,0 +1,348 @@
+/*
+ * Making, opening, joining and removing one container's cgroup in every
+ * hierarchy of the host. Directories are reached by their whole path below the
+ * mountpoint, one system call each; the rest goes through directory fds.
+ */
+#include "cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cgroup_files.h"
+#include "err.h"
+#include "fd.h"
+#include "str.h"
+#include "sys.h"
+
+/* Directories that one cgroup_create() made, to undo them. */
+struct made {
+	size_t parents[CGROUP_MAX_HIERARCHIES];
+};
+
+static int cgroup_init(struct cgroup *cg, const struct cgroup_host *host, const char *path,
+		       struct err *e)
+{
+	*cg = (struct cgroup){ .host = host };
+	for (size_t i = 0; i < CGROUP_MAX_HIERARCHIES; i++)
+		cg->fd[i] = -1;
+	cg->path = strdup(path);
+	return cg->path ? 0 : err_sys(e, -ENOMEM, "cgroup '%s'", path);
+}
+
+void cgroup_done(struct cgroup *cg)
+{
+	if (!cg->path)
+		return;
+	for (size_t i = 0; i < CGROUP_MAX_HIERARCHIES; i++)
+		fd_closep(&cg->fd[i]);
+	free(cg->path);
+	cg->path = NULL;
+}
+
+static bool has_controller(const struct cgroup *cg, size_t i, const char *controller)
+{
+	return cg->host->mode == CGROUP_V1 &&
+	       cgroup_hierarchy_of(cg->host, controller) == (int)i;
+}
+
+/* Makes what is missing above the last component. */
+static int make_parents(const struct cgroup *cg, size_t i, char *path, size_t *count)
+{
+	char *slash = path + strlen(cg->host->h[i].mountpoint);
+	char *last = strrchr(path, '/');
+	int r = 0;
+
+	*count = 0;
+	while (r >= 0 && (slash = strchr(slash + 1, '/')) && slash <= last) {
+		*slash = '\0';
+		r = sys_mkdirat(AT_FDCWD, path, 0755);
+		if (r == 0) {
+			++*count;
+			if (has_controller(cg, i, "cpuset")) {
+				OWN_FD dir = sys_openat(AT_FDCWD, path,
+							O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+
+				r = dir < 0 ? dir : cgroup_inherit_cpuset(dir);
+				if (r == 0)
+					cgroup_write(dir, "cgroup.clone_children", "1");
+			}
+		} else if (r == -EEXIST) {
+			r = 0;
+		}
+		*slash = '/';
+	}
+	return r;
+}
+
+static int make_dir(struct cgroup *cg, size_t i, char *path, size_t *n_parents)
+{
+	/* Somebody else's undo may remove a parent between our two calls. */
+	for (int tries = 0;; tries++) {
+		int r = sys_mkdirat(AT_FDCWD, path, 0755);
+
+		if (r == 0)
+			cg->made[i] = true;
+		if (r == 0 || r == -EEXIST)
+			return 0;
+		if (r != -ENOENT || tries == 3)
+			return r;
+		r = make_parents(cg, i, path, n_parents);
+		if (r < 0)
+			return r;
+	}
+}
+
+static int count_procs(int dir, void *ctx)
+{
+	char buf[4096];
+	ssize_t n = cgroup_read(dir, "cgroup.procs", buf, sizeof buf);
+
+	if (n < 0 && n != -EFBIG)
+		return n == -EOPNOTSUPP ? 0 : (int)n; /* threaded */
+	if (n)
+		*(bool *)ctx = true;
+	return n ? 1 : 0;
+}
+
+/* As runc: limits of one container must not hit another's processes. */
+static int check_empty(const struct cgroup *cg, size_t i, struct err *e)
+{
+	bool used = false;
+	int r = cgroup_walk(cg->fd[i], count_procs, &used);
+
+	if (r < 0)
+		return err_sys(e, r, "look into cgroup '%s'", cg->path);
+	if (used)
+		return err_set(e, ERR_EXISTS, -EBUSY,
+			       "the container's cgroup '%s' is not empty: processes are in it",
+			       cg->path);
+	return 0;
+}
+
+static int check_thawed(const struct cgroup *cg, size_t i, struct err *e)
+{
+	char state[32];
+
+	if (has_controller(cg, i, "freezer") &&
+	    cgroup_read(cg->fd[i], "freezer.state", state, sizeof state) > 0 &&
+	    strcmp(state, "THAWED") != 0)
+		return err_set(e, ERR_STATE, -EBUSY, "the container's cgroup '%s' is frozen",
+			       cg->path);
+	return 0;
+}
+
+static int make_one(struct cgroup *cg, size_t i, struct made *made, struct err *e)
+{
+	const char *names = *cg->host->h[i].controllers ? cg->host->h[i].controllers : "v2";
+	char path[PATH_MAX];
+	int r = cgroup_dir_path(path, cg, i);
+
+	if (r == 0)
+		r = make_dir(cg, i, path, &made->parents[i]);
+	if (r < 0)
+		return err_sys(e, r, "make cgroup '%s' (%s)", path, names);
+	cg->fd[i] = sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (cg->fd[i] < 0)
+		return err_sys(e, cg->fd[i], "open cgroup '%s' (%s)", path, names);
+	if (!cg->made[i]) {
+		r = check_empty(cg, i, e);
+		if (r == 0)
+			r = check_thawed(cg, i, e);
+		if (r < 0)
+			return r;
+	}
+	if (cg->host->mode == CGROUP_V2)
+		return cgroup_enable_controllers(cg, e);
+	if (has_controller(cg, i, "cpuset")) {
+		r = cgroup_inherit_cpuset(cg->fd[i]);
+		if (r < 0)
+			return err_sys(e, r, "inherit the cpuset of '%s'", path);
+	}
+	return 0;
+}
+
+static void undo_one(struct cgroup *cg, size_t i, const struct made *made)
+{
+	size_t n = made->parents[i] + (cg->made[i] ? 1 : 0);
+	char path[PATH_MAX];
+
+	fd_closep(&cg->fd[i]);
+	if (cgroup_dir_path(path, cg, i) < 0)
+		return;
+	if (!cg->made[i]) { /* the parents only */
+		char *slash = strrchr(path, '/');
+
+		*slash = '\0';
+	}
+	for (; n; n--) {
+		if (sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR) < 0)
+			break; /* another container is in it */
+		*strrchr(path, '/') = '\0';
+	}
+	cg->made[i] = false;
+}
+
+static bool is_forbidden(int r)
+{
+	return r == -EACCES || r == -EPERM || r == -EROFS;
+}
+
+static int create(struct cgroup *cg, const struct cgroup_host *host, const char *path,
+		  bool partial, struct err *e)
+{
+	struct made made = { 0 };
+	size_t n_made = 0;
+	int r = 0;
+
+	if (cgroup_init(cg, host, path, e) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < host->n; i++) {
+		r = make_one(cg, i, &made, e);
+		if (r == 0) {
+			n_made++;
+		} else if (partial && is_forbidden(r)) {
+			undo_one(cg, i, &made);
+		} else {
+			n_made = 0;
+			break;
+		}
+	}
+	if (n_made || !host->n)
+		return 0;
+	for (size_t i = host->n; i-- > 0;)
+		undo_one(cg, i, &made);
+	cgroup_done(cg);
+	return r;
+}
+
+int cgroup_create(struct cgroup *cg, const struct cgroup_host *host, const char *path,
+		  struct err *e)
+{
+	return create(cg, host, path, false, e);
+}
+
+int cgroup_create_partial(struct cgroup *cg, const struct cgroup_host *host, const char *path,
+			  struct err *e)
+{
+	return create(cg, host, path, true, e);
+}
+
+int cgroup_open(struct cgroup *cg, const struct cgroup_host *host, const char *path,
+		struct err *e)
+{
+	char dir[PATH_MAX];
+	int r = cgroup_init(cg, host, path, e);
+
+	for (size_t i = 0; r >= 0 && i < host->n; i++) {
+		r = cgroup_dir_path(dir, cg, i);
+		if (r == 0)
+			r = sys_openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+		if (r >= 0)
+			cg->fd[i] = r;
+		else if (r == -ENOENT)
+			r = 0;
+		else
+			err_sys(e, r, "open cgroup '%s'", dir);
+	}
+	if (r < 0)
+		cgroup_done(cg);
+	return r < 0 ? r : 0;
+}
+
+int cgroup_join_fds(const struct cgroup *cg, int fds[CGROUP_MAX_HIERARCHIES], struct err *e)
+{
+	const char *file = cg->host->mode == CGROUP_V2 ? "cgroup.procs" : "tasks";
+	int n = 0;
+
+	for (size_t i = 0; i < cg->host->n; i++) {
+		int fd;
+
+		if (cg->fd[i] < 0)
+			continue;
+		fd = sys_openat(cg->fd[i], file, O_WRONLY | O_CLOEXEC, 0);
+		if (fd < 0) {
+			while (n > 0)
+				sys_close(fds[--n]);
+			return err_sys(e, fd, "open '%s' of cgroup '%s' (%s)", file, cg->path,
+				       cg->host->h[i].controllers);
+		}
+		fds[n++] = fd;
+	}
+	return n;
+}
+
+int cgroup_clone_fd(const struct cgroup *cg)
+{
+	return cg->host->mode == CGROUP_V2 ? cg->fd[0] : -1;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* The usual case is one rmdir. Children are looked for only when it fails. */
+static int remove_dir(const char *path)
+{
+	OWN_FD dir = -1;
+	int r = sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+
+	if (r != -EBUSY && r != -ENOTEMPTY)
+		return r == -ENOENT ? 0 : r;
+	dir = sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	if (dir < 0)
+		return dir == -ENOENT ? 0 : dir;
+	r = cgroup_remove_children(dir);
+	if (r < 0)
+		return r;
+	r = sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* Leaving a cgroup is over a moment after the last process was reaped; the
+ * kernel offers nothing to wait on for that moment. */
+static int remove_until(const char *path, int64_t deadline)
+{
+	long pause_us = 50;
+
+	for (;;) {
+		struct timespec ts = { 0, pause_us * 1000 };
+		int r = remove_dir(path);
+
+		if (r != -EBUSY || now_ms() >= deadline)
+			return r;
+		nanosleep(&ts, NULL);
+		if (pause_us < 10000)
+			pause_us *= 2;
+	}
+}
+
+int cgroup_destroy(struct cgroup *cg, int ms, struct err *e)
+{
+	int64_t deadline = 0;
+	char path[PATH_MAX];
+	int r = 0;
+
+	for (size_t i = 0; i < cg->host->n; i++) {
+		int one = cgroup_dir_path(path, cg, i);
+
+		if (one == 0)
+			one = remove_dir(path);
+		if (one == -EBUSY && !deadline && ms > 0) {
+			deadline = now_ms() + ms;
+			cgroup_wait_empty(cg, ms, NULL);
+		}
+		if (one == -EBUSY && deadline)
+			one = remove_until(path, deadline);
+		if (one < 0 && r == 0)
+			r = err_sys(e, one, "remove cgroup '%s'", path);
+	}
+	return r;
+}
