@@ -114,6 +114,10 @@ static int failed(const struct launch *l, const struct hs_msg *m, struct err *e)
 	}
 	if (m->stage == STAGE_LOOKUP || m->stage == STAGE_LOOKUP_PATH || m->stage == STAGE_EXEC)
 		kind = ERR_EXEC;
+	/* Go's os.Stat says which call failed, and front ends search for it. */
+	if (m->stage == STAGE_LOOKUP && (sys == -ENOENT || sys == -ENOTDIR))
+		snprintf(words + strlen(words), sizeof words - strlen(words), ": stat %s",
+			 l->plan->process.argv[0]);
 	if (kind == ERR_EXEC)
 		return err_set(e, kind, sys, "%s", words);
 	return err_sys(e, sys ? sys : -EIO, "%s", words);
@@ -365,7 +369,7 @@ static void close_child_fds(struct launch *l)
 	for (int i = 0; i < l->fds.n_cgroup; i++)
 		fd_closep(&l->fds.cgroup[i]);
 	l->fds.n_cgroup = 0;
-	for (size_t i = 0; i < l->plan->n_joins; i++)
+	for (size_t i = 0; i < sizeof l->fds.join / sizeof l->fds.join[0]; i++)
 		fd_closep(&l->fds.join[i]);
 	mountfd_done(l);
 }
@@ -424,14 +428,31 @@ static void kill_and_reap(pid_t pid, int pidfd)
 		;
 }
 
+/* A stage that was stopped may have made init without our having heard of it. */
+static void find_unheard(struct launch *l)
+{
+	struct hs_msg m;
+	struct err e;
+	int fd;
+
+	kill_and_reap(l->stage, l->stage_pidfd);
+	l->stage = 0;
+	while (!l->pid && hear(l, &m, &fd, &e) > 0) {
+		if (m.phase == HS_FORKED)
+			on_forked(l, &m, fd, &e);
+		else
+			sys_close(fd);
+	}
+}
+
 void launch_done(struct launch *l)
 {
+	if (!l->kept && l->stage && l->sync >= 0)
+		find_unheard(l);
 	fd_closep(&l->sync);
 	close_child_fds(l);
-	if (!l->kept) {
-		kill_and_reap(l->stage, l->stage_pidfd);
+	if (!l->kept)
 		kill_and_reap(l->pid, l->pidfd);
-	}
 	fd_closep(&l->stage_pidfd);
 	fd_closep(&l->pidfd);
 	fd_closep(&l->proc);

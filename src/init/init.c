@@ -76,6 +76,8 @@ static void join_cgroups(struct init *in)
 
 		init_must(in, n < 0 ? (int)n : 0, STAGE_CGROUP_JOIN, (uint32_t)i);
 	}
+	if (in->f->target >= 0 && in->f->target_ns & CLONE_NEWCGROUP)
+		init_must(in, sys_setns(in->f->target, CLONE_NEWCGROUP), STAGE_JOIN_ALL, 0);
 	if (in->p->new_cgroup_ns)
 		init_must(in, sys_unshare(CLONE_NEWCGROUP), STAGE_CGROUP_NS, 0);
 }

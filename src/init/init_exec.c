@@ -44,7 +44,7 @@ static int executable(const char *path)
 	if (r < 0)
 		return r;
 	if (S_ISDIR(st.st_mode))
-		return -EISDIR;
+		return -EACCES; /* as Go says of a directory */
 	if (!(st.st_mode & 0111))
 		return -EACCES;
 	r = sys_faccessat(AT_FDCWD, path, X_OK, AT_EACCESS);

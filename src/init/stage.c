@@ -134,8 +134,11 @@ _Noreturn void stage_main(const struct plan *p, const struct init_fds *f)
 	/* Nothing of the container may trace us once we are inside. */
 	if (!f->wait_for_maps)
 		init_must(&stage, sys_prctl(PR_SET_DUMPABLE, 0, 0, 0), STAGE_SESSION, 0);
+	/* The cgroup namespace comes last, by init: from inside it, the kernel
+	 * would refuse a move from the cgroup that we are in now. */
 	if (f->target >= 0)
-		init_must(&stage, sys_setns(f->target, f->target_ns), STAGE_JOIN_ALL, 0);
+		init_must(&stage, sys_setns(f->target, f->target_ns & ~CLONE_NEWCGROUP),
+			  STAGE_JOIN_ALL, 0);
 	if (f->target >= 0 && f->target_ns & CLONE_NEWUSER)
 		init_must(&stage, become_root(p), STAGE_USER_ROOT, 0);
 	join_all(&stage);

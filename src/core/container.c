@@ -1,0 +1,394 @@
+/* Finding a container and what state it is in; the verbs that only look or
+ * send something: kill, pause, resume, update, list. */
+#include "container.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+
+#include "cgroup.h"
+#include "container_priv.h"
+#include "err.h"
+#include "fd.h"
+#include "file.h"
+#include "json.h"
+#include "mem.h"
+#include "proc.h"
+#include "record.h"
+#include "spec.h"
+#include "str.h"
+#include "sys.h"
+#include "texts.h"
+
+enum { LOCK_DEADLINE_MS = 10 * 1000, MAX_ID = 1024 };
+
+static const char *const state_names[CT_COUNT] = {
+#define X(id, name) [CT_##id] = name,
+	CONTAINER_STATES(X)
+#undef X
+};
+
+static const char *const texts[TEXT_COUNT] = {
+#define X(id, text) [TEXT_##id] = text,
+	CORE_TEXTS(X)
+#undef X
+};
+
+const char *core_text(enum core_text t)
+{
+	return texts[t];
+}
+
+const char *container_state_name(enum container_state s)
+{
+	return s < CT_COUNT ? state_names[s] : "unknown";
+}
+
+/* runc's rule: letters, digits, "_", "+", "-", "." and neither "." nor "..". */
+int container_check_id(const char *id, struct err *e)
+{
+	if (str_empty(id))
+		return err_set(e, ERR_INVALID, 0, "container id cannot be empty");
+	if (strlen(id) > MAX_ID)
+		return err_set(e, ERR_INVALID, 0, "container id is longer than %d", (int)MAX_ID);
+	for (const char *p = id; *p; p++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.", *p))
+			return err_set(e, ERR_INVALID, 0, "invalid container ID format: '%.100s'", id);
+	if (!strcmp(id, ".") || !strcmp(id, ".."))
+		return err_set(e, ERR_INVALID, 0, "invalid container ID format: '%s'", id);
+	return 0;
+}
+
+/* flock has no deadline of its own, so it is asked again, ever less often. */
+int container_lock(int dir, int *ret, struct err *e)
+{
+	OWN_FD fd = sys_openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int r, ms = 1;
+
+	if (fd < 0)
+		return fd == -ENOENT ? err_set(e, ERR_NOT_FOUND, 0, "%s", core_text(TEXT_NOT_EXIST)) :
+				       err_sys(e, fd, "open the container's lock");
+	for (int waited = 0;; waited += ms, ms = ms < 64 ? ms * 2 : ms) {
+		struct timespec ts = { 0, ms * 1000000l };
+
+		r = sys_flock(fd, LOCK_EX | LOCK_NB);
+		if (r != -EWOULDBLOCK && r != -EINTR)
+			break;
+		if (waited > LOCK_DEADLINE_MS)
+			return err_set(e, ERR_TIMEOUT, -ETIMEDOUT,
+				       "another command has held the container's lock for %d s",
+				       LOCK_DEADLINE_MS / 1000);
+		nanosleep(&ts, NULL);
+	}
+	if (r < 0)
+		return err_sys(e, r, "lock the container");
+	*ret = take_fd(&fd);
+	return 0;
+}
+
+/* The recorded process, if that pid is still the one it was: same boot, same
+ * start time, looked at after the pidfd pins it. -ESRCH when it is gone. */
+static int open_process(const struct record *rec)
+{
+	OWN_FD fd = -1;
+	char boot[PROC_BOOT_ID];
+	struct proc_stat st;
+	int r;
+
+	if (rec->pid <= 0)
+		return -ESRCH;
+	fd = sys_pidfd_open(rec->pid, 0);
+	if (fd < 0)
+		return fd;
+	r = proc_stat(rec->pid, &st);
+	if (r < 0)
+		return r;
+	if (st.start_time != rec->start_time || st.state == 'Z' || st.state == 'X')
+		return -ESRCH;
+	r = proc_boot_id(boot);
+	if (r < 0)
+		return r;
+	return str_eq(boot, rec->boot_id) ? take_fd(&fd) : -ESRCH;
+}
+
+static bool is_frozen(struct container *ct)
+{
+	struct cgroup_ref ref;
+	bool frozen = false;
+
+	if (!ct->rec->cgroup_path)
+		return false;
+	if (cgroup_ref_open(ct->core, ct->rec, &ref, NULL) >= 0)
+		frozen = cgroup_is_frozen(&ref.cg, NULL) > 0;
+	cgroup_ref_close(&ref);
+	return frozen;
+}
+
+/* Somebody holds the lock of a container that is being made; a creator that
+ * was killed holds none. */
+static bool is_being_made(int dir)
+{
+	OWN_FD fd = sys_openat(dir, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0);
+
+	return fd >= 0 && sys_flock(fd, LOCK_SH | LOCK_NB) == -EWOULDBLOCK;
+}
+
+static int find_state(struct container *ct, struct err *e)
+{
+	const struct record *rec = ct->rec;
+
+	ct->pidfd = open_process(rec);
+	if (ct->pidfd < 0 && ct->pidfd != -ESRCH && ct->pidfd != -EINVAL)
+		return err_sys(e, ct->pidfd, "look at process %d", (int)rec->pid);
+	if (ct->pidfd < 0) {
+		ct->pidfd = -1;
+		ct->state = !strcmp(rec->status, "creating") && ct->lock < 0 && is_being_made(ct->dir) ?
+				    CT_CREATING :
+				    CT_STOPPED;
+		return 0;
+	}
+	if (!strcmp(rec->status, "creating"))
+		ct->state = CT_CREATING;
+	else if (is_frozen(ct))
+		ct->state = CT_PAUSED;
+	else
+		ct->state = !strcmp(rec->status, "created") ? CT_CREATED : CT_RUNNING;
+	return 0;
+}
+
+int container_open_dir(const struct core *c, const char *id, struct err *e)
+{
+	OWN_FD root = sys_openat(AT_FDCWD, c->root, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	int dir = root < 0 ? root :
+			     sys_openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+
+	if (dir == -ENOENT)
+		return err_set(e, ERR_NOT_FOUND, 0, "%s", core_text(TEXT_NOT_EXIST));
+	return dir < 0 ? err_sys(e, dir, "open '%s/%s'", c->root, id) : dir;
+}
+
+int container_open(struct core *c, const char *id, bool lock, struct container *ret,
+		   struct err *e)
+{
+	struct container ct = { .core = c, .dir = -1, .lock = -1, .pidfd = -1 };
+	int r = container_check_id(id, e);
+
+	if (r >= 0)
+		ct.dir = r = container_open_dir(c, id, e);
+	if (r >= 0 && lock)
+		r = container_lock(ct.dir, &ct.lock, e);
+	if (r >= 0)
+		r = record_read(c->arena, ct.dir, &ct.rec, e);
+	if (r == -ENOENT)
+		r = err_set(e, ERR_NOT_FOUND, 0, "%s", core_text(TEXT_NOT_EXIST));
+	if (r >= 0)
+		r = find_state(&ct, e);
+	if (r < 0) {
+		container_close(&ct);
+		return r;
+	}
+	*ret = ct;
+	return 0;
+}
+
+void container_close(struct container *ct)
+{
+	fd_closep(&ct->pidfd);
+	fd_closep(&ct->lock);
+	fd_closep(&ct->dir);
+}
+
+int cgroup_ref_open(struct core *c, const struct record *rec, struct cgroup_ref *ret,
+		    struct err *e)
+{
+	int r;
+
+	memset(ret, 0, sizeof *ret);
+	r = cgroup_host_read(&ret->host, c->arena, e);
+	if (r >= 0)
+		r = cgroup_open(&ret->cg, &ret->host, rec->cgroup_path, e);
+	ret->open = r >= 0;
+	return r;
+}
+
+void cgroup_ref_close(struct cgroup_ref *ref)
+{
+	if (ref->open)
+		cgroup_done(&ref->cg);
+	ref->open = false;
+}
+
+/* ---- verbs -------------------------------------------------------------- */
+
+static bool alive(const struct container *ct)
+{
+	return ct->pidfd >= 0 && ct->state != CT_STOPPED;
+}
+
+static int with_cgroup(struct container *ct, struct cgroup_ref *ref, const char *verb,
+		       struct err *e)
+{
+	if (!ct->rec->cgroup_path) {
+		ref->open = false;
+		return err_set(e, ERR_UNSUPPORTED, 0, "cannot %s: the container has no cgroup", verb);
+	}
+	return cgroup_ref_open(ct->core, ct->rec, ref, e);
+}
+
+int container_kill(struct container *ct, int sig, bool all, struct err *e)
+{
+	struct cgroup_ref ref = { 0 };
+	int r = 0;
+
+	if (all && ct->rec->cgroup_path) {
+		r = with_cgroup(ct, &ref, "kill", e);
+		if (r >= 0)
+			r = cgroup_signal_all(&ref.cg, sig, e);
+		cgroup_ref_close(&ref);
+		return r;
+	}
+	if (!alive(ct))
+		return err_set(e, ERR_STATE, 0, "%s", core_text(TEXT_NOT_RUNNING));
+	r = sys_pidfd_send_signal(ct->pidfd, sig);
+	if (r == -ESRCH)
+		return err_set(e, ERR_STATE, 0, "%s", core_text(TEXT_NOT_RUNNING));
+	if (r < 0)
+		return err_sys(e, r, "send signal %d", sig);
+	/* A frozen v1 cgroup holds even a killed process. */
+	if (sig == SIGKILL && ct->state == CT_PAUSED) {
+		r = with_cgroup(ct, &ref, "resume", e);
+		if (r >= 0)
+			r = cgroup_freeze(&ref.cg, false, e);
+		cgroup_ref_close(&ref);
+	}
+	return r;
+}
+
+static int freeze(struct container *ct, bool on, const char *verb, struct err *e)
+{
+	struct cgroup_ref ref = { 0 };
+	int r = with_cgroup(ct, &ref, verb, e);
+
+	if (r >= 0)
+		r = cgroup_freeze(&ref.cg, on, e);
+	cgroup_ref_close(&ref);
+	return r;
+}
+
+int container_pause(struct container *ct, struct err *e)
+{
+	if (ct->state != CT_RUNNING && ct->state != CT_CREATED)
+		return err_set(e, ERR_STATE, 0, "%s", core_text(TEXT_NOT_RUNNING));
+	return freeze(ct, true, "pause", e);
+}
+
+int container_resume(struct container *ct, struct err *e)
+{
+	if (ct->state != CT_PAUSED)
+		return err_set(e, ERR_STATE, 0, "%s", core_text(TEXT_NOT_PAUSED));
+	return freeze(ct, false, "resume", e);
+}
+
+int container_update(struct container *ct, const struct spec_resources *r, struct err *e)
+{
+	struct cgroup_ref ref = { 0 };
+	int rc;
+
+	if (!alive(ct))
+		return err_set(e, ERR_STATE, 0, "%s", core_text(TEXT_NOT_RUNNING));
+	rc = with_cgroup(ct, &ref, "update", e);
+	if (rc >= 0)
+		rc = cgroup_apply(&ref.cg, r, false, e);
+	cgroup_ref_close(&ref);
+	return rc;
+}
+
+int container_spec(struct container *ct, struct spec **ret, struct err *e)
+{
+	char *text;
+	size_t len;
+	int r = file_read(ct->core->arena, ct->dir, "config.json", JSON_MAX_SIZE, &text, &len, e);
+
+	if (r >= 0)
+		r = spec_parse(ct->core->arena, text, len, "config.json", NULL, ret, e);
+	return r;
+}
+
+void record_state_json(const struct record *rec, enum container_state state, bool full,
+		       const char *indent, struct sb *out)
+{
+	struct jw w;
+
+	jw_init(&w, out, indent);
+	jw_begin(&w, '{');
+	jw_kstr(&w, "ociVersion", rec->oci_version);
+	jw_kstr(&w, "id", rec->id);
+	jw_kint(&w, "pid", state == CT_STOPPED ? 0 : rec->pid);
+	jw_kstr(&w, "status", container_state_name(state));
+	jw_kstr(&w, "bundle", rec->bundle);
+	if (full) {
+		jw_kstr(&w, "rootfs", rec->rootfs);
+		jw_kstr(&w, "created", rec->created);
+	}
+	if (rec->n_annotations) {
+		jw_kbegin(&w, "annotations", '{');
+		for (size_t i = 0; i < rec->n_annotations; i++)
+			jw_kstr(&w, rec->annotations[i].key, rec->annotations[i].value);
+		jw_end(&w);
+	}
+	if (full)
+		jw_kstr(&w, "owner", "");
+	jw_end(&w);
+}
+
+void container_state_json(const struct container *ct, struct sb *out)
+{
+	record_state_json(ct->rec, ct->state, true, "  ", out);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int container_list(struct core *c, char ***ret, size_t *n, struct err *e)
+{
+	OWN_FD dir = sys_openat(AT_FDCWD, c->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	_Alignas(struct dirent64) char buf[8192];
+	char **list = arena_alloc(c->arena, sizeof *list), **more;
+	size_t count = 0, cap = 0;
+	ssize_t len = 0;
+
+	if (dir < 0 && dir != -ENOENT)
+		return err_sys(e, dir, "open '%s'", c->root);
+	while (dir >= 0 && (len = sys_getdents(dir, buf, sizeof buf)) > 0) {
+		for (ssize_t i = 0; i < len;) {
+			struct dirent64 *d = (struct dirent64 *)(void *)(buf + i);
+
+			i += d->d_reclen;
+			if (d->d_name[0] == '.' || container_check_id(d->d_name, NULL) < 0)
+				continue;
+			if (count == cap) {
+				cap = cap ? cap * 2 : 64;
+				more = arena_calloc(c->arena, cap + 1, sizeof *more);
+				if (more && count)
+					memcpy(more, list, count * sizeof *more);
+				list = more;
+			}
+			if (!list || !(list[count++] = arena_strdup(c->arena, d->d_name)))
+				return err_sys(e, -ENOMEM, "list '%s'", c->root);
+		}
+	}
+	if (len < 0)
+		return err_sys(e, (int)len, "read '%s'", c->root);
+	if (count)
+		qsort(list, count, sizeof *list, by_name);
+	*ret = list;
+	*n = count;
+	return 0;
+}

@@ -1,0 +1,55 @@
+/* Shared by the files behind container.h: container.c, create.c, start.c,
+ * exec.c, delete.c, sockets.c. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "cgroup.h"
+#include "container.h"
+#include "launch.h"
+
+struct record;
+
+/* container.c */
+int container_open_dir(const struct core *c, const char *id, struct err *e);
+int container_lock(int dir, int *ret, struct err *e);
+void record_state_json(const struct record *rec, enum container_state state, bool full,
+		       const char *indent, struct sb *out);
+
+struct cgroup_ref { /* the opened cgroup of a record */
+	struct cgroup_host host;
+	struct cgroup cg;
+	bool open;
+};
+int cgroup_ref_open(struct core *c, const struct record *rec, struct cgroup_ref *ret,
+		    struct err *e);
+void cgroup_ref_close(struct cgroup_ref *ref);
+
+/* hooks that run while the first process waits (start.c, create.c) */
+struct stop_ctx {
+	const struct spec *spec;
+	struct record *rec;
+	int target_ns; /* of the container's own namespaces */
+};
+int run_hooks_at(struct launch *l, enum hs_phase where, struct err *e);
+int run_poststart(const struct spec *s, const struct record *rec, struct err *e);
+int container_ns_flags(const struct spec *s);
+
+/* create.c: fills plan->process.filter from linux.seccomp. */
+struct plan;
+int compile_filter(struct core *c, const struct spec *s, struct plan *p, struct err *e);
+
+/* delete.c: kills what is left in the cgroup, removes it and the directory. */
+int container_destroy(struct container *ct, struct err *e);
+
+/* sockets.c */
+int start_socket_listen(int dir, struct err *e);
+int start_socket_connect(int dir, struct err *e);
+int unix_connect(const char *path, const char *what, struct err *e);
+int write_pid_file(const char *path, pid_t pid, struct err *e);
+int send_pidfd(const char *socket_path, int pidfd, struct err *e);
+/* launch's on_listener: sends it with the container's state to the agent at
+ * linux.seccomp.listenerPath. */
+int hand_listener_over(struct launch *l, int fd, struct err *e);
+int console_pair(int *console, int *other, struct err *e);
+int receive_master(int *console, int *other, int *ret_master, struct err *e);

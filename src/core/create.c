@@ -1,0 +1,394 @@
+/* create and run: from a specification to a process that waits (or runs). Each
+ * step that has an effect is followed by its line in undo(). */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cgroup.h"
+#include "container.h"
+#include "container_priv.h"
+#include "err.h"
+#include "fd.h"
+#include "file.h"
+#include "hooks.h"
+#include "mem.h"
+#include "plan.h"
+#include "planner.h"
+#include "proc.h"
+#include "record.h"
+#include "seccomp.h"
+#include "spec.h"
+#include "str.h"
+#include "sys.h"
+#include "texts.h"
+
+enum { UNDO_MS = 10 * 1000 };
+
+/* One creation in progress. */
+struct creation {
+	struct core *c;
+	const struct create_options *o;
+	struct host_facts facts;
+	struct plan *plan;
+	struct record rec;
+	struct stop_ctx stop;
+	struct launch launch;
+	struct cgroup cg;
+	bool has_cgroup;
+	int root, dir, lock; /* state directories */
+	int start, console, master_pair;
+	char boot_id[PROC_BOOT_ID];
+	char created[40];
+};
+
+int container_ns_flags(const struct spec *s)
+{
+	static const int flags[NS_COUNT] = {
+#define X(id, type, file, flag) [NS_##id] = flag,
+		SPEC_NAMESPACES(X)
+#undef X
+	};
+	int all = 0;
+
+	for (int i = 0; i < NS_COUNT; i++)
+		if (s->linux->ns[i].present)
+			all |= flags[i];
+	return all;
+}
+
+static int make_plan(struct creation *k, struct err *e)
+{
+	const struct create_options *o = k->o;
+	struct plan_options po = {
+		.id = o->id,
+		.bundle = o->bundle,
+		.systemd_cgroup = k->c->systemd_cgroup,
+		.no_pivot = o->no_pivot,
+		.no_new_keyring = o->no_new_keyring,
+		.preserve_fds = o->preserve_fds,
+	};
+	int r = host_facts_read(&k->facts, k->c->arena, e);
+
+	return r < 0 ? r : plan_container(k->c->arena, o->spec, &k->facts, &po, &k->plan, e);
+}
+
+/* What can be found wrong before anything is made. */
+static int check(struct creation *k, struct err *e)
+{
+	OWN_FD fd = -1;
+
+	if (!k->o->spec->process)
+		return err_set(e, ERR_INVALID, 0, "config.json: /process: missing");
+	if (k->plan->process.terminal && !k->o->console_socket && !k->o->ret_master)
+		return err_set(e, ERR_INVALID, 0,
+			       "cannot allocate tty if berth will detach without setting console socket");
+	if (!k->plan->rootfs)
+		return 0;
+	fd = sys_openat(AT_FDCWD, k->plan->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	return fd < 0 ? err_sys(e, fd, "rootfs '%s'", k->plan->rootfs) : 0;
+}
+
+static int make_record(struct creation *k, struct err *e)
+{
+	const struct create_options *o = k->o;
+	struct record *rec = &k->rec;
+	struct timespec now;
+	struct tm tm;
+	int r = proc_boot_id(k->boot_id);
+
+	if (r < 0)
+		return err_sys(e, r, "read the boot id");
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(k->created, sizeof k->created, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(k->created + strlen(k->created), sizeof k->created - strlen(k->created), ".%09ldZ",
+		 now.tv_nsec);
+	*rec = (struct record){
+		.id = (char *)(uintptr_t)o->id,
+		.oci_version = o->spec->oci_version,
+		.bundle = (char *)(uintptr_t)o->bundle,
+		.rootfs = (char *)(uintptr_t)(k->plan->rootfs ? k->plan->rootfs : "/"),
+		.created = k->created,
+		.owner = geteuid(),
+		.status = (char *)(uintptr_t)"creating",
+		.boot_id = k->boot_id,
+		.cgroup_path = (char *)(uintptr_t)k->plan->cgroup_path,
+		.systemd_cgroup = k->plan->systemd_cgroup,
+		.annotations = o->spec->annotations,
+		.n_annotations = o->spec->n_annotations,
+	};
+	return 0;
+}
+
+static int make_state_dir(struct creation *k, struct err *e)
+{
+	int r;
+
+	k->root = r = file_mkdirs(k->c->root, 0700, e);
+	if (r < 0)
+		return r;
+	r = sys_mkdirat(k->root, k->o->id, 0700);
+	if (r == -EEXIST)
+		return err_set(e, ERR_EXISTS, 0, "%s", core_text(TEXT_EXISTS));
+	if (r < 0)
+		return err_sys(e, r, "make '%s/%s'", k->c->root, k->o->id);
+	k->dir = r = sys_openat(k->root, k->o->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (r < 0) {
+		sys_unlinkat(k->root, k->o->id, AT_REMOVEDIR);
+		return err_sys(e, r, "open '%s/%s'", k->c->root, k->o->id);
+	}
+	r = container_lock(k->dir, &k->lock, e);
+	if (r >= 0)
+		r = record_write(k->dir, &k->rec, e);
+	if (r >= 0 && k->o->spec_text)
+		r = file_replace(k->dir, "config.json", k->o->spec_text, strlen(k->o->spec_text),
+				 0600, e);
+	return r;
+}
+
+static bool may_go_without_cgroup(const struct creation *k, int r)
+{
+	return (r == -EACCES || r == -EPERM || r == -EROFS) && !k->facts.privileged &&
+	       (k->c->rootless || !k->o->spec->linux->cgroups_path);
+}
+
+static int make_cgroup(struct creation *k, struct err *e)
+{
+	const struct plan *p = k->plan;
+	struct spec_resources res = *k->o->spec->linux->resources;
+	int r;
+
+	if (!p->cgroup_path || !k->facts.cgroup)
+		return 0;
+	r = k->facts.privileged ? cgroup_create(&k->cg, k->facts.cgroup, p->cgroup_path, e) :
+				  cgroup_create_partial(&k->cg, k->facts.cgroup, p->cgroup_path, e);
+	if (r < 0 && may_go_without_cgroup(k, r)) {
+		k->rec.cgroup_path = NULL;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	k->has_cgroup = true;
+	r = plan_device_rules(k->c->arena, k->o->spec, &res.devices, &res.n_devices);
+	if (r < 0)
+		return err_sys(e, r, "make the device rules");
+	return cgroup_apply(&k->cg, &res, k->facts.privileged, e);
+}
+
+/* The filter is compiled (or found in the cache) only when the process has one. */
+int compile_filter(struct core *c, const struct spec *s, struct plan *p, struct err *e)
+{
+	struct seccomp_filter f;
+	char cache[PATH_MAX];
+	int r;
+
+	if (!p->process.has_filter)
+		return 0;
+	snprintf(cache, sizeof cache, "%s/.seccomp", c->root);
+	r = seccomp_compile(c->arena, s->linux->seccomp, cache, &f, e);
+	if (r < 0)
+		return r;
+	p->process.filter.insns = f.insns;
+	p->process.filter.n = (uint16_t)f.n;
+	p->process.filter.flags = f.flags;
+	return 0;
+}
+
+static int make_sockets(struct creation *k, struct err *e)
+{
+	const struct create_options *o = k->o;
+
+	if (!o->run) {
+		k->start = start_socket_listen(k->dir, e);
+		if (k->start < 0)
+			return k->start;
+	}
+	if (!k->plan->process.terminal)
+		return 0;
+	if (o->console_socket) {
+		k->console = unix_connect(o->console_socket, "the console socket", e);
+		return k->console < 0 ? k->console : 0;
+	}
+	return console_pair(&k->console, &k->master_pair, e);
+}
+
+int run_hooks_at(struct launch *l, enum hs_phase where, struct err *e)
+{
+	struct stop_ctx *s = l->ctx;
+	OWN_SB struct sb state = SB_INIT;
+	struct hook_run run = { .hooks = &s->spec->hooks, .target = -1, .target_ns = s->target_ns };
+	int r;
+
+	s->rec->pid = l->pid;
+	record_state_json(s->rec, where == HS_MOUNTED ? CT_CREATING : CT_CREATED, false, NULL, &state);
+	if (state.failed)
+		return err_sys(e, -ENOMEM, "describe the container to its hooks");
+	run.state = state.s;
+	if (where == HS_STARTING) {
+		run.target = l->pidfd;
+		return hooks_run(&run, HOOK_START_CONTAINER, e);
+	}
+	r = hooks_run(&run, HOOK_PRESTART, e);
+	if (r >= 0)
+		r = hooks_run(&run, HOOK_CREATE_RUNTIME, e);
+	run.target = l->pidfd;
+	return r < 0 ? r : hooks_run(&run, HOOK_CREATE_CONTAINER, e);
+}
+
+static int make_process(struct creation *k, struct err *e)
+{
+	struct launch *l = &k->launch;
+	int r;
+
+	k->stop = (struct stop_ctx){
+		.spec = k->o->spec,
+		.rec = &k->rec,
+		.target_ns = container_ns_flags(k->o->spec),
+	};
+	l->cg = k->has_cgroup ? &k->cg : NULL;
+	l->start = k->start;
+	l->console = k->console;
+	l->on_stop = run_hooks_at;
+	l->on_listener = hand_listener_over;
+	l->ctx = &k->stop;
+	r = launch_create(l, e);
+	return r < 0 ? err_wrap(e, r, "unable to start container process") : 0;
+}
+
+/* The record first, then those who may be watching for the pid. */
+static int publish(struct creation *k, struct err *e)
+{
+	const struct create_options *o = k->o;
+	struct proc_stat st;
+	int r = proc_stat(k->launch.pid, &st);
+
+	if (r < 0)
+		return err_sys(e, r, "look at process %d", (int)k->launch.pid);
+	k->rec.pid = k->launch.pid;
+	k->rec.start_time = st.start_time;
+	k->rec.status = (char *)(uintptr_t)(o->run ? "running" : "created");
+	r = record_write(k->dir, &k->rec, e);
+	if (r >= 0 && o->pidfd_socket)
+		r = send_pidfd(o->pidfd_socket, k->launch.pidfd, e);
+	if (r >= 0 && o->pid_file)
+		r = write_pid_file(o->pid_file, k->launch.pid, e);
+	return r;
+}
+
+static int go(struct creation *k, struct err *e)
+{
+	int r;
+
+	if (!k->o->run)
+		return launch_detach(&k->launch, e);
+	r = launch_start(&k->launch, e);
+	if (r < 0)
+		return r;
+	r = run_poststart(k->o->spec, &k->rec, e);
+	if (r < 0)
+		k->launch.kept = false;
+	return r;
+}
+
+static void undo(struct creation *k)
+{
+	struct err ignored;
+
+	launch_done(&k->launch);
+	if (k->has_cgroup) {
+		cgroup_signal_all(&k->cg, SIGKILL, &ignored);
+		cgroup_destroy(&k->cg, UNDO_MS, &ignored);
+	}
+	if (k->dir >= 0)
+		file_remove_tree(k->root, k->o->id);
+	if (k->o->ret_master)
+		fd_closep(k->o->ret_master);
+}
+
+static void close_all(struct creation *k)
+{
+	launch_done(&k->launch);
+	if (k->has_cgroup)
+		cgroup_done(&k->cg);
+	fd_closep(&k->start);
+	fd_closep(&k->console);
+	fd_closep(&k->master_pair);
+	fd_closep(&k->lock);
+	fd_closep(&k->dir);
+	fd_closep(&k->root);
+}
+
+static int run_steps(struct creation *k, struct err *e)
+{
+	int r = make_plan(k, e);
+
+	if (r >= 0)
+		r = check(k, e);
+	if (r < 0)
+		return r;
+	launch_init(&k->launch, k->c->arena, k->plan);
+	r = make_record(k, e);
+	if (r >= 0)
+		r = make_state_dir(k, e);
+	if (r >= 0)
+		r = compile_filter(k->c, k->o->spec, k->plan, e);
+	if (r >= 0)
+		r = make_cgroup(k, e);
+	if (r >= 0)
+		r = make_sockets(k, e);
+	if (r >= 0)
+		r = make_process(k, e);
+	if (r >= 0)
+		r = receive_master(&k->console, &k->master_pair, k->o->ret_master, e);
+	if (r >= 0)
+		r = publish(k, e);
+	return r < 0 ? r : go(k, e);
+}
+
+int container_create(struct core *c, const struct create_options *o, int *ret_pidfd,
+		     pid_t *ret_pid, struct err *e)
+{
+	struct creation k = {
+		.c = c,
+		.o = o,
+		.root = -1,
+		.dir = -1,
+		.lock = -1,
+		.start = -1,
+		.console = -1,
+		.master_pair = -1,
+	};
+	int r = container_check_id(o->id, e);
+
+	launch_init(&k.launch, c->arena, NULL);
+	if (o->ret_master)
+		*o->ret_master = -1;
+	if (r >= 0)
+		r = run_steps(&k, e);
+	if (r < 0) {
+		undo(&k);
+	} else {
+		*ret_pidfd = take_fd(&k.launch.pidfd);
+		*ret_pid = k.launch.pid;
+	}
+	close_all(&k);
+	return r;
+}
+
+int container_dry_run(struct core *c, const struct create_options *o, struct plan **ret,
+		      struct err *e)
+{
+	struct creation k = { .c = c, .o = o };
+	int r = container_check_id(o->id, e);
+
+	if (r >= 0)
+		r = make_plan(&k, e);
+	if (r >= 0)
+		*ret = k.plan;
+	return r;
+}

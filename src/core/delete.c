@@ -1,0 +1,139 @@
+/* delete: nothing of the container is left afterwards. Works on whatever a
+ * killed command left behind: the record says where to look. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+
+#include "cgroup.h"
+#include "container.h"
+#include "container_priv.h"
+#include "err.h"
+#include "fd.h"
+#include "file.h"
+#include "hooks.h"
+#include "mem.h"
+#include "proc.h"
+#include "record.h"
+#include "spec.h"
+#include "str.h"
+#include "sys.h"
+#include "texts.h"
+
+enum { KILL_MS = 10 * 1000, CGROUP_MS = 10 * 1000 };
+
+static int remove_cgroup(struct container *ct, struct err *e)
+{
+	struct cgroup_ref ref = { 0 };
+	int r;
+
+	if (!ct->rec->cgroup_path)
+		return 0;
+	r = cgroup_ref_open(ct->core, ct->rec, &ref, e);
+	if (r >= 0)
+		r = cgroup_destroy(&ref.cg, 0, e);
+	if (r == -EBUSY || r == -ENOTEMPTY || r == -ETIMEDOUT) {
+		/* Processes of a shared pid namespace, or a creator's that died. */
+		r = cgroup_signal_all(&ref.cg, SIGKILL, e);
+		if (r >= 0)
+			r = cgroup_destroy(&ref.cg, CGROUP_MS, e);
+	}
+	cgroup_ref_close(&ref);
+	return r;
+}
+
+static void poststop(struct container *ct)
+{
+	OWN_SB struct sb state = SB_INIT;
+	struct hook_run run = { .target = -1 };
+	struct spec *s;
+	struct err ignored;
+
+	if (container_spec(ct, &s, &ignored) < 0 || !s->hooks.n[HOOK_POSTSTOP])
+		return;
+	record_state_json(ct->rec, CT_STOPPED, false, NULL, &state);
+	run.hooks = &s->hooks;
+	run.state = state.s;
+	for (size_t i = 0; i < s->hooks.n[HOOK_POSTSTOP]; i++) {
+		/* A failing poststop hook stops neither the others nor delete. */
+		struct spec_hooks one = { 0 };
+
+		one.list[HOOK_POSTSTOP] = &s->hooks.list[HOOK_POSTSTOP][i];
+		one.n[HOOK_POSTSTOP] = 1;
+		run.hooks = &one;
+		hooks_run(&run, HOOK_POSTSTOP, &ignored);
+	}
+}
+
+int container_destroy(struct container *ct, struct err *e)
+{
+	OWN_FD root = -1;
+	int r = remove_cgroup(ct, e);
+
+	if (r < 0)
+		return r;
+	poststop(ct);
+	root = sys_openat(AT_FDCWD, ct->core->root, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	r = root < 0 ? root : file_remove_tree(root, ct->rec->id);
+	return r < 0 ? err_sys(e, r, "remove '%s/%s'", ct->core->root, ct->rec->id) : 0;
+}
+
+static int kill_first(struct container *ct, struct err *e)
+{
+	int r;
+
+	if (ct->pidfd < 0)
+		return 0;
+	r = container_kill(ct, SIGKILL, false, e);
+	if (r < 0 && ct->state == CT_STOPPED)
+		return 0;
+	r = proc_wait(ct->pidfd, KILL_MS);
+	return r < 0 ? err_sys(e, r, "container '%s' does not die", ct->rec->id) : 0;
+}
+
+/* A directory without a readable record: a creator died before it wrote one,
+ * or another version wrote it. Only --force removes it, and only when its lock
+ * is free. */
+static int remove_unreadable(struct core *c, const char *id, struct err *e)
+{
+	OWN_FD dir = container_open_dir(c, id, e);
+	OWN_FD root = -1, lock = -1;
+	int r = dir;
+
+	if (r >= 0)
+		r = container_lock(dir, &lock, e);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	root = sys_openat(AT_FDCWD, c->root, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	r = root < 0 ? root : file_remove_tree(root, id);
+	return r < 0 ? err_sys(e, r, "remove '%s/%s'", c->root, id) : 0;
+}
+
+int container_delete(struct core *c, const char *id, bool force, struct err *e)
+{
+	struct container ct;
+	struct err probe;
+	int r = container_open(c, id, true, &ct, e);
+
+	if (r < 0) {
+		OWN_FD dir = -1;
+
+		if (!force || container_check_id(id, &probe) < 0)
+			return r;
+		dir = container_open_dir(c, id, &probe);
+		if (dir < 0)
+			return 0;
+		/* It exists, but its record does not (a creator died early). */
+		return e->kind == ERR_NOT_FOUND ? remove_unreadable(c, id, e) : r;
+	}
+	if (!force && ct.state != CT_STOPPED && ct.state != CT_CREATED)
+		r = err_set(e, ERR_STATE, 0, "cannot delete container %s that is not stopped: %s", id,
+			    container_state_name(ct.state));
+	else
+		r = kill_first(&ct, e);
+	if (r >= 0)
+		r = container_destroy(&ct, e);
+	container_close(&ct);
+	return r;
+}

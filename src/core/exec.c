@@ -1,0 +1,148 @@
+/* exec: another process in a running container. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cgroup.h"
+#include "container.h"
+#include "container_priv.h"
+#include "err.h"
+#include "fd.h"
+#include "mem.h"
+#include "plan.h"
+#include "planner.h"
+#include "record.h"
+#include "spec.h"
+#include "str.h"
+#include "sys.h"
+#include "texts.h"
+
+struct execution {
+	struct container *ct;
+	const struct exec_options *o;
+	struct host_facts facts;
+	struct spec *spec;
+	struct plan *plan;
+	struct stop_ctx stop;
+	struct launch launch;
+	struct cgroup cg;
+	bool has_cgroup;
+	int console, master_pair;
+};
+
+static int may_exec(const struct container *ct, const struct exec_options *o, struct err *e)
+{
+	if (ct->state == CT_STOPPED || ct->state == CT_CREATING)
+		return err_set(e, ERR_STATE, 0, "%s", core_text(TEXT_EXEC_STOPPED));
+	if (ct->state == CT_PAUSED && !o->ignore_paused)
+		return err_set(e, ERR_STATE, 0, "%s", core_text(TEXT_EXEC_PAUSED));
+	return 0;
+}
+
+static int make_plan(struct execution *x, struct err *e)
+{
+	struct core *c = x->ct->core;
+	struct plan_options po = {
+		.id = x->ct->rec->id,
+		.bundle = x->ct->rec->bundle,
+		.no_new_keyring = x->o->no_new_keyring,
+		.preserve_fds = x->o->preserve_fds,
+	};
+	int r = container_spec(x->ct, &x->spec, e);
+
+	if (r >= 0)
+		r = host_facts_read(&x->facts, c->arena, e);
+	if (r >= 0)
+		r = plan_exec(c->arena, x->spec, x->o->process, &x->facts, &po, &x->plan, e);
+	return r < 0 ? r : compile_filter(c, x->spec, x->plan, e);
+}
+
+static int open_cgroup(struct execution *x, struct err *e)
+{
+	struct arena *a = x->ct->core->arena;
+	const char *path = x->ct->rec->cgroup_path;
+	int r;
+
+	if (!path || !x->facts.cgroup)
+		return 0;
+	if (!str_empty(x->o->cgroup)) {
+		if (strstr(x->o->cgroup, ".."))
+			return err_set(e, ERR_INVALID, 0, "bad sub cgroup path '%s'", x->o->cgroup);
+		path = arena_printf(a, "%s/%s", path, x->o->cgroup);
+		if (!path)
+			return err_sys(e, -ENOMEM, "open the cgroup");
+	}
+	r = cgroup_open(&x->cg, x->facts.cgroup, path, e);
+	x->has_cgroup = r >= 0;
+	return r;
+}
+
+static int make_console(struct execution *x, struct err *e)
+{
+	if (!x->plan->process.terminal)
+		return 0;
+	if (x->o->console_socket) {
+		x->console = unix_connect(x->o->console_socket, "the console socket", e);
+		return x->console < 0 ? x->console : 0;
+	}
+	if (!x->o->ret_master)
+		return err_set(e, ERR_INVALID, 0,
+			       "cannot allocate tty if berth will detach without setting console socket");
+	return console_pair(&x->console, &x->master_pair, e);
+}
+
+static int make_process(struct execution *x, struct err *e)
+{
+	struct launch *l = &x->launch;
+	int r;
+
+	x->stop = (struct stop_ctx){ .spec = x->spec, .rec = x->ct->rec };
+	launch_init(l, x->ct->core->arena, x->plan);
+	l->cg = x->has_cgroup ? &x->cg : NULL;
+	l->console = x->console;
+	l->target = x->ct->pidfd;
+	l->target_ns = container_ns_flags(x->spec);
+	l->on_listener = hand_listener_over;
+	l->ctx = &x->stop;
+	r = launch_create(l, e);
+	if (r >= 0)
+		r = receive_master(&x->console, &x->master_pair, x->o->ret_master, e);
+	if (r >= 0 && x->o->pidfd_socket)
+		r = send_pidfd(x->o->pidfd_socket, l->pidfd, e);
+	if (r >= 0 && x->o->pid_file)
+		r = write_pid_file(x->o->pid_file, l->pid, e);
+	return r < 0 ? r : launch_start(l, e);
+}
+
+int container_exec(struct container *ct, const struct exec_options *o, int *ret_pidfd,
+		   pid_t *ret_pid, struct err *e)
+{
+	struct execution x = { .ct = ct, .o = o, .console = -1, .master_pair = -1 };
+	int r = may_exec(ct, o, e);
+
+	launch_init(&x.launch, ct->core->arena, NULL);
+	if (o->ret_master)
+		*o->ret_master = -1;
+	if (r >= 0)
+		r = make_plan(&x, e);
+	if (r >= 0)
+		r = open_cgroup(&x, e);
+	if (r >= 0)
+		r = make_console(&x, e);
+	if (r >= 0)
+		r = make_process(&x, e);
+	if (r >= 0) {
+		*ret_pidfd = take_fd(&x.launch.pidfd);
+		*ret_pid = x.launch.pid;
+	} else if (o->ret_master) {
+		fd_closep(o->ret_master);
+	}
+	launch_done(&x.launch);
+	if (x.has_cgroup)
+		cgroup_done(&x.cg);
+	fd_closep(&x.console);
+	fd_closep(&x.master_pair);
+	return r;
+}

@@ -1,0 +1,135 @@
+/* Runs hooks; see hooks.h. Input and output are sealed memory files, so neither
+ * a hook that does not read nor one that leaves a child behind holds us up. */
+#include "hooks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "fd.h"
+#include "handshake.h"
+#include "proc.h"
+#include "sys.h"
+
+static const char *const kind_names[HOOK_COUNT] = {
+#define X(id, key) [HOOK_##id] = key,
+	SPEC_HOOKS(X)
+#undef X
+};
+
+const char *hook_kind_name(enum hook_kind kind)
+{
+	return kind_names[kind];
+}
+
+static _Noreturn void exec_hook(const struct spec_hook *h, int in, int out)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (sys_dup3(in, 0, 0) >= 0 && sys_dup3(out, 1, 0) >= 0 && sys_dup3(out, 2, 0) >= 0)
+		sys_execve(h->path, h->args, h->env);
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+/* In the container's namespaces; a new pid namespace is entered by a child,
+ * whose status is handed on. */
+static _Noreturn void hook_inside(const struct hook_run *run, const struct spec_hook *h,
+				  int in, int out)
+{
+	int pidfd = -1, code;
+	bool joined;
+	pid_t pid;
+
+	sys_prctl(PR_SET_DUMPABLE, 0, 0, 0);
+	if (sys_setns(run->target, run->target_ns) < 0)
+		_exit(126);
+	pid = clone_process(0, -1, &pidfd, &joined);
+	if (pid < 0)
+		_exit(126);
+	if (pid == 0) {
+		sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
+		exec_hook(h, in, out);
+	}
+	code = proc_wait(pidfd, -1);
+	code = code < 0 ? 126 : proc_reap(pidfd);
+	_exit(code < 0 ? 126 : code);
+}
+
+static int memory_file(const char *text, struct err *e)
+{
+	OWN_FD fd = sys_memfd_create("hook", 1 /* MFD_CLOEXEC */);
+	int r = fd;
+
+	if (r >= 0 && text)
+		r = fd_write_all(fd, text, strlen(text));
+	if (r < 0)
+		return err_sys(e, r, "make a hook's input");
+	lseek(fd, 0, SEEK_SET);
+	return take_fd(&fd);
+}
+
+static int finish(const struct spec_hook *h, int pidfd, int out, struct err *e)
+{
+	char text[512];
+	ssize_t n;
+	int r = proc_wait(pidfd, h->timeout > 0 ? h->timeout * 1000 : -1);
+
+	if (r == -ETIMEDOUT) {
+		sys_pidfd_send_signal(pidfd, SIGKILL);
+		proc_wait(pidfd, -1);
+		proc_reap(pidfd);
+		return err_set(e, ERR_TIMEOUT, -ETIMEDOUT, "hook '%s' ran past %ds", h->path, h->timeout);
+	}
+	r = proc_reap(pidfd);
+	if (r == 0)
+		return 0;
+	if (r < 0)
+		return err_sys(e, r, "wait for hook '%s'", h->path);
+	lseek(out, 0, SEEK_SET);
+	n = sys_read(out, text, sizeof text - 1);
+	text[n > 0 ? n : 0] = '\0';
+	while (n > 0 && text[n - 1] == '\n')
+		text[--n] = '\0';
+	return err_set(e, ERR_INTERNAL, 0, "hook '%s': exit status %d, output: %s", h->path, r, text);
+}
+
+static int run_one(const struct hook_run *run, const struct spec_hook *h, struct err *e)
+{
+	OWN_FD in = memory_file(run->state, e);
+	OWN_FD out = in < 0 ? -1 : memory_file(NULL, e);
+	OWN_FD pidfd = -1;
+	bool joined;
+	pid_t pid;
+
+	if (in < 0 || out < 0)
+		return -EIO;
+	pid = clone_process(0, -1, &pidfd, &joined);
+	if (pid < 0)
+		return err_sys(e, pid, "clone a process for hook '%s'", h->path);
+	if (pid == 0) {
+		if (run->target >= 0)
+			hook_inside(run, h, in, out);
+		exec_hook(h, in, out);
+	}
+	return finish(h, pidfd, out, e);
+}
+
+int hooks_run(const struct hook_run *run, enum hook_kind kind, struct err *e)
+{
+	for (size_t i = 0; i < run->hooks->n[kind]; i++) {
+		int r = run_one(run, &run->hooks->list[kind][i], e);
+
+		if (r < 0)
+			return err_wrap(e, r, "error running %s hook #%zu", kind_names[kind], i);
+	}
+	return 0;
+}

@@ -1,0 +1,81 @@
+/* start: lets a created container's process go on to its program. */
+#include <errno.h>
+#include <string.h>
+
+#include "container.h"
+#include "container_priv.h"
+#include "err.h"
+#include "fd.h"
+#include "hooks.h"
+#include "mem.h"
+#include "plan.h"
+#include "record.h"
+#include "spec.h"
+#include "str.h"
+#include "sys.h"
+#include "texts.h"
+
+static int may_start(const struct container *ct, struct err *e)
+{
+	switch (ct->state) {
+	case CT_CREATED:
+		return 0;
+	case CT_STOPPED:
+		return err_set(e, ERR_STATE, 0, "%s", core_text(TEXT_START_DEAD));
+	case CT_RUNNING:
+		return err_set(e, ERR_STATE, 0, "%s", core_text(TEXT_START_AGAIN));
+	default:
+		return err_set(e, ERR_STATE, 0, "cannot start a container in the %s state",
+			       container_state_name(ct->state));
+	}
+}
+
+/* A failing poststart hook ends the container, as in runc. */
+int run_poststart(const struct spec *s, const struct record *rec, struct err *e)
+{
+	OWN_SB struct sb state = SB_INIT;
+	struct hook_run run = { .hooks = &s->hooks, .target = -1 };
+
+	if (!run.hooks->n[HOOK_POSTSTART])
+		return 0;
+	record_state_json(rec, CT_RUNNING, false, NULL, &state);
+	if (state.failed)
+		return err_sys(e, -ENOMEM, "describe the container to its hooks");
+	run.state = state.s;
+	return hooks_run(&run, HOOK_POSTSTART, e);
+}
+
+int container_start(struct container *ct, struct err *e)
+{
+	struct plan words = { .id = ct->rec->id }; /* of what can still fail */
+	struct stop_ctx stop;
+	struct launch l;
+	struct spec *s;
+	OWN_FD sock = -1;
+	int r = may_start(ct, e);
+
+	if (r >= 0)
+		r = container_spec(ct, &s, e);
+	if (r < 0)
+		return r;
+	words.process.argv = s->process->args;
+	stop = (struct stop_ctx){ .spec = s, .rec = ct->rec, .target_ns = container_ns_flags(s) };
+	launch_init(&l, ct->core->arena, &words);
+	l.on_stop = run_hooks_at;
+	l.on_listener = hand_listener_over;
+	l.ctx = &stop;
+	sock = r = start_socket_connect(ct->dir, e);
+	if (r >= 0)
+		r = launch_resume(&l, sock, ct->rec->pid, ct->pidfd, e);
+	if (r < 0)
+		return r;
+	sys_unlinkat(ct->dir, "start.sock", 0);
+	ct->rec->status = (char *)(uintptr_t)"running";
+	r = record_write(ct->dir, ct->rec, e);
+	if (r < 0)
+		return r;
+	r = run_poststart(s, ct->rec, e);
+	if (r < 0)
+		sys_pidfd_send_signal(ct->pidfd, SIGKILL);
+	return r;
+}
