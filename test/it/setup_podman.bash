@@ -1,0 +1,52 @@
+# setup_podman.bash: podman with everything of its own in the private world; the
+# runtime under test is `berth`, runc is `peer`, crun (where there) `crun`.
+
+# podman_conf FILE: runtimes by name, and limits that an unprivileged host allows.
+podman_conf() {
+	cat <<-C
+		[containers]
+		default_ulimits = ["nofile=1024:1024", "nproc=20000:20000"]
+		netns = "none"
+		log_driver = "k8s-file"
+		init_path = "$(command -v docker-init || command -v tini || true)"
+		[engine]
+		cgroup_manager = "cgroupfs"
+		events_logger = "file"
+		infra_image = "localhost/pause"
+		runtime_supports_json = ["berth", "peer", "crun"]
+		runtime_supports_nocgroups = ["berth", "crun"]
+		hooks_dir = ["$IT/hooks"]
+		[engine.runtimes]
+		berth = ["$BERTH"]
+		peer = ["$PEER"]
+		crun = ["$(command -v crun || echo /nonexistent)"]
+	C
+}
+
+podman_up() {
+	ns mkdir -p "$IT/hooks" "$IT/vol/ro" "$IT/vol/rw"
+	ns sh -c "echo from-host >$IT/vol/ro/file; cp $IT/vol/ro/file $IT/vol/file"
+	podman_conf | ns sh -c "cat >$IT/containers.conf"
+	export CONTAINERS_CONF=$IT/containers.conf
+	it_rootfs "$IT_OUT/rootfs"
+	tar -C "$IT_OUT/rootfs" -c . >"$IT_OUT/rootfs.tar"
+	RT=peer p import -c 'ENV FROM_IMAGE=yes' -c 'CMD ["/bin/sh"]' "$IT_OUT/rootfs.tar" box >/dev/null
+	RT=peer p import -c 'ENTRYPOINT ["/bin/sleep", "3600"]' "$IT_OUT/rootfs.tar" pause >/dev/null
+}
+
+podman_down() {
+	RT=peer
+	p pod rm -fa -t 0 >/dev/null 2>&1
+	p rm -fa -t 0 >/dev/null 2>&1
+}
+
+p() {
+	# shellcheck disable=SC2086
+	ns ${AS_USER:-} podman --root "$IT/root" --runroot "$IT/runroot" --tmpdir "$IT/tmp" \
+		--storage-driver vfs --log-level error --runtime "${RT_PATH:-$RT}" "$@"
+}
+
+# podman run with the runtime of this turn (see `both`).
+pr() {
+	p run --rm --cgroup-parent "$IT_CG" "$@"
+}
