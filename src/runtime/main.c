@@ -1,0 +1,296 @@
+/* berth, an OCI runtime: reads the command line, calls a verb, reports its
+ * error, and ends with its exit code. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "fault.h"
+#include "log.h"
+#include "mem.h"
+#include "proc.h"
+#include "selfexe.h"
+#include "str.h"
+#include "sys.h"
+#include "verb.h"
+
+#define UNKNOWN_COMMAND 3 /* what users of runc get */
+
+#define GLOBAL(name, letter, type, member, otherwise, help)                    \
+	OPTION(name, letter, type, struct global_options, member, otherwise, help)
+
+const struct option_def global_flags[] = {
+	GLOBAL("debug", 0, OPT_BOOL, debug, NULL, "enable debug logging"),
+	GLOBAL("log", 0, OPT_STRING, log, NULL,
+	       "append log lines to this file instead of writing them to stderr"),
+	GLOBAL("log-format", 0, OPT_STRING, log_format, "text", "'text' or 'json'"),
+	GLOBAL("root", 0, OPT_STRING, root, NULL,
+	       "directory for the state of containers (default: \"" DEFAULT_ROOT
+	       "\", or $XDG_RUNTIME_DIR/berth)"),
+	GLOBAL("criu", 0, OPT_STRING, criu, NULL, "accepted for compatibility, not used"),
+	GLOBAL("systemd-cgroup", 0, OPT_BOOL, systemd_cgroup, NULL,
+	       "make cgroups through systemd; cgroupsPath is then \"slice:prefix:name\""),
+	GLOBAL("rootless", 0, OPT_STRING, rootless, "auto",
+	       "ignore cgroup permission errors ('true', 'false', or 'auto')"),
+	GLOBAL("cgroup-manager", 0, OPT_STRING, cgroup_manager, NULL,
+	       NULL /* crun's name for --systemd-cgroup */),
+	GLOBAL("version", 'v', OPT_BOOL, version, NULL, "print the version"),
+	{ 0 },
+};
+
+/* Root in a user namespace of its own counts as an ordinary user, unless it
+ * says with USER=root that it is none. */
+static bool is_ordinary_user(void)
+{
+	const char *user;
+
+	if (geteuid() != 0)
+		return true;
+	if (!proc_in_user_ns())
+		return false;
+	user = getenv("USER");
+	return !user || strcmp(user, "root") != 0;
+}
+
+static int set_root(struct request *q, struct err *e)
+{
+	const char *root = q->globals.root, *xdg = getenv("XDG_RUNTIME_DIR");
+	char cwd[4096];
+	ssize_t n;
+
+	if (str_empty(root))
+		root = !str_empty(xdg) && is_ordinary_user() ?
+			       arena_printf(q->core.arena, "%s/berth", xdg) :
+			       DEFAULT_ROOT;
+	if (root && *root != '/') {
+		n = sys_getcwd(cwd, sizeof cwd);
+		if (n < 0)
+			return err_sys(e, (int)n, "find the current directory");
+		root = arena_printf(q->core.arena, "%s/%s", cwd, root);
+	}
+	if (!root)
+		return err_sys(e, -ENOMEM, "read the command line");
+	q->core.root = root;
+	return 0;
+}
+
+static int set_rootless(struct request *q, struct err *e)
+{
+	const char *s = q->globals.rootless;
+
+	if (str_empty(s) || !strcmp(s, "auto")) {
+		q->core.rootless = geteuid() != 0 || proc_in_user_ns();
+		return 0;
+	}
+	if (bool_parse(s, &q->core.rootless) < 0)
+		return err_set(e, ERR_INVALID, 0,
+			       "invalid value for --rootless: \"%s\": not 'true', 'false' or 'auto'", s);
+	return 0;
+}
+
+static int set_cgroup_manager(struct request *q, struct err *e)
+{
+	const char *s = q->globals.cgroup_manager;
+
+	q->core.systemd_cgroup = q->globals.systemd_cgroup;
+	if (str_empty(s) || !strcmp(s, "cgroupfs"))
+		return 0;
+	if (strcmp(s, "systemd") != 0)
+		return err_set(e, ERR_INVALID, 0, "unknown cgroup manager '%s'", s);
+	q->core.systemd_cgroup = true;
+	return 0;
+}
+
+static int set_log(const struct global_options *g, struct err *e)
+{
+	bool json = !strcmp(g->log_format, "json");
+	struct log_options o = { .file = g->log, .json = json, .debug = g->debug };
+
+	if (!json && strcmp(g->log_format, "text") != 0) {
+		log_open(&(struct log_options){ 0 }, NULL);
+		return err_set(e, ERR_INVALID, 0, "invalid log-format: %s", g->log_format);
+	}
+	return log_open(&o, e);
+}
+
+/* fds that were passed by socket activation and are meant for us: 3 and up. */
+static uint32_t listen_fds(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	uint32_t p, n;
+
+	if (!pid || !fds || parse_u32(pid, &p) < 0 || parse_u32(fds, &n) < 0)
+		return 0;
+	return p == (uint32_t)getpid() ? n : 0;
+}
+
+/* Whatever else was inherited is no business of ours and must not get into a
+ * container: closed, but for what the command line preserves. */
+static int close_inherited_fds(const struct request *q, const void *options, struct err *e)
+{
+	const struct option_def *d = q->verb->options;
+	int64_t keep = 0;
+
+	for (; d && d->name; d++)
+		if (!strcmp(d->name, "preserve-fds"))
+			memcpy(&keep, (const char *)options + d->offset, sizeof keep);
+	if (keep < 0 || keep > 65536)
+		return err_set(e, ERR_INVALID, 0, "invalid number of fds to preserve: %lld",
+			       (long long)keep);
+	for (int i = 0; i < (int)keep + (int)q->listen_fds; i++) {
+		int r = sys_fcntl(3 + i, F_SETFD, FD_CLOEXEC);
+
+		if (r < 0)
+			return err_sys(e, r, "preserve fd %d (of %lld)", 3 + i, (long long)keep);
+	}
+	sys_close_range(3 + (unsigned)keep + q->listen_fds, ~0u, 0);
+	return 0;
+}
+
+static int fatal(int code, const struct err *e)
+{
+	char text[sizeof e->msg + 80];
+
+	log_line(LOG_LEVEL_ERROR, err_text(e, text, sizeof text));
+	return code;
+}
+
+static void incorrect_usage(const struct verb *v, const char *text)
+{
+	OWN_SB struct sb s = SB_INIT;
+
+	sb_printf(&s, v && *text ? "Incorrect Usage: %s\n\n" : "Incorrect Usage. %s\n\n", text);
+	if (!s.failed)
+		put_text(s.s, s.len, NULL);
+	if (v)
+		help_verb(v);
+	else
+		help_program();
+}
+
+/* The verb that is in no table. */
+static int run_help(const char *name)
+{
+	const struct verb *v = name ? verb_find(name) : NULL;
+	struct err e;
+
+	if (v)
+		help_verb(v);
+	else if (!name)
+		help_program();
+	else
+		err_set(&e, ERR_INVALID, 0, "No help topic for '%s'", name);
+	return v || !name ? 0 : fatal(UNKNOWN_COMMAND, &e);
+}
+
+static int prepare(struct request *q, struct err *e)
+{
+	int r;
+
+	r = set_root(q, e);
+	if (r == 0)
+		r = set_rootless(q, e);
+	if (r == 0)
+		r = set_cgroup_manager(q, e);
+	return r;
+}
+
+/* 0, 1 and 2 exist: nothing that is opened later may take their place. */
+static void open_standard_fds(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (sys_fcntl(fd, F_GETFD, 0) == -EBADF)
+			sys_openat(AT_FDCWD, "/dev/null", O_RDWR, 0);
+}
+
+static int check_and_run(struct request *q, void *options, struct err *e)
+{
+	int r = prepare(q, e);
+
+	return r < 0 ? r : q->verb->run(q, options, e);
+}
+
+static int run_verb(struct request *q, char **args)
+{
+	static const struct option_def none[] = { { 0 } };
+	const struct verb *v = q->verb;
+	int usage, r = 0, failure = v->failure ? v->failure : 1;
+	struct err e = { 0 }, log_error = { 0 };
+	void *options;
+
+	options = arena_alloc(q->core.arena, v->options_size + 1);
+	if (!options)
+		return fatal(1, (err_sys(&e, -ENOMEM, "read the command line"), &e));
+	usage = options_parse(q->core.arena, v->options ? v->options : none, options, &args, &e);
+	if (usage == OPTIONS_HELP) {
+		help_verb(v);
+		return 0;
+	}
+	q->args = args;
+	while (args[q->n_args])
+		q->n_args++;
+	q->listen_fds = listen_fds();
+	if (usage == 0)
+		r = close_inherited_fds(q, options, &e);
+	if (usage == 0 && r == 0 && v->enters)
+		r = selfexe_protect(q->argv, &e);
+	if (set_log(&q->globals, &log_error) < 0)
+		return fatal(1, &log_error);
+	if (usage < 0) {
+		incorrect_usage(v, e.msg);
+		return fatal(1, &e);
+	}
+	if (verb_check_args(v, q->n_args, &e) < 0) {
+		incorrect_usage(v, "");
+		return fatal(1, &e);
+	}
+	if (r == 0)
+		r = check_and_run(q, options, &e);
+	return r < 0 ? fatal(failure, &e) : r;
+}
+
+static void print_version(void)
+{
+	static const char text[] = PROGRAM " version " BERTH_VERSION "\n"
+				   "commit: v" BERTH_VERSION "\n"
+				   "spec: 1.2.0\n";
+
+	put_text(text, sizeof text - 1, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	OWN_ARENA struct arena arena = ARENA_INIT;
+	struct request q = { .core.arena = &arena, .argv = argv };
+	char **args = argv + (argc > 0);
+	struct err e = { 0 };
+	int r;
+
+	fault_init();
+	open_standard_fds();
+	r = options_parse(&arena, global_flags, &q.globals, &args, &e);
+	if (r < 0) {
+		log_open(&(struct log_options){ 0 }, NULL);
+		incorrect_usage(NULL, e.msg);
+		return fatal(1, &e);
+	}
+	if (q.globals.version) {
+		print_version();
+		return 0;
+	}
+	if (r == OPTIONS_HELP || !*args) {
+		help_program();
+		return 0;
+	}
+	if (!strcmp(*args, "help") || !strcmp(*args, "h"))
+		return run_help(args[1]);
+	q.verb = verb_find(*args);
+	if (!q.verb) {
+		log_open(&(struct log_options){ .json = !strcmp(q.globals.log_format, "json") }, NULL);
+		return run_help(*args);
+	}
+	return run_verb(&q, args + 1);
+}
