@@ -246,7 +246,7 @@ int spec_parse_process(struct arena *a, const char *text, size_t len, const char
 		       struct spec_process **ret, struct err *e)
 {
 	struct json_doc doc;
-	void *obj;
+	void *obj = NULL;
 	int r = json_parse(a, text, len, name, &doc, e);
 
 	if (r >= 0)
@@ -261,7 +261,7 @@ int spec_parse_resources(struct arena *a, const char *text, size_t len, const ch
 			 struct spec_resources **ret, struct err *e)
 {
 	struct json_doc doc;
-	void *obj;
+	void *obj = NULL;
 	int r = json_parse(a, text, len, name, &doc, e);
 
 	if (r >= 0)

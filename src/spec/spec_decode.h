@@ -31,7 +31,7 @@ JSON_DECODER(spec_dec_unsupported_content); /* any but {} and [] */
 
 /* The value of a name; false: *r is what to return. */
 bool spec_want_name(struct json_dec *d, const struct json *v, const struct spec_choice *c,
-	uint64_t *value, int *r);
+		    uint64_t *value, int *r);
 /* Whether a name was there and known: when not, that was the problem reported,
  * and what depends on it is not worth a second one. */
 bool spec_is_known(const struct json *object, const char *key, const struct name *table);
@@ -43,7 +43,7 @@ char *spec_clean_path(struct arena *a, const char *path);
 extern const struct json_struct spec_id_map_struct;
 /* Sizes, overflow, overlap of the list of maps that was decoded from v. */
 int spec_check_id_maps(struct json_dec *d, const struct json *v, const struct spec_id_map *maps,
-	size_t n);
+		       size_t n);
 
 /* The sections. */
 extern const struct json_struct spec_process_struct;

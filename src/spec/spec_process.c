@@ -161,6 +161,18 @@ static const struct json_field scheduler_fields[] = {
 };
 /* clang-format on */
 
+static int check_deadline(struct json_dec *d, const struct json *v, const struct spec_scheduler *s)
+{
+	if (s->policy != SCHED_DEADLINE) {
+		if (s->runtime || s->deadline || s->period)
+			return json_fail(d, v, "runtime, deadline and period are only for SCHED_DEADLINE");
+		return 0;
+	}
+	if (!s->runtime || s->runtime > s->deadline || (s->period && s->deadline > s->period))
+		return json_fail(d, v, "SCHED_DEADLINE needs 0 < runtime <= deadline <= period");
+	return 0;
+}
+
 /* The kernel answers a wrong combination with a bare EINVAL. */
 static int check_scheduler(struct json_dec *d, const struct json *v, void *obj)
 {
@@ -178,12 +190,7 @@ static int check_scheduler(struct json_dec *d, const struct json *v, void *obj)
 		return json_fail_at(d, v, "/priority", "only for SCHED_FIFO and SCHED_RR");
 	if (realtime && (s->priority < 1 || s->priority > 99))
 		return json_fail_at(d, v, "/priority", "must be between 1 and 99");
-	if ((s->runtime || s->deadline || s->period) && s->policy != SCHED_DEADLINE)
-		return json_fail(d, v, "runtime, deadline and period are only for SCHED_DEADLINE");
-	if (s->policy == SCHED_DEADLINE && (!s->runtime || s->runtime > s->deadline ||
-					    (s->period && s->deadline > s->period)))
-		return json_fail(d, v, "SCHED_DEADLINE needs 0 < runtime <= deadline <= period");
-	return 0;
+	return check_deadline(d, v, s);
 }
 
 static const struct json_struct scheduler_struct = { sizeof(struct spec_scheduler),
