@@ -21,7 +21,7 @@
 #include "planner.h"
 #include "proc.h"
 #include "record.h"
-#include "seccomp.h"
+#include "seccomp_filter.h"
 #include "spec.h"
 #include "str.h"
 #include "sys.h"

@@ -20,7 +20,7 @@ struct seccomp_filter {
 	uint32_t flags; /* for seccomp(2): SECCOMP_FILTER_FLAG_*, with NEW_LISTENER when notify is used */
 };
 
-/* `cache_dir` (mode 0700, ours) may be NULL: no cache. A cache that cannot be
+/* `cache_dir` (mode 0700, made when missing) may be NULL: no cache. A cache that cannot be
  * read, is not root's/ours, or is damaged is ignored and rewritten. */
 int seccomp_compile(struct arena *a, const struct spec_seccomp *s,
 		    const char *cache_dir, struct seccomp_filter *ret,
