@@ -234,8 +234,10 @@ static int plan_user_ns(struct planner *pl)
 					"an unprivileged caller needs a user namespace");
 		return 0;
 	}
-	if (!plan_new_ns(pl->s, NS_USER))
-		return 0; /* joined: it has its maps */
+	if (!plan_new_ns(pl->s, NS_USER)) { /* joined: it has its maps, in them a root */
+		p->root_is_mapped = true;
+		return 0;
+	}
 	if (!l->n_uid_maps)
 		return plan_bad(pl, "/linux/uidMappings", "a new user namespace needs id maps");
 	if (!l->n_gid_maps)
@@ -458,11 +460,11 @@ int plan_container(struct arena *a, const struct spec *s, const struct host_fact
 	return 0;
 }
 
-/* The maps are those of the container's own user namespace: for checks and
- * printing only, nothing is written. */
+/* The maps are those of the container's own user namespace: for checks only,
+ * nothing is written. */
 static int plan_exec_user(struct planner *pl)
 {
-	return plan_new_ns(pl->s, NS_USER) ? plan_user_ns(pl) : 0;
+	return plan_has_ns(pl->s, NS_USER) ? plan_user_ns(pl) : 0;
 }
 
 int plan_exec(struct arena *a, const struct spec *s, const struct spec_process *proc,

@@ -63,8 +63,8 @@ static int check_attrs(struct planner *pl, const struct spec_mount *m, const cha
 		return plan_bad(pl, pointer, "an id-mapped mount needs CAP_SYS_ADMIN on the host");
 	if (!m->n_uid_maps != !m->n_gid_maps)
 		return plan_bad(pl, pointer, "uidMappings and gidMappings belong together");
-	if (!m->n_uid_maps && !plan_has_ns(pl->s, NS_USER))
-		return plan_bad(pl, pointer, "an id-mapped mount needs uidMappings, or a user namespace");
+	if (!m->n_uid_maps && !plan_new_ns(pl->s, NS_USER))
+		return plan_bad(pl, pointer, "an id-mapped mount needs uidMappings, or a new user namespace");
 	return 0;
 }
 
