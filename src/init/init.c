@@ -172,20 +172,54 @@ static void enter_file_system(struct init *in)
 	}
 }
 
+static void close_from(unsigned first)
+{
+	int r = sys_close_range(first, ~0u, 0);
+	struct rlimit64 l;
+
+	if (r >= 0 || sys_prlimit(0, RLIMIT_NOFILE, NULL, &l) < 0)
+		return;
+	for (unsigned fd = first; fd < l.rlim_cur && fd < 1 << 20; fd++)
+		sys_close((int)fd);
+}
+
+/* From here on only stdio, the preserved fds and the two we wait on are open:
+ * what the parent had (its locks, its directories) must neither be kept alive
+ * by a container that waits nor reach the program. */
+static void keep_only_sync(struct init *in, int *start)
+{
+	int base = 3 + (int)in->p->process.preserve_fds;
+	int sync = init_must(in, sys_fcntl(in->sync, F_DUPFD_CLOEXEC, base + 2), STAGE_FDS, 0);
+
+	if (in->f->start >= 0)
+		*start = init_must(in, sys_fcntl(in->f->start, F_DUPFD_CLOEXEC, base + 2),
+				   STAGE_FDS, 1);
+	in->sync = init_must(in, sys_dup3(sync, base, O_CLOEXEC), STAGE_FDS, 2);
+	if (*start >= 0)
+		*start = init_must(in, sys_dup3(*start, base + 1, O_CLOEXEC), STAGE_FDS, 3);
+	else
+		sys_close(base + 1);
+	close_from((unsigned)base + 2);
+	for (int fd = 3; fd < base; fd++)
+		init_must(in, sys_fcntl(fd, F_SETFD, 0), STAGE_FDS, (uint32_t)fd);
+}
+
 /* Created: the parent now sets limits by pid and either starts us at once or
  * leaves; then START comes over a connection, and one that closes without a
  * word was a `start` that died. */
 static void wait_for_start(struct init *in)
 {
 	enum hs_phase got;
+	int start = -1;
 
+	keep_only_sync(in, &start);
 	init_tell(in, HS_CREATED, 0);
 	got = hear(in);
 	if (got == HS_DETACH) {
 		do {
 			sys_close(in->sync);
 			do
-				in->sync = sys_accept(in->f->start);
+				in->sync = sys_accept(start);
 			while (in->sync == -EINTR || in->sync == -ECONNABORTED);
 			if (in->sync < 0)
 				_exit(1);

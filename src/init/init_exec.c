@@ -90,23 +90,9 @@ void init_lookup(struct init *in)
 	init_fail(in, STAGE_LOOKUP_PATH, 0, 0);
 }
 
-/* Everything above the preserved fds closes at execve, whoever left it open. */
-static void settle_fds(struct init *in)
-{
-	unsigned first = 3 + in->p->process.preserve_fds;
-	int r = sys_close_range(first, ~0u, 1u << 2 /* CLOSE_RANGE_CLOEXEC */);
-
-	/* 5.10 has no flag: all fds of ours have it from birth. */
-	if (r < 0 && r != -EINVAL && r != -ENOSYS && r != -EPERM)
-		init_fail(in, STAGE_FDS, first, r);
-	for (unsigned fd = 3; fd < first; fd++)
-		init_must(in, sys_fcntl((int)fd, F_SETFD, 0), STAGE_FDS, fd);
-}
-
 _Noreturn void init_exec(struct init *in)
 {
 	const struct plan_process *pr = &in->p->process;
 
-	settle_fds(in);
 	init_fail(in, STAGE_EXEC, 0, sys_execve(in->path, pr->argv, pr->env));
 }
