@@ -27,12 +27,6 @@
 
 enum { LOCK_DEADLINE_MS = 10 * 1000, MAX_ID = 1024 };
 
-static const char *const state_names[CT_COUNT] = {
-#define X(id, name) [CT_##id] = name,
-	CONTAINER_STATES(X)
-#undef X
-};
-
 static const char *const texts[TEXT_COUNT] = {
 #define X(id, text) [TEXT_##id] = text,
 	CORE_TEXTS(X)
@@ -42,11 +36,6 @@ static const char *const texts[TEXT_COUNT] = {
 const char *core_text(enum core_text t)
 {
 	return texts[t];
-}
-
-const char *container_state_name(enum container_state s)
-{
-	return s < CT_COUNT ? state_names[s] : "unknown";
 }
 
 /* runc's rule: letters, digits, "_", "+", "-", "." and neither "." nor "..". */
@@ -225,11 +214,6 @@ void cgroup_ref_close(struct cgroup_ref *ref)
 
 /* ---- verbs -------------------------------------------------------------- */
 
-static bool alive(const struct container *ct)
-{
-	return ct->pidfd >= 0 && ct->state != CT_STOPPED;
-}
-
 static int with_cgroup(struct container *ct, struct cgroup_ref *ref, const char *verb,
 		       struct err *e)
 {
@@ -252,8 +236,9 @@ int container_kill(struct container *ct, int sig, bool all, struct err *e)
 		cgroup_ref_close(&ref);
 		return r;
 	}
-	if (!alive(ct))
-		return err_set(e, ERR_STATE, 0, "%s", core_text(TEXT_NOT_RUNNING));
+	r = state_check(ct->state, EV_KILL, e);
+	if (r < 0)
+		return r;
 	r = sys_pidfd_send_signal(ct->pidfd, sig);
 	if (r == -ESRCH)
 		return err_set(e, ERR_STATE, 0, "%s", core_text(TEXT_NOT_RUNNING));
@@ -282,25 +267,25 @@ static int freeze(struct container *ct, bool on, const char *verb, struct err *e
 
 int container_pause(struct container *ct, struct err *e)
 {
-	if (ct->state != CT_RUNNING && ct->state != CT_CREATED)
-		return err_set(e, ERR_STATE, 0, "%s", core_text(TEXT_NOT_RUNNING));
-	return freeze(ct, true, "pause", e);
+	int r = state_check(ct->state, EV_PAUSE, e);
+
+	return r < 0 ? r : freeze(ct, true, "pause", e);
 }
 
 int container_resume(struct container *ct, struct err *e)
 {
-	if (ct->state != CT_PAUSED)
-		return err_set(e, ERR_STATE, 0, "%s", core_text(TEXT_NOT_PAUSED));
-	return freeze(ct, false, "resume", e);
+	int r = state_check(ct->state, EV_RESUME, e);
+
+	return r < 0 ? r : freeze(ct, false, "resume", e);
 }
 
 int container_update(struct container *ct, const struct spec_resources *r, struct err *e)
 {
 	struct cgroup_ref ref = { 0 };
-	int rc;
+	int rc = state_check(ct->state, EV_UPDATE, e);
 
-	if (!alive(ct))
-		return err_set(e, ERR_STATE, 0, "%s", core_text(TEXT_NOT_RUNNING));
+	if (rc < 0)
+		return rc;
 	rc = with_cgroup(ct, &ref, "update", e);
 	if (rc >= 0)
 		rc = cgroup_apply(&ref.cg, r, false, e);

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "state.h"
+
 struct arena;
 struct cgroup_host;
 struct err;
@@ -30,24 +32,6 @@ struct core {
 	bool rootless; /* cgroup errors of an unprivileged caller are forgiven */
 	const char *log_path; /* for hooks' children: NULL */
 };
-
-/* The life cycle as the command line shows it. */
-/*      id        name in `state`   */
-#define CONTAINER_STATES(X)         \
-	X(CREATING, "creating")     \
-	X(CREATED,  "created")      \
-	X(RUNNING,  "running")      \
-	X(PAUSED,   "paused")       \
-	X(STOPPED,  "stopped")
-
-enum container_state {
-#define X(id, name) CT_##id,
-	CONTAINER_STATES(X)
-#undef X
-	CT_COUNT
-};
-
-const char *container_state_name(enum container_state s);
 
 /* A container that was looked up. */
 struct container {

@@ -19,7 +19,6 @@
 #include "spec.h"
 #include "str.h"
 #include "sys.h"
-#include "texts.h"
 
 enum { KILL_MS = 10 * 1000, CGROUP_MS = 10 * 1000 };
 
@@ -127,10 +126,11 @@ int container_delete(struct core *c, const char *id, bool force, struct err *e)
 		/* It exists, but its record does not (a creator died early). */
 		return e->kind == ERR_NOT_FOUND ? remove_unreadable(c, id, e) : r;
 	}
-	if (!force && ct.state != CT_STOPPED && ct.state != CT_CREATED)
-		r = err_set(e, ERR_STATE, 0, "cannot delete container %s that is not stopped: %s", id,
-			    container_state_name(ct.state));
-	else
+	r = state_check(ct.state, force ? EV_DELETE_FORCE : EV_DELETE, e);
+	if (r < 0)
+		err_set(e, ERR_STATE, 0, "cannot delete container %s that is not stopped: %s", id,
+			container_state_name(ct.state));
+	if (r >= 0)
 		r = kill_first(&ct, e);
 	if (r >= 0)
 		r = container_destroy(&ct, e);

@@ -17,7 +17,6 @@
 #include "spec.h"
 #include "str.h"
 #include "sys.h"
-#include "texts.h"
 
 struct execution {
 	struct container *ct;
@@ -31,15 +30,6 @@ struct execution {
 	bool has_cgroup;
 	int console, master_pair;
 };
-
-static int may_exec(const struct container *ct, const struct exec_options *o, struct err *e)
-{
-	if (ct->state == CT_STOPPED || ct->state == CT_CREATING)
-		return err_set(e, ERR_STATE, 0, "%s", core_text(TEXT_EXEC_STOPPED));
-	if (ct->state == CT_PAUSED && !o->ignore_paused)
-		return err_set(e, ERR_STATE, 0, "%s", core_text(TEXT_EXEC_PAUSED));
-	return 0;
-}
 
 static int make_plan(struct execution *x, struct err *e)
 {
@@ -120,7 +110,8 @@ int container_exec(struct container *ct, const struct exec_options *o, int *ret_
 		   pid_t *ret_pid, struct err *e)
 {
 	struct execution x = { .ct = ct, .o = o, .console = -1, .master_pair = -1 };
-	int r = may_exec(ct, o, e);
+	bool frozen_is_fine = ct->state == CT_PAUSED && o->ignore_paused;
+	int r = frozen_is_fine ? 0 : state_check(ct->state, EV_EXEC, e);
 
 	launch_init(&x.launch, ct->core->arena, NULL);
 	if (o->ret_master)

@@ -13,22 +13,6 @@
 #include "spec.h"
 #include "str.h"
 #include "sys.h"
-#include "texts.h"
-
-static int may_start(const struct container *ct, struct err *e)
-{
-	switch (ct->state) {
-	case CT_CREATED:
-		return 0;
-	case CT_STOPPED:
-		return err_set(e, ERR_STATE, 0, "%s", core_text(TEXT_START_DEAD));
-	case CT_RUNNING:
-		return err_set(e, ERR_STATE, 0, "%s", core_text(TEXT_START_AGAIN));
-	default:
-		return err_set(e, ERR_STATE, 0, "cannot start a container in the %s state",
-			       container_state_name(ct->state));
-	}
-}
 
 /* A failing poststart hook ends the container, as in runc. */
 int run_poststart(const struct spec *s, const struct record *rec, struct err *e)
@@ -52,7 +36,7 @@ int container_start(struct container *ct, struct err *e)
 	struct launch l;
 	struct spec *s;
 	OWN_FD sock = -1;
-	int r = may_start(ct, e);
+	int r = state_check(ct->state, EV_START, e);
 
 	if (r >= 0)
 		r = container_spec(ct, &s, e);

@@ -14,6 +14,9 @@
 	X(NOT_RUNNING,  "container not running")                                 \
 	X(NOT_PAUSED,   "container not paused")                                  \
 	X(START_AGAIN,  "cannot start an already running container")             \
+	X(START_EARLY,  "cannot start a container in the creating state")        \
+	X(START_PAUSED, "cannot start a container in the paused state")          \
+	X(NOT_STOPPED,  "cannot delete a container that is not stopped")         \
 	X(START_DEAD,   "cannot start a container that has stopped")             \
 	X(EXEC_STOPPED, "cannot exec in a stopped container")                    \
 	X(EXEC_PAUSED,  "cannot exec in a paused container (use --ignore-paused to override)")
