@@ -70,7 +70,7 @@ int json_parse_fd(struct arena *a, int fd, const char *name,
 
 /* Accept NULL and the wrong type: NULL, or the default, comes back. */
 const struct json *json_get(const struct json *object, const char *key);
-const struct json *json_at(const struct json *array, size_t i);
+const struct json *json_at(const struct json *array, size_t i); /* item, or member of an object */
 const char *json_string(const struct json *v, const char *otherwise);
 bool json_bool(const struct json *v, bool otherwise);
 int64_t json_i64(const struct json *v, int64_t otherwise);

@@ -25,7 +25,7 @@ const struct json *json_get(const struct json *object, const char *key)
 
 const struct json *json_at(const struct json *array, size_t i)
 {
-	return array && array->type == JSON_ARRAY && i < array->n ? &array->items[i] : NULL;
+	return array && (array->type == JSON_ARRAY || array->type == JSON_OBJECT) && i < array->n ? &array->items[i] : NULL;
 }
 
 const char *json_string(const struct json *v, const char *otherwise)
