@@ -299,6 +299,7 @@ it_norm() {
 		-e 's/\b[0-9a-f]{64}\b/ID/g' -e 's/\b[0-9a-f]{12}\b/ID/g' \
 		-e "s#\\b(berth|peer)(-[a-z0-9]+)?\\b#RT\\2#g" \
 		-e 's#\b(runc|crun)\b#RT#g' -e 's#\b(pipe|socket):\[[0-9]+\]#\1:N#' \
+		-e 's#\bRT-[0-9]+\b#RT-N#g' -e 's#/snapshots/[0-9]+#/snapshots/N#g' -e 's#time="[^"]*" ##' \
 		-e "${IT_NS_SED:-s/^//}" -e 's#\b([a-z]+):\[[0-9]{10}\]#\1:own#g'
 }
 

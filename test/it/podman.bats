@@ -257,7 +257,7 @@ both_privileged() {
 @test "podman: --cgroups=disabled" {
 	case $BERTH in */runc) skip "runc cannot" ;; esac
 	RT=berth
-	run pr --cgroups=disabled box sh -c '/probe cgroup'
+	run p run --rm --cgroups=disabled box sh -c '/probe cgroup'
 	[ "$status" = 0 ]
 	local got=$output
 	RT=crun

@@ -14,7 +14,7 @@ podman_conf() {
 		events_logger = "file"
 		infra_image = "localhost/pause"
 		runtime_supports_json = ["berth", "peer", "crun"]
-		runtime_supports_nocgroups = ["berth", "crun"]
+		runtime_supports_nocgroup = ["berth", "crun"]
 		hooks_dir = ["$IT/hooks"]
 		[engine.runtimes]
 		berth = ["$BERTH"]
