@@ -51,7 +51,7 @@ cover:
 	gcovr --root . --object-directory build-cover --filter src/ --print-summary build-cover
 
 install: all
-	DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
+	DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild --strip
 
 clean:
 	rm -rf build build-san build-fuzz build-cover
