@@ -141,12 +141,13 @@ static void octal(char *s, mode_t mode)
 }
 
 /* /proc and /sys must not be redirected by a symbolic link of the image. */
-static int open_target_dir(struct init *in, const struct fs_step *s)
+static int open_target_dir(struct init *in, const struct fs_step *s, bool *ret_made)
 {
 	int fd = rootfs_open(in->root, s->target, O_PATH | (s->no_symlink ? O_NOFOLLOW : 0));
 	struct stat st;
 	int r;
 
+	*ret_made = fd == -ENOENT;
 	if (fd == -ENOENT)
 		return rootfs_make_dir(in->root, s->target, 0755);
 	if (fd < 0)
@@ -162,9 +163,10 @@ static int open_target_dir(struct init *in, const struct fs_step *s)
 
 static int step_mount(struct init *in, const struct fs_step *s)
 {
-	OWN_FD target = open_target_dir(in, s);
+	bool made;
+	OWN_FD target = open_target_dir(in, s, &made);
 	OWN_FD fd = -1;
-	char mode[8];
+	char octets[8], *mode = NULL;
 	struct stat st;
 	int r;
 
@@ -173,13 +175,18 @@ static int step_mount(struct init *in, const struct fs_step *s)
 	r = sys_fstat(target, &st);
 	if (r < 0)
 		return r;
-	octal(mode, st.st_mode & 07777);
-	fd = new_mount(in, s, s->keep_mode ? mode : NULL);
+	/* A directory that was not there has no mode to keep: the file system's
+	 * own default, 1777 for tmpfs. */
+	if (s->keep_mode && !made) {
+		octal(octets, st.st_mode & 07777);
+		mode = octets;
+	}
+	fd = new_mount(in, s, mode);
 	r = fd;
 	if (r >= 0)
 		r = mount_attach(fd, target);
 	if (fd == -ENOSYS || fd == -EPERM) /* missing, or filtered; if it is a real refusal mount(2) repeats it */
-		fd = r = old_mount(in, s, target, s->keep_mode ? mode : NULL);
+		fd = r = old_mount(in, s, target, mode);
 	if (r >= 0 && s->copy_up)
 		r = copy_up(target, fd);
 	return r < 0 ? r : settle(fd, s);
