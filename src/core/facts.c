@@ -125,6 +125,7 @@ static void read_features(struct host_facts *f)
 			  line[0] == 'Y';
 	f->has_selinux = exists("/sys/fs/selinux/status");
 	f->has_time_ns = exists("/proc/self/ns/time");
+	f->has_kcore = exists("/proc/kcore");
 	f->has_resctrl = exists("/sys/fs/resctrl/schemata");
 }
 

@@ -28,6 +28,7 @@ struct host_facts {
 	bool has_apparmor, has_selinux;
 	bool has_time_ns;
 	bool has_resctrl; /* intelRdt */
+	bool has_kcore; /* /proc/kcore, for /dev/core */
 	uint32_t kernel_major, kernel_minor;
 };
 

@@ -35,14 +35,14 @@ static const struct default_device {
 
 static const struct dev_link {
 	const char *path, *to;
-	bool optional, replace;
+	bool replace;
 } dev_links[] = {
-	{ "/dev/ptmx", "pts/ptmx", false, true },
-	{ "/dev/fd", "/proc/self/fd", false, false },
-	{ "/dev/stdin", "/proc/self/fd/0", false, false },
-	{ "/dev/stdout", "/proc/self/fd/1", false, false },
-	{ "/dev/stderr", "/proc/self/fd/2", false, false },
-	{ "/dev/core", "/proc/kcore", true, false },
+	{ "/dev/ptmx", "pts/ptmx", true },
+	{ "/dev/fd", "/proc/self/fd", false },
+	{ "/dev/stdin", "/proc/self/fd/0", false },
+	{ "/dev/stdout", "/proc/self/fd/1", false },
+	{ "/dev/stderr", "/proc/self/fd/2", false },
+	{ "/dev/core", "/proc/kcore", false },
 };
 
 static bool spec_has_device(const struct spec *s, const char *path)
@@ -142,12 +142,14 @@ static int default_nodes(struct planner *pl)
 static int links(struct planner *pl)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(dev_links); i++) {
-		struct fs_step *s = plan_step(pl, &pl->steps, FS_SYMLINK, dev_links[i].path, NULL);
+		struct fs_step *s;
 
+		if (str_eq(dev_links[i].path, "/dev/core") && !pl->f->has_kcore)
+			continue;
+		s = plan_step(pl, &pl->steps, FS_SYMLINK, dev_links[i].path, NULL);
 		if (!s)
 			return plan_nomem(pl);
 		s->source = dev_links[i].to;
-		s->optional = dev_links[i].optional;
 		s->skip_exists = !dev_links[i].replace;
 	}
 	return 0;

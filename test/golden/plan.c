@@ -44,6 +44,7 @@ static int host(const char *name, struct arena *a, struct cgroup_host *cg, struc
 		.last_cap = 40,
 		.cgroup = cg,
 		.has_time_ns = true,
+		.has_kcore = true,
 		.kernel_major = 6,
 		.kernel_minor = 1,
 	};

@@ -74,6 +74,7 @@ static void host(struct planned *t, const struct want *w)
 		.has_selinux = w->selinux,
 		.has_apparmor = w->apparmor,
 		.has_time_ns = true,
+		.has_kcore = !w->old_kernel,
 		.has_resctrl = w->resctrl,
 		.kernel_major = 5,
 		.kernel_minor = w->old_kernel ? 10 : 15,
@@ -477,7 +478,14 @@ static void test_default_devices(void **state)
 	assert_string_equal(step(&t, FS_SYMLINK, "/dev/ptmx")->source, "pts/ptmx");
 	assert_false(step(&t, FS_SYMLINK, "/dev/ptmx")->skip_exists);
 	assert_string_equal(step(&t, FS_SYMLINK, "/dev/stderr")->source, "/proc/self/fd/2");
-	assert_true(step(&t, FS_SYMLINK, "/dev/core")->optional);
+	assert_string_equal(step(&t, FS_SYMLINK, "/dev/core")->source, "/proc/kcore");
+}
+
+static void test_no_link_to_a_missing_kcore(void **state)
+{
+	PLAN(.old_kernel = true);
+	(void)state;
+	assert_null(step(&t, FS_SYMLINK, "/dev/core"));
 }
 
 static void test_bound_dev_is_left_alone(void **state)
@@ -897,6 +905,7 @@ int main(void)
 		cmocka_unit_test(test_cgroup_v1_callers_own),
 		cmocka_unit_test(test_cgroup_v2),
 		cmocka_unit_test(test_default_devices),
+		cmocka_unit_test(test_no_link_to_a_missing_kcore),
 		cmocka_unit_test(test_bound_dev_is_left_alone),
 		cmocka_unit_test(test_spec_devices),
 		cmocka_unit_test(test_device_rules),
