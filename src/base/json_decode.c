@@ -152,7 +152,8 @@ __attribute__((format(printf, 3, 0))) static int report(struct json_dec *d,
 {
 	char pointer[512], words[512];
 	size_t n;
-	int line = json_line(d->doc, p->v), r;
+	const struct json *below = p->rel && *p->rel ? json_get(p->v, p->rel + 1) : NULL;
+	int line = json_line(d->doc, below ? below : p->v), r;
 
 	json_pointer(p->v, pointer, sizeof pointer);
 	n = strlen(pointer);

@@ -349,7 +349,8 @@ struct spec {
 
 /* Collects every problem instead of stopping at the first (berth validate).
  * `add` gets one problem: a JSON pointer ("/linux/mounts/3/options/0"; "" is
- * the whole document), the line (0: unknown) and words. */
+ * the whole document), the line (0: unknown, or the words say it, as for text
+ * that is not JSON) and words. */
 struct spec_problems {
 	void (*add)(void *ctx, const char *pointer, int line, const char *words);
 	void *ctx;
