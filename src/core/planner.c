@@ -346,7 +346,8 @@ static int plan_root(struct planner *pl)
 	/* What is unbindable could not become the root by a bind. */
 	if (given & MS_UNBINDABLE)
 		p->root_propagation = MS_PRIVATE | (given & MS_REC);
-	p->final_propagation = given;
+	/* Only the root's own mount: the others have what their options say. */
+	p->final_propagation = given & ~(unsigned long)MS_REC;
 	return 0;
 }
 
