@@ -82,8 +82,6 @@ static void costs(void **state)
 	struct timespec a, b;
 	char *p;
 
-	if (!getenv("BERTH_TIMES"))
-		skip();
 	p = calloc(1, 12288);
 	clock_gettime(CLOCK_MONOTONIC, &a);
 	for (int i = 0; i < 1000; i++)
@@ -103,5 +101,7 @@ int main(void)
 		cmocka_unit_test(costs),
 	};
 
+	if (!getenv("BERTH_TIMES")) /* a measurement, on request */
+		cmocka_set_skip_filter("costs");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
