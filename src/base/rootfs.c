@@ -200,38 +200,79 @@ int rootfs_open(int root, const char *path, int flags)
 	return fd;
 }
 
-int rootfs_make_dir(int root, const char *path, mode_t mode)
+/* Splits off the last component. False when there is none to make: "/", ".",
+ * "..", or one that is too long. */
+static bool split(const char *path, char *dir, char *leaf)
+{
+	size_t len = strlen(path), at;
+
+	while (len && path[len - 1] == '/')
+		len--;
+	for (at = len; at && path[at - 1] != '/'; at--)
+		;
+	if (at == len || len - at > NAME_MAX || at >= PATH_MAX)
+		return false;
+	memcpy(leaf, path + at, len - at);
+	leaf[len - at] = '\0';
+	memcpy(dir, path, at);
+	dir[at] = '\0';
+	if (!at)
+		strcpy(dir, ".");
+	return strcmp(leaf, ".") != 0 && strcmp(leaf, "..") != 0;
+}
+
+/* The usual case, in three calls instead of a walk: only the last component is
+ * missing. -ENOENT or -EEXIST: it was not that simple. */
+static int make_in_parent(int root, const char *path, enum want want, mode_t mode)
+{
+	char dir[PATH_MAX], leaf[NAME_MAX + 1];
+	int parent, r;
+
+	if (!split(path, dir, leaf))
+		return -ENOENT;
+	parent = rootfs_open(root, dir, O_PATH | O_DIRECTORY);
+	if (parent < 0)
+		return parent;
+	if (want == WANT_DIR) {
+		r = sys_mkdirat(parent, leaf, mode);
+	} else {
+		r = sys_openat(parent, leaf, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDONLY | O_CLOEXEC,
+			       mode);
+		if (r >= 0)
+			sys_close(r);
+	}
+	if (r >= 0)
+		r = sys_openat(parent, leaf, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+	sys_close(parent);
+	return r;
+}
+
+static int make(int root, const char *path, enum want want, mode_t mode)
 {
 	int fd = rootfs_open(root, path, O_PATH);
 
-	return fd == -ENOENT ? walk(root, path, WANT_DIR, O_PATH, mode) : fd;
+	if (fd == -ENOENT)
+		fd = make_in_parent(root, path, want, mode);
+	if (fd == -ENOENT || fd == -EEXIST) /* missing parents, or a dangling link */
+		fd = walk(root, path, want, O_PATH, mode);
+	return fd;
+}
+
+int rootfs_make_dir(int root, const char *path, mode_t mode)
+{
+	return make(root, path, WANT_DIR, mode);
 }
 
 int rootfs_make_file(int root, const char *path, mode_t mode)
 {
-	int fd = rootfs_open(root, path, O_PATH);
-
-	return fd == -ENOENT ? walk(root, path, WANT_FILE, O_PATH, mode) : fd;
+	return make(root, path, WANT_FILE, mode);
 }
 
 int rootfs_make_parent(int root, const char *path, char *leaf)
 {
 	char dir[PATH_MAX];
-	size_t len = strlen(path);
-	const char *slash;
 
-	while (len && path[len - 1] == '/')
-		len--;
-	slash = len ? memrchr(path, '/', len) : NULL;
-	slash = slash ? slash + 1 : path;
-	len -= (size_t)(slash - path);
-	if (!len || len > NAME_MAX || (size_t)(slash - path) >= sizeof dir)
-		return len > NAME_MAX ? -ENAMETOOLONG : -EINVAL;
-	memcpy(leaf, slash, len);
-	leaf[len] = '\0';
-	if (!strcmp(leaf, ".") || !strcmp(leaf, ".."))
+	if (!split(path, dir, leaf))
 		return -EINVAL;
-	memcpy(dir, path, (size_t)(slash - path));
-	dir[slash - path] = '\0';
-	return rootfs_make_dir(root, *dir ? dir : ".", 0755);
+	return rootfs_make_dir(root, dir, 0755);
 }

@@ -43,7 +43,7 @@ struct creation {
 	int root, dir, lock; /* state directories */
 	int start, console, master_pair;
 	char boot_id[PROC_BOOT_ID];
-	char created[40];
+	char created[96];
 };
 
 int container_ns_flags(const struct spec *s)
@@ -105,8 +105,9 @@ static int make_record(struct creation *k, struct err *e)
 		return err_sys(e, r, "read the boot id");
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &tm);
-	strftime(k->created, sizeof k->created, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(k->created + strlen(k->created), sizeof k->created - strlen(k->created), ".%09ldZ",
+	/* Not strftime: it reads the host's time zone. */
+	snprintf(k->created, sizeof k->created, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ",
+		 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
 		 now.tv_nsec);
 	*rec = (struct record){
 		.id = (char *)(uintptr_t)o->id,

@@ -9,6 +9,10 @@
 
 struct err;
 
+/* The verbs that enter a container, for runtime/entry.c; a test holds them
+ * against the verb table. */
+#define SELFEXE_VERBS "create", "run", "start", "exec"
+
 /* Returns 0 when this process already runs from such a file; otherwise it
  * executes itself again (same arguments and environment) and does not return,
  * or fails. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "fd.h"
 #include "init.h"
@@ -140,20 +141,20 @@ static void octal(char *s, mode_t mode)
 	*s = '\0';
 }
 
-/* /proc and /sys must not be redirected by a symbolic link of the image. */
-static int open_target_dir(struct init *in, const struct fs_step *s, bool *ret_made)
+/* A directory to mount on, *st describes it; *made: it was not there. /proc and
+ * /sys must not be redirected by a symbolic link of the image. */
+static int open_target_dir(struct init *in, const struct fs_step *s, struct stat *st, bool *made)
 {
 	int fd = rootfs_open(in->root, s->target, O_PATH | (s->no_symlink ? O_NOFOLLOW : 0));
-	struct stat st;
 	int r;
 
-	*ret_made = fd == -ENOENT;
-	if (fd == -ENOENT)
-		return rootfs_make_dir(in->root, s->target, 0755);
+	*made = fd == -ENOENT;
+	if (*made)
+		fd = rootfs_make_dir(in->root, s->target, 0755);
 	if (fd < 0)
 		return fd;
-	r = sys_fstat(fd, &st);
-	if (r >= 0 && !S_ISDIR(st.st_mode))
+	r = sys_fstat(fd, st);
+	if (r >= 0 && !S_ISDIR(st->st_mode))
 		r = -ENOTDIR;
 	if (r >= 0)
 		return fd;
@@ -163,18 +164,15 @@ static int open_target_dir(struct init *in, const struct fs_step *s, bool *ret_m
 
 static int step_mount(struct init *in, const struct fs_step *s)
 {
+	struct stat st;
 	bool made;
-	OWN_FD target = open_target_dir(in, s, &made);
+	OWN_FD target = open_target_dir(in, s, &st, &made);
 	OWN_FD fd = -1;
 	char octets[8], *mode = NULL;
-	struct stat st;
 	int r;
 
 	if (target < 0)
 		return target;
-	r = sys_fstat(target, &st);
-	if (r < 0)
-		return r;
 	/* A directory that was not there has no mode to keep: the file system's
 	 * own default, 1777 for tmpfs. */
 	if (s->keep_mode && !made) {
@@ -204,9 +202,9 @@ static int bind_target(struct init *in, const struct fs_step *s, int source)
 }
 
 /* bind without open_tree(2) */
-static int old_bind(struct init *in, const struct fs_step *s)
+static int old_bind(struct init *in, const struct fs_step *s, const char *from)
 {
-	OWN_FD source = sys_openat(AT_FDCWD, s->source, O_PATH | O_CLOEXEC, 0);
+	OWN_FD source = sys_openat(AT_FDCWD, from, O_PATH | O_CLOEXEC, 0);
 	OWN_FD target = -1, fd = -1;
 	struct fd_path path;
 	int r;
@@ -217,7 +215,7 @@ static int old_bind(struct init *in, const struct fs_step *s)
 	if (target < 0)
 		return target;
 	path = path_of_fd(target);
-	r = sys_mount(s->source, path.s, NULL, MS_BIND | (s->recursive ? MS_REC : 0), NULL);
+	r = sys_mount(from, path.s, NULL, MS_BIND | (s->recursive ? MS_REC : 0), NULL);
 	if (r >= 0)
 		fd = r = rootfs_open(in->root, s->target, O_PATH);
 	return r < 0 ? r : settle(fd, s);
@@ -225,13 +223,15 @@ static int old_bind(struct init *in, const struct fs_step *s)
 
 static int step_bind(struct init *in, const struct fs_step *s, int prepared)
 {
-	OWN_FD tree = prepared >= 0 ? prepared :
-				      mount_clone(in, AT_FDCWD, s->source, s->recursive);
-	OWN_FD target = -1;
+	const char *from = s->source;
+	OWN_FD tree = -1, target = -1;
 	int r;
 
+	if (s->fallback && sys_faccessat(AT_FDCWD, from, F_OK, 0) == -ENOENT)
+		from = s->fallback;
+	tree = prepared >= 0 ? prepared : mount_clone(in, AT_FDCWD, from, s->recursive);
 	if (tree == -ENOSYS || tree == -EPERM)
-		return old_bind(in, s);
+		return old_bind(in, s, from);
 	if (tree < 0)
 		return tree == -ENOENT && s->optional ? 0 : tree;
 	target = r = bind_target(in, s, tree);
