@@ -68,6 +68,7 @@ static void step(struct jw *w, const struct fs_step *s)
 	jw_kstr(w, "op", plan_op_name((int)s->op));
 	jw_kstr(w, "target", s->target);
 	opt_str(w, "source", s->source);
+	opt_str(w, "fallback", s->fallback);
 	opt_str(w, "type", s->op == FS_MOUNT ? s->fstype : NULL);
 	if (s->op == FS_NODE)
 		step_node(w, s);

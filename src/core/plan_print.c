@@ -106,6 +106,10 @@ static void step(struct sb *b, const char *kind, const struct fs_step *s)
 		sb_puts(b, ", source ");
 		quoted(b, s->source);
 	}
+	if (s->fallback) {
+		sb_puts(b, ", else ");
+		quoted(b, s->fallback);
+	}
 	if (s->op == FS_NODE)
 		step_node(b, s);
 	n = plan_step_options(s, options);

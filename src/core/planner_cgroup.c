@@ -79,22 +79,39 @@ static char *unit_dir(struct arena *a, const char *path)
 	return arena_printf(a, "%s/%.*s%s%s.scope", slice, prefix, first + 1, prefix ? "-" : "", name);
 }
 
-/* The container's cgroup of one hierarchy as a directory of the host; without
- * one of its own it is in its caller's. */
-static char *cgroup_dir(struct planner *pl, const struct cgroup_hierarchy *h)
+/* The caller's own cgroup of one hierarchy as a directory of the host. */
+static char *own_dir(struct planner *pl, const struct cgroup_hierarchy *h)
 {
-	const char *path = pl->p->cgroup_path, *root = h->mount_root;
+	const char *path = h->own ? h->own : "/", *root = h->mount_root;
 
-	if (path && pl->p->systemd_cgroup)
+	/* The mount may show a part of the hierarchy only. */
+	if (!str_empty(root) && strcmp(root, "/") != 0 && plan_path_below(path, root) >= 0)
+		path += strlen(root);
+	path = arena_printf(pl->a, "%s/%s", h->mountpoint, path);
+	return path ? plan_path(pl->a, "/", path) : NULL;
+}
+
+static char *container_dir(struct planner *pl, const struct cgroup_hierarchy *h)
+{
+	const char *path = pl->p->cgroup_path;
+
+	if (pl->p->systemd_cgroup)
 		path = unit_dir(pl->a, path);
-	if (!pl->p->cgroup_path) {
-		path = h->own ? h->own : "/";
-		/* The mount may show a part of the hierarchy only. */
-		if (!str_empty(root) && strcmp(root, "/") != 0 && plan_path_below(path, root) >= 0)
-			path += strlen(root);
-	}
 	path = path ? arena_printf(pl->a, "%s/%s", h->mountpoint, path) : NULL;
 	return path ? plan_path(pl->a, "/", path) : NULL;
+}
+
+/* The cgroup that the container will be in. Where an unprivileged caller may
+ * not make one, that is the caller's. */
+static int set_source(struct planner *pl, const struct cgroup_hierarchy *h, struct fs_step *s)
+{
+	s->source = pl->p->cgroup_path ? container_dir(pl, h) : own_dir(pl, h);
+	if (!s->source)
+		return plan_nomem(pl);
+	if (!pl->p->cgroup_path || pl->f->privileged)
+		return 0;
+	s->fallback = own_dir(pl, h);
+	return s->fallback ? 0 : plan_nomem(pl);
 }
 
 static void propagate(struct fs_step *s, const struct spec_mount *m)
@@ -121,14 +138,10 @@ static int v1_hierarchy(struct planner *pl, const struct spec_mount *m,
 	s = target ? plan_step(pl, &pl->steps, FS_BIND, target, pointer) : NULL;
 	if (!s)
 		return plan_nomem(pl);
-	s->source = cgroup_dir(pl, h);
-	if (!s->source)
-		return plan_nomem(pl);
 	s->flags = FIXED_FLAGS | MS_RELATIME | (m->flags & MS_RDONLY);
-	s->optional = !pl->f->privileged; /* perhaps not allowed to have one there */
 	s->from_host = pl->p->own_user_ns && pl->f->privileged;
 	propagate(s, m);
-	return 0;
+	return set_source(pl, h, s);
 }
 
 /* "cpu" and "cpuacct" beside "cpu,cpuacct". */
@@ -204,9 +217,11 @@ static int cgroup_v2(struct planner *pl, const struct spec_mount *m, const char 
 		s->data = m->data;
 		return 0;
 	}
-	s->source = has_ns ? cgroup_dir(pl, h) : h->mountpoint;
 	s->from_host = pl->p->own_user_ns && pl->f->privileged;
-	return s->source ? 0 : plan_nomem(pl);
+	if (has_ns)
+		return set_source(pl, h, s);
+	s->source = h->mountpoint;
+	return 0;
 }
 
 int plan_cgroup_mount(struct planner *pl, const struct spec_mount *m, const char *pointer)

@@ -49,6 +49,7 @@ struct fs_step {
 	enum fs_op op;
 	const char *target; /* in the container */
 	const char *source; /* host path, device name, or a symlink's contents */
+	const char *fallback; /* FS_BIND: the source when `source` is absent; NULL: none */
 	const char *fstype;
 	const char *data; /* options of the file system, comma-separated */
 	unsigned long flags, cleared; /* MS_* */

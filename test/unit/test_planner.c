@@ -391,7 +391,7 @@ static void test_cgroup_v1(void **state)
 	s = step(&t, FS_BIND, "/cg/cpu,cpuacct");
 	assert_string_equal(s->source, "/sys/fs/cgroup/cpu,cpuacct/p/c");
 	assert_true(s->flags & MS_RDONLY);
-	assert_false(s->optional);
+	assert_null(s->fallback);
 	assert_non_null(step(&t, FS_BIND, "/cg/memory"));
 	assert_string_equal(step(&t, FS_BIND, "/cg/systemd")->source, "/sys/fs/cgroup/systemd/p/c");
 	assert_string_equal(step(&t, FS_SYMLINK, "/cg/cpu")->source, "cpu,cpuacct");
@@ -436,6 +436,17 @@ static void test_cgroup_v1_callers_own(void **state)
 	assert_string_equal(step(&t, FS_BIND, "/cg/systemd")->source, "/sys/fs/cgroup/systemd/here");
 	assert_string_equal(step(&t, FS_BIND, "/cg/cpu,cpuacct")->source,
 			    "/sys/fs/cgroup/cpu,cpuacct/a");
+}
+
+static void test_cgroup_v1_unprivileged(void **state)
+{
+	const struct fs_step *s;
+	PLAN(.v1 = true, .unprivileged = true, .mounts = CGROUP_MOUNT(""),
+	     .namespaces = NS_DEFAULT ", " NS_USER_JSON, .linux_more = MAPS);
+	(void)state;
+	s = step(&t, FS_BIND, "/cg/systemd");
+	assert_string_equal(s->source, "/sys/fs/cgroup/systemd/berth/c1");
+	assert_string_equal(s->fallback, "/sys/fs/cgroup/systemd/here");
 }
 
 static void test_cgroup_v2(void **state)
@@ -903,6 +914,7 @@ int main(void)
 		cmocka_unit_test(test_cgroup_v1),
 		cmocka_unit_test(test_cgroup_v1_systemd),
 		cmocka_unit_test(test_cgroup_v1_callers_own),
+		cmocka_unit_test(test_cgroup_v1_unprivileged),
 		cmocka_unit_test(test_cgroup_v2),
 		cmocka_unit_test(test_default_devices),
 		cmocka_unit_test(test_no_link_to_a_missing_kcore),
