@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static char *const argv[] = { "true", NULL };
+	static char name[] = "true", *const argv[] = { name, NULL };
 	static char *env[] = { NULL, NULL };
 	static const struct plan_kv sysctl[] = { { "kernel.shmmax", "1", "/linux/sysctl/kernel.shmmax" } };
 	struct plan plan = { .id = "fuzz",

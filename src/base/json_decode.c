@@ -25,7 +25,9 @@ const struct json *json_get(const struct json *object, const char *key)
 
 const struct json *json_at(const struct json *array, size_t i)
 {
-	return array && (array->type == JSON_ARRAY || array->type == JSON_OBJECT) && i < array->n ? &array->items[i] : NULL;
+	if (!array || (array->type != JSON_ARRAY && array->type != JSON_OBJECT))
+		return NULL;
+	return i < array->n ? &array->items[i] : NULL;
 }
 
 const char *json_string(const struct json *v, const char *otherwise)
