@@ -80,6 +80,7 @@ static int scan_unicode(struct scan *s)
 
 static int scan_string(struct scan *s)
 {
+	size_t n;
 	int r;
 
 	for (s->pos++; s->pos < s->len;) {
@@ -91,7 +92,11 @@ static int scan_string(struct scan *s)
 		}
 		if (c < 0x20)
 			return bad(s, "a control character in a string");
-		s->pos++;
+		/* json-c takes overlong forms and surrogates for UTF-8. */
+		n = json_utf8_len(s->text + s->pos, s->len - s->pos);
+		if (!n)
+			return bad(s, "bytes in a string that are not UTF-8");
+		s->pos += n;
 		if (c != '\\')
 			continue;
 		if (s->pos < s->len && s->text[s->pos] == 'u') {

@@ -20,3 +20,5 @@ int json_text_error(const struct json_doc *doc, size_t pos, struct err *e, const
 size_t json_text_find(const struct json_doc *doc, const struct json *v);
 /* The second of two equal keys, with its quotes. */
 void json_text_duplicate(const struct json_doc *doc, size_t *pos, size_t *len);
+/* Bytes of the UTF-8 character at s: 1 to 4; 0: it is none. */
+size_t json_utf8_len(const char *s, size_t left);

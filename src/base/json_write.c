@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_text.h"
 #include "mem.h"
 #include "str.h"
 
@@ -63,26 +64,6 @@ void jw_end(struct jw *w)
 	sb_putc(w->b, w->close[w->depth]);
 }
 
-/* Length of the UTF-8 character at s; 0: none. */
-static size_t utf8_len(const unsigned char *s, size_t left)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0
-			     : s[0] < 0xe0	 ? 2
-			     : s[0] < 0xf0	 ? 3
-			     : s[0] < 0xf5	 ? 4
-						 : 0;
-
-	if (!n || n > left)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 static bool is_plain(unsigned char c)
 {
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
@@ -117,7 +98,7 @@ static void quote(struct sb *b, const char *str, size_t len)
 			sb_add(b, str + from, i - from);
 		if (i == len)
 			break;
-		n = utf8_len(s + i, len - i);
+		n = json_utf8_len(str + i, len - i);
 		if (n > 1)
 			sb_add(b, str + i, n);
 		else if (n == 1)

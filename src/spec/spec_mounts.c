@@ -137,6 +137,7 @@ static int make_absolute(struct json_dec *d, struct spec_mount *m)
 {
 	struct spec *spec = d->user;
 	const char *written = m->destination;
+	char *warning;
 
 	m->destination = spec_clean_path(d->a, written);
 	if (!m->destination)
@@ -147,10 +148,11 @@ static int make_absolute(struct json_dec *d, struct spec_mount *m)
 		return json_nomem(d);
 	if (spec->n_warnings == JSON_MAX_PROBLEMS - 1)
 		return 0;
-	spec->warnings[spec->n_warnings] = arena_printf(d->a,
-							"mount destination '%s' is not absolute: '%s' is taken", written, m->destination);
-	if (!spec->warnings[spec->n_warnings++])
+	warning = arena_printf(d->a, "mount destination '%s' is not absolute: '%s' is taken", written,
+			       m->destination);
+	if (!warning)
 		return json_nomem(d);
+	spec->warnings[spec->n_warnings++] = warning;
 	return 0;
 }
 

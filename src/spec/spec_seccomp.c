@@ -106,7 +106,8 @@ static const struct json_struct syscall_struct = { sizeof(struct spec_syscall), 
 
 /* clang-format off */
 static const struct json_field seccomp_fields[] = {
-	JSON_FIELD_ARG("defaultAction",  spec_dec_name_u32,  struct spec_seccomp, default_action, JSON_REQUIRED, &action),
+	JSON_FIELD_ARG("defaultAction",  spec_dec_name_u32,  struct spec_seccomp, default_action, JSON_REQUIRED,
+		       &action),
 	{ "defaultErrnoRet", json_dec_u32, offsetof(struct spec_seccomp, default_errno), 0,
 	  1 + offsetof(struct spec_seccomp, has_default_errno), NULL },
 	JSON_FIELD_ARG("architectures",  dec_arches,         struct spec_seccomp, arches, 0, &arch),

@@ -83,8 +83,14 @@ static const struct {
 	{ "\"\\udc00\"", "x:1:3: half of a surrogate pair" },
 	{ "\"\\ud800\\u0041\"", "x:1:3: half of a surrogate pair" },
 	{ "\"\\ud800\\n1234\"", "x:1:3: half of a surrogate pair" },
-	{ "\"\xff\"", "x:1:2: invalid utf-8 string" },
-	{ "\"\xc3\"", "x:1:3: invalid utf-8 string" },
+	{ "\"\xff\"", "x:1:2: bytes in a string that are not UTF-8" },
+	{ "\"a\xc3\"", "x:1:3: bytes in a string that are not UTF-8" },
+	{ "\"\x80\"", "x:1:2: bytes in a string that are not UTF-8" },
+	{ "\"\xc1\xa4\"", "x:1:2: bytes in a string that are not UTF-8" },
+	{ "\"\xe0\x80\xaf\"", "x:1:2: bytes in a string that are not UTF-8" },
+	{ "\"\xed\xa0\x80\"", "x:1:2: bytes in a string that are not UTF-8" },
+	{ "\"\xf0\x80\x80\xaf\"", "x:1:2: bytes in a string that are not UTF-8" },
+	{ "\"\xf4\x90\x80\x80\"", "x:1:2: bytes in a string that are not UTF-8" },
 	{ "{\"a\":1,\"a\":1}", "x:1:8: duplicate key \"a\"" },
 	{ "{\"a\":1,\n \"b\":2,\n \"\\u0061\":3}", "x:3:2: duplicate key \"\\u0061\"" },
 	{ "{\"\\u00e4\":1,\"\xc3\xa4\":2}", "x:1:13: duplicate key \"\xc3\xa4\"" },
@@ -148,10 +154,13 @@ static int parse_repeated(const char *head, const char *body, size_t n, const ch
 
 static void test_depth(void **state)
 {
+	char close[65];
 	struct err e;
 
 	(void)state;
-	assert_true(parse_repeated("", "[", 64, "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", &e) >= 0);
+	memset(close, ']', 64);
+	close[64] = '\0';
+	assert_true(parse_repeated("", "[", 64, close, &e) >= 0);
 	assert_true(parse_repeated("", "[", 65, "]", &e) < 0);
 	assert_string_equal(e.msg, "x:1:65: nested too deeply");
 	assert_true(parse_repeated("", "{\"a\":", 100000, "1", &e) < 0);
@@ -182,7 +191,8 @@ static void test_values(void **state)
 	OWN_ARENA struct arena a = ARENA_INIT;
 	static const char text[] =
 		"{ \"n\": null, \"t\": true, \"i\": -9223372036854775808, \"u\": 18446744073709551615,\n"
-		"\"d\": 1.50, \"s\": \"a\\\"\\u00e4\\ud83d\\ude00\\/\", \"l\": [1, [], {}], \"z\": -0, \"big\": 9007199254740993 }\n";
+		"\"d\": 1.50, \"s\": \"a\\\"\\u00e4\\ud83d\\ude00\\/\", \"l\": [1, [], {}],"
+		"\"z\": -0, \"big\": 9007199254740993 }\n";
 	struct json_doc doc;
 	struct err e;
 	const struct json *r;
@@ -210,7 +220,8 @@ static void test_values(void **state)
 	assert_int_equal(json_line(&doc, json_at(json_get(r, "l"), 2)), 2);
 	assert_string_equal(json_print(&a, r),
 			    "{\"n\":null,\"t\":true,\"i\":-9223372036854775808,\"u\":18446744073709551615,\"d\":1.50,"
-			    "\"s\":\"a\\\"\xc3\xa4\xf0\x9f\x98\x80/\",\"l\":[1,[],{}],\"z\":0,\"big\":9007199254740993}");
+			    "\"s\":\"a\\\"\xc3\xa4\xf0\x9f\x98\x80/\",\"l\":[1,[],{}],"
+			    "\"z\":0,\"big\":9007199254740993}");
 }
 
 static void test_null_safe(void **state)
@@ -250,7 +261,8 @@ static void test_scalars(void **state)
 static void test_pointer(void **state)
 {
 	OWN_ARENA struct arena a = ARENA_INIT;
-	static const char text[] = "{\n \"skip\": {\"x\": [\"}\", \"\\\"]\"]},\n \"a/b\": [\n  1,\n  {\"~\":\n \"v\"}]}";
+	static const char text[] =
+		"{\n \"skip\": {\"x\": [\"}\", \"\\\"]\"]},\n \"a/b\": [\n  1,\n  {\"~\":\n \"v\"}]}";
 	struct json_doc doc;
 	struct err e;
 	const struct json *v;
@@ -343,7 +355,8 @@ static void test_decode(void **state)
 				      "{\"s\":\"x\",\"b\":true,\"u16\":65535,\"u32\":4294967295,"
 				      "\"u64\":18446744073709551615,\"i32\":-2147483648,\"i64\":9223372036854775807,"
 				      "\"list\":[\"a\",\"b\"],\"ids\":[1,2,3],\"one\":{\"name\":\"n\"},"
-				      "\"other\":{\"name\":\"o\",\"n\":0},\"items\":[{\"name\":\"p\"},{\"name\":\"q\",\"n\":-1}]}",
+				      "\"other\":{\"name\":\"o\",\"n\":0},"
+				      "\"items\":[{\"name\":\"p\"},{\"name\":\"q\",\"n\":-1}]}",
 				      true, &t, &e),
 			 0);
 	assert_string_equal(t.s, "x");
@@ -390,7 +403,8 @@ static const struct {
 	{ "{\"u64\":\"1\"}", "x: line 1: /u64: must be a whole number, not a string" },
 	{ "{\"i32\":2147483648}", "x: line 1: /i32: must be between -2147483648 and 2147483647" },
 	{ "{\"i32\":-2147483649}", "x: line 1: /i32: must be between -2147483648 and 2147483647" },
-	{ "{\"i64\":9223372036854775808}", "x: line 1: /i64: must be between -9223372036854775808 and 9223372036854775807" },
+	{ "{\"i64\":9223372036854775808}",
+	  "x: line 1: /i64: must be between -9223372036854775808 and 9223372036854775807" },
 	{ "{\"list\":[]}", "x: line 1: /list: must not be empty" },
 	{ "{\"list\":{}}", "x: line 1: /list: must not be empty" },
 	{ "{\"list\":{\"a\":1}}", "x: line 1: /list: must be a list, not an object" },
@@ -430,7 +444,8 @@ static void test_collect(void **state)
 {
 	OWN_ARENA struct arena a = ARENA_INIT;
 	OWN_SB struct sb b = SB_INIT;
-	static const char text[] = "{\"s\":1,\n\"zzz\":1,\n\"list\":[1,\"a\",2],\n\"items\":[{},{\"name\":1,\"n\":13}]}";
+	static const char text[] =
+		"{\"s\":1,\n\"zzz\":1,\n\"list\":[1,\"a\",2],\n\"items\":[{},{\"name\":1,\"n\":13}]}";
 	struct json_doc doc;
 	struct err e;
 	struct thing t = { 0 };
@@ -532,7 +547,8 @@ static void test_write(void **state)
 	jw_init(&w, &b, NULL);
 	write_all(&w);
 	assert_string_equal(b.s,
-			    "{\"s\":\"a\\\"\\\\\\b\\f\\n\\r\\t\\u0001\\u007f\xc3\xa4\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\","
+			    "{\"s\":\"a\\\"\\\\\\b\\f\\n\\r\\t\\u0001\\u007f\xc3\xa4"
+			    "\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\","
 			    "\"null\":null,\"i\":-9223372036854775808,\"u\":18446744073709551615,\"b\":false,"
 			    "\"empty\":{},\"list\":[],\"more\":[1,[0.1,null,1e+300]],\"strs\":[\"x\"]}");
 	assert_int_equal(json_parse(&a, b.s, b.len, "x", &doc, &e), 0);
