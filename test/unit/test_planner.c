@@ -293,7 +293,8 @@ static void test_bind_in_user_ns(void **state)
 
 static void test_idmap(void **state)
 {
-	const char *own = "{\"destination\": \"/d\", \"source\": \"/s\", \"options\": [\"bind\", \"ridmap\"], " MAPS "}";
+	const char *own = "{\"destination\": \"/d\", \"source\": \"/s\", \"options\": [\"bind\", "
+			  "\"ridmap\"], " MAPS "}";
 	const char *container = "{\"destination\": \"/d\", \"source\": \"/s\", \"options\": [\"bind\", \"idmap\"]}";
 	const char *ns = NS_DEFAULT ", " NS_USER_JSON;
 
@@ -377,7 +378,9 @@ static void test_mount_label(void **state)
 	assert_null(step(&t, FS_MOUNT, "/proc")->data);
 }
 
-#define CGROUP_MOUNT(opt) "{\"destination\": \"/cg\", \"type\": \"cgroup\", \"source\": \"cgroup\", \"options\": [" opt "]}"
+#define CGROUP_MOUNT(opt)                                   \
+	"{\"destination\": \"/cg\", \"type\": \"cgroup\", " \
+	"\"source\": \"cgroup\", \"options\": [" opt "]}"
 
 static void test_cgroup_v1(void **state)
 {
@@ -753,7 +756,8 @@ static void test_hooks(void **state)
 		assert_false(t.plan->stop_for_start_hooks);
 	}
 	{
-		PLAN(.top = "\"hooks\": {\"startContainer\": [{\"path\": \"/h\"}], \"poststop\": [{\"path\": \"/h\"}]}");
+		PLAN(.top = "\"hooks\": {\"startContainer\": [{\"path\": \"/h\"}], "
+			    "\"poststop\": [{\"path\": \"/h\"}]}");
 		assert_false(t.plan->stop_for_hooks);
 		assert_true(t.plan->stop_for_start_hooks);
 	}
