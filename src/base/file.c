@@ -55,6 +55,21 @@ int file_read(struct arena *a, int dir, const char *path, size_t max,
 	return 0;
 }
 
+int file_read_fd(struct arena *a, int fd, const char *name, size_t max,
+		 char **ret, size_t *ret_len, struct err *e)
+{
+	char *buf = arena_alloc(a, max + 1);
+	ssize_t n = buf ? fd_read_all(fd, buf, max) : -ENOMEM;
+
+	if (n < 0)
+		return err_sys(e, (int)n, "read '%s'", name);
+	buf[n] = '\0';
+	*ret = buf;
+	if (ret_len)
+		*ret_len = (size_t)n;
+	return 0;
+}
+
 int file_write_string(int dir, const char *path, const char *s)
 {
 	OWN_FD fd = sys_openat(dir, path, O_WRONLY | O_CLOEXEC | O_NOCTTY, 0);

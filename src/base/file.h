@@ -14,6 +14,10 @@ struct err;
 int file_read(struct arena *a, int dir, const char *path, size_t max,
 	      char **ret, size_t *ret_len, struct err *e);
 
+/* The same of an open fd of any kind, read to its end; `name` is for errors. */
+int file_read_fd(struct arena *a, int fd, const char *name, size_t max,
+		 char **ret, size_t *ret_len, struct err *e);
+
 /* Writes a short string to an existing file (cgroup, /proc). -errno; no words,
  * since only the caller knows what it means. */
 int file_write_string(int dir, const char *path, const char *s);

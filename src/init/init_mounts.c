@@ -126,10 +126,21 @@ int mount_set_propagation(int fd, unsigned long flags)
 	return r;
 }
 
+static bool is_directory(int fd)
+{
+	struct stat st;
+
+	return sys_fstat(fd, &st) >= 0 && S_ISDIR(st.st_mode);
+}
+
 int mount_attach(int tree, int target)
 {
-	return sys_move_mount(tree, "", target, "",
-			      MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	int r = sys_move_mount(tree, "", target, "",
+			       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+
+	/* A file on a directory or the reverse: say what mount(2) says, as
+	 * callers know those words. */
+	return r == -EINVAL && is_directory(tree) != is_directory(target) ? -ENOTDIR : r;
 }
 
 int mount_clone(struct init *in, int dir, const char *path, bool recursive)

@@ -187,16 +187,18 @@ static int resources_of_file(struct request *q, const char *path, struct spec_re
 			     struct err *e)
 {
 	bool is_stdin = !strcmp(path, "-");
+	const char *name = is_stdin ? "standard input" : path;
 	char *text;
 	size_t len;
 	int r;
 
-	r = file_read(q->core.arena, AT_FDCWD, is_stdin ? "/proc/self/fd/0" : path,
-		      JSON_MAX_SIZE, &text, &len, e);
+	if (is_stdin)
+		r = file_read_fd(q->core.arena, STDIN_FILENO, name, JSON_MAX_SIZE, &text, &len, e);
+	else
+		r = file_read(q->core.arena, AT_FDCWD, path, JSON_MAX_SIZE, &text, &len, e);
 	if (r < 0)
 		return r;
-	return spec_parse_resources(q->core.arena, text, len, is_stdin ? "standard input" : path,
-				    ret, e);
+	return spec_parse_resources(q->core.arena, text, len, name, ret, e);
 }
 
 /* To callers of update a zero means "as it was". */
