@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.id = "c1",
 		.bundle = "/b",
 		.systemd_cgroup = how & SYSTEMD,
-		.rootless_cgroup = (how & UNPRIVILEGED) && (how & V1),
+		.no_cgroup = (how & UNPRIVILEGED) && (how & V1),
 	};
 	struct spec_device_rule *rules;
 	struct spec *s = NULL;

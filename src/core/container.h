@@ -29,6 +29,7 @@ struct core {
 	struct arena *arena; /* of this request */
 	const char *root; /* state root: /run/berth/runtime */
 	bool systemd_cgroup;
+	bool no_cgroup; /* containers stay in the caller's cgroups, limits are ignored (crun's --cgroup-manager disabled) */
 	bool rootless; /* cgroup errors of an unprivileged caller are forgiven */
 	const char *log_path; /* for hooks' children: NULL */
 };

@@ -68,6 +68,7 @@ static int make_plan(struct creation *k, struct err *e)
 		.id = o->id,
 		.bundle = o->bundle,
 		.systemd_cgroup = k->c->systemd_cgroup,
+		.no_cgroup = k->c->no_cgroup,
 		.no_pivot = o->no_pivot,
 		.no_new_keyring = o->no_new_keyring,
 		.preserve_fds = o->preserve_fds,

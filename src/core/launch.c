@@ -57,7 +57,7 @@ static const char *item_of(const struct launch *l, const struct hs_msg *m, char 
 	case STAGE_JOIN:
 		return m->index < p->n_joins ? p->joins[m->index].name : "?";
 	case STAGE_UNSHARE:
-		return m->index == CLONE_NEWUSER ? "user" : "time";
+		return m->index == CLONE_NEWUSER ? "user" : m->index == CLONE_NEWIPC ? "ipc" : "time";
 	case STAGE_ROOTFS:
 	case STAGE_PIVOT:
 		return p->rootfs ? p->rootfs : "/";
@@ -85,7 +85,6 @@ static const char *item_of(const struct launch *l, const struct hs_msg *m, char 
 		return p->process.selinux;
 	case STAGE_LOOKUP:
 	case STAGE_LOOKUP_PATH:
-	case STAGE_EXEC:
 		return p->process.argv ? p->process.argv[0] : "?";
 	default:
 		return "";
@@ -112,7 +111,7 @@ static int failed(const struct launch *l, const struct hs_msg *m, struct err *e)
 	} else {
 		snprintf(words, sizeof words, "%s", format);
 	}
-	if (m->stage == STAGE_LOOKUP || m->stage == STAGE_LOOKUP_PATH || m->stage == STAGE_EXEC)
+	if (m->stage == STAGE_LOOKUP || m->stage == STAGE_LOOKUP_PATH)
 		kind = ERR_EXEC;
 	/* Go's os.Stat says which call failed, and front ends search for it. */
 	if (m->stage == STAGE_LOOKUP && (sys == -ENOENT || sys == -ENOTDIR))
@@ -347,7 +346,10 @@ static int clone_stage(struct launch *l, struct err *e)
 static int clone_init(struct launch *l, struct err *e)
 {
 	bool joined;
-	pid_t pid = clone_process(l->plan->new_ns, l->fds.clone_cgroup, &l->pidfd, &joined);
+	/* The queues of a new IPC namespace belong to whoever makes it: root of
+	 * the user namespace, once it is that. */
+	uint64_t flags = l->plan->new_ns & ~(l->plan->own_user_ns ? (uint64_t)CLONE_NEWIPC : 0);
+	pid_t pid = clone_process(flags, l->fds.clone_cgroup, &l->pidfd, &joined);
 
 	if (pid == 0) {
 		if (joined)

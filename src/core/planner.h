@@ -44,7 +44,7 @@ struct plan_options { /* what the command line says */
 	bool no_pivot;
 	bool no_new_keyring;
 	uint32_t preserve_fds;
-	bool rootless_cgroup; /* an unprivileged caller whose cgroups cannot be written: none */
+	bool no_cgroup; /* none of its own */
 };
 
 /* The first process and its container. */

@@ -39,7 +39,7 @@ int plan_cgroup_path(struct planner *pl)
 	int r;
 
 	pl->p->systemd_cgroup = pl->o->systemd_cgroup;
-	if (!h || h->mode == CGROUP_NONE || pl->o->rootless_cgroup)
+	if (!h || h->mode == CGROUP_NONE || pl->o->no_cgroup)
 		return 0;
 	if (pl->o->systemd_cgroup)
 		return systemd_path(pl);

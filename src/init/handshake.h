@@ -96,8 +96,7 @@ enum hs_phase {
 	X(LOOKUP_PATH,  "exec: \"%s\": executable file not found in $PATH") \
 	X(FDS,          "preserve file descriptors")                \
 	X(WAIT,         "wait to be started")                       \
-	X(SECCOMP,      "load the seccomp filter")                  \
-	X(EXEC,         "exec %s")
+	X(SECCOMP,      "load the seccomp filter")
 
 enum init_stage {
 #define X(id, words) STAGE_##id,

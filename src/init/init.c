@@ -265,6 +265,8 @@ _Noreturn void init_main(const struct plan *p, const struct init_fds *f)
 		init_tell(in, HS_CLONED, 0);
 		init_expect(in, HS_MAPPED);
 		init_must(in, become_root(p), STAGE_USER_ROOT, 0);
+		if (p->new_ns & CLONE_NEWIPC) /* not before we are root of it; see clone_init() */
+			init_must(in, sys_unshare(CLONE_NEWIPC), STAGE_UNSHARE, CLONE_NEWIPC);
 	}
 	/* Not to be traced or looked into through /proc by what shares our
 	 * namespaces; execve undoes it. Only now, as the owner of an undumpable

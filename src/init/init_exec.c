@@ -90,9 +90,30 @@ void init_lookup(struct init *in)
 	init_fail(in, STAGE_LOOKUP_PATH, 0, 0);
 }
 
+/* Too late for the handshake to tell anyone but whoever waits for start; as
+ * under runc and crun the program has then been started and failed, and says so
+ * on its own stderr. */
+static _Noreturn void exec_failed(struct init *in, int r)
+{
+	const char *parts[] = { "exec ", in->path, ": ", strerrordesc_np(-r), "\n" };
+	char first;
+
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+		const char *s = parts[i] ? parts[i] : "unknown error";
+
+		if (i == 3) { /* Go's words begin in lower case */
+			first = s[0] >= 'A' && s[0] <= 'Z' ? (char)(s[0] | 0x20) : s[0];
+			fd_write_all(2, &first, 1);
+			s++;
+		}
+		fd_write_all(2, s, strlen(s));
+	}
+	_exit(1);
+}
+
 _Noreturn void init_exec(struct init *in)
 {
 	const struct plan_process *pr = &in->p->process;
 
-	init_fail(in, STAGE_EXEC, 0, sys_execve(in->path, pr->argv, pr->env));
+	exec_failed(in, sys_execve(in->path, pr->argv, pr->env));
 }

@@ -98,6 +98,9 @@ static int set_cgroup_manager(struct request *q, struct err *e)
 	q->core.systemd_cgroup = q->globals.systemd_cgroup;
 	if (str_empty(s) || !strcmp(s, "cgroupfs"))
 		return 0;
+	q->core.no_cgroup = !strcmp(s, "disabled");
+	if (q->core.no_cgroup)
+		return 0;
 	if (strcmp(s, "systemd") != 0)
 		return err_set(e, ERR_INVALID, 0, "unknown cgroup manager '%s'", s);
 	q->core.systemd_cgroup = true;
@@ -162,7 +165,10 @@ static void incorrect_usage(const struct verb *v, const char *text)
 {
 	OWN_SB struct sb s = SB_INIT;
 
-	sb_printf(&s, v && *text ? "Incorrect Usage: %s\n\n" : "Incorrect Usage. %s\n\n", text);
+	if (*text)
+		sb_printf(&s, v ? "Incorrect Usage: %s\n\n" : "Incorrect Usage. %s\n\n", text);
+	else
+		sb_puts(&s, "Incorrect Usage.\n\n");
 	if (!s.failed)
 		put_text(s.s, s.len, NULL);
 	if (v)
@@ -233,10 +239,10 @@ static int run_verb(struct request *q, char **args)
 	while (args[q->n_args])
 		q->n_args++;
 	q->listen_fds = listen_fds();
-	if (usage == 0)
+	if (usage == 0 && v->enters)
+		r = selfexe_protect(q->argv, &e); /* before fds to preserve are made close-on-exec */
+	if (usage == 0 && r == 0)
 		r = close_inherited_fds(q, options, &e);
-	if (usage == 0 && r == 0 && v->enters)
-		r = selfexe_protect(q->argv, &e);
 	if (set_log(&q->globals, &log_error) < 0)
 		return fatal(1, &log_error);
 	if (usage < 0) {

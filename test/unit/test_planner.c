@@ -432,7 +432,7 @@ static void test_cgroup_v1_callers_own(void **state)
 	t = (struct planned){ .r = 0 };
 	host(&t, &w);
 	parse(&t, &w);
-	t.o.rootless_cgroup = true;
+	t.o.no_cgroup = true;
 	assert_int_equal(plan_container(&t.a, t.spec, &t.f, &t.o, &t.plan, &t.e), 0);
 	assert_null(t.plan->cgroup_path);
 	/* that mount shows only what is below /outer */
