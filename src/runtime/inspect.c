@@ -176,6 +176,10 @@ static int list_all(struct listing *l, struct sb *out, struct err *e)
 	for (size_t i = 0; i < ARRAY_SIZE(head); i++)
 		if (table_cell(&l->table, l->q->core.arena, head[i]) < 0)
 			return no_memory(e);
+	if (l->as_json && !n) {
+		sb_puts(out, "null\n"); /* as runc says it */
+		return 0;
+	}
 	jw_init(&l->json, out, NULL);
 	if (l->as_json)
 		jw_begin(&l->json, '[');

@@ -129,7 +129,7 @@ static bool has_pid(const struct pids *p, pid_t pid)
 static int filter(const struct pids *p, char *text, struct sb *out, struct err *e)
 {
 	char *line = strsep(&text, "\n"), word[64];
-	size_t column;
+	size_t column = 0;
 	int32_t pid;
 	int r;
 
