@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -48,6 +49,22 @@ SYS_CALLS(X)
 pid_t sys_raw_clone(unsigned long flags, int *pidfd)
 {
 	return (pid_t)syscall(SYS_clone, flags, 0ul, pidfd, 0ul, 0ul);
+}
+
+void sys_default_signals(void)
+{
+	/* The kernel's struct: libc's own wrapper refuses the signals it uses. */
+	struct {
+		void *handler;
+		unsigned long flags;
+		void *restorer;
+		uint64_t mask;
+	} action = { .handler = (void *)SIG_DFL };
+	uint64_t none = 0;
+
+	for (int sig = 1; sig <= 64; sig++)
+		syscall(SYS_rt_sigaction, sig, &action, NULL, sizeof action.mask);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
 }
 
 void sys_close(int fd)

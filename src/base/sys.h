@@ -146,6 +146,10 @@ SYS_CALLS(X)
 /* Fork-like clone(2), for kernels and filters without clone3. */
 pid_t sys_raw_clone(unsigned long flags, int *pidfd);
 
+/* Every signal to its default and none blocked, for a program about to be
+ * executed: what our caller ignores (conmon: SIGPIPE) it would ignore, too. */
+void sys_default_signals(void);
+
 /* close() is never injected: it cannot usefully fail. */
 void sys_close(int fd);
 

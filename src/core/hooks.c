@@ -31,10 +31,7 @@ const char *hook_kind_name(enum hook_kind kind)
 
 static _Noreturn void exec_hook(const struct spec_hook *h, int in, int out)
 {
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	sys_default_signals();
 	if (sys_dup3(in, 0, 0) >= 0 && sys_dup3(out, 1, 0) >= 0 && sys_dup3(out, 2, 0) >= 0)
 		sys_execve(h->path, h->args, h->env);
 	_exit(errno == ENOENT ? 127 : 126);

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -236,14 +235,6 @@ static void wait_for_start(struct init *in)
 	}
 }
 
-static void unblock_signals(void)
-{
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 _Noreturn void init_main(const struct plan *p, const struct init_fds *f)
 {
 	static struct init storage; /* two paths: too large for a small stack, and the child's own copy */
@@ -286,6 +277,6 @@ _Noreturn void init_main(const struct plan *p, const struct init_fds *f)
 	init_lookup(in);
 	wait_for_start(in);
 	init_finish_credentials(in);
-	unblock_signals();
+	sys_default_signals();
 	init_exec(in);
 }
