@@ -18,8 +18,15 @@
 #include "str.h"
 #include "sys.h"
 
-/* Directories that one cgroup_create() made, to undo them. */
+enum how {
+	WHOLE, /* everywhere or nowhere; processes in it are an error */
+	PARTIAL, /* where it may be written */
+	ADOPT, /* as WHOLE, but it may be there and in use */
+};
+
+/* One cgroup_create(), and the directories it made, to undo them. */
 struct made {
+	enum how how;
 	size_t parents[CGROUP_MAX_HIERARCHIES];
 };
 
@@ -148,7 +155,7 @@ static int make_one(struct cgroup *cg, size_t i, struct made *made, struct err *
 	cg->fd[i] = sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	if (cg->fd[i] < 0)
 		return err_sys(e, cg->fd[i], "open cgroup '%s' (%s)", path, names);
-	if (!cg->made[i]) {
+	if (!cg->made[i] && made->how != ADOPT) {
 		r = check_empty(cg, i, e);
 		if (r == 0)
 			r = check_thawed(cg, i, e);
@@ -192,9 +199,9 @@ static bool is_forbidden(int r)
 }
 
 static int create(struct cgroup *cg, const struct cgroup_host *host, const char *path,
-		  bool partial, struct err *e)
+		  enum how how, struct err *e)
 {
-	struct made made = { 0 };
+	struct made made = { .how = how };
 	size_t n_made = 0;
 	int r = 0;
 
@@ -204,7 +211,7 @@ static int create(struct cgroup *cg, const struct cgroup_host *host, const char 
 		r = make_one(cg, i, &made, e);
 		if (r == 0) {
 			n_made++;
-		} else if (partial && is_forbidden(r)) {
+		} else if (how == PARTIAL && is_forbidden(r)) {
 			undo_one(cg, i, &made);
 		} else {
 			n_made = 0;
@@ -222,13 +229,19 @@ static int create(struct cgroup *cg, const struct cgroup_host *host, const char 
 int cgroup_create(struct cgroup *cg, const struct cgroup_host *host, const char *path,
 		  struct err *e)
 {
-	return create(cg, host, path, false, e);
+	return create(cg, host, path, WHOLE, e);
 }
 
 int cgroup_create_partial(struct cgroup *cg, const struct cgroup_host *host, const char *path,
 			  struct err *e)
 {
-	return create(cg, host, path, true, e);
+	return create(cg, host, path, PARTIAL, e);
+}
+
+int cgroup_adopt(struct cgroup *cg, const struct cgroup_host *host, const char *path,
+		 struct err *e)
+{
+	return create(cg, host, path, ADOPT, e);
 }
 
 int cgroup_open(struct cgroup *cg, const struct cgroup_host *host, const char *path,

@@ -70,6 +70,10 @@ int cgroup_create(struct cgroup *cg, const struct cgroup_host *host,
  * is left out (fd -1). -EACCES, -EPERM or -EROFS when that leaves none. */
 int cgroup_create_partial(struct cgroup *cg, const struct cgroup_host *host,
 			  const char *path, struct err *e);
+/* For a path that somebody else (systemd) has made and filled with our
+ * process: opened where it is, made in the other hierarchies. */
+int cgroup_adopt(struct cgroup *cg, const struct cgroup_host *host,
+		 const char *path, struct err *e);
 /* Opens an existing one; a hierarchy where it is missing gets fd -1. */
 int cgroup_open(struct cgroup *cg, const struct cgroup_host *host,
 		const char *path, struct err *e);
