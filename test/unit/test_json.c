@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,6 +96,9 @@ static const struct {
 	{ "{\"a\":1,\n \"b\":2,\n \"\\u0061\":3}", "x:3:2: duplicate key \"\\u0061\"" },
 	{ "{\"\\u00e4\":1,\"\xc3\xa4\":2}", "x:1:13: duplicate key \"\xc3\xa4\"" },
 	{ "{\"\\ud83d\\ude00\":1,\"\xf0\x9f\x98\x80\":2}", "x:1:19: duplicate key \"\xf0\x9f\x98\x80\"" },
+	{ "{\"\\u20ac\":1,\"\\u20AC\":2}", "x:1:13: duplicate key \"\\u20AC\"" },
+	{ "{\"\\u00e4\":1,\"\\u00E4\":2}", "x:1:13: duplicate key \"\\u00E4\"" },
+	{ "{\"\\ud83d\\ude00\":1,\"x\":{\"a\":{},\"a\":[]}}", "x:1:31: duplicate key \"a\"" },
 	{ "{\"\\n\":1,\"\\u000a\":2}", "x:1:9: duplicate key \"\\u000a\"" },
 	{ "[[{\"x\":{\"y\":[1,{\"z\":1,\"q\":2,\"z\":3}]}}]]", "x:1:29: duplicate key \"z\"" },
 	/* the inner object of the first "a" is gone from the tree */
@@ -607,6 +611,35 @@ static void test_fd(void **state)
 	assert_string_equal(e.msg, "read 'none'");
 }
 
+static void test_long_pipe(void **state)
+{
+	OWN_ARENA struct arena a = ARENA_INIT;
+	OWN_FD in = -1, out = -1, zero = -1;
+	static char text[200000];
+	struct json_doc doc;
+	struct err e;
+	int p[2];
+
+	(void)state;
+	memset(text, ' ', sizeof text);
+	text[0] = '[';
+	text[sizeof text - 1] = ']';
+	assert_int_equal(pipe(p), 0);
+	in = p[0];
+	out = p[1];
+	assert_true(fcntl(out, F_SETPIPE_SZ, 1 << 18) >= (int)sizeof text);
+	assert_int_equal(write(out, text, sizeof text), sizeof text);
+	fd_closep(&out);
+	assert_int_equal(json_parse_fd(&a, in, "pipe", &doc, &e), 0);
+	assert_int_equal(doc.len, sizeof text);
+	zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	assert_true(json_parse_fd(&a, zero, "endless", &doc, &e) < 0);
+	assert_string_equal(e.msg, "endless: larger than 4194304 bytes");
+	a.max = 20000;
+	arena_done(&a);
+	assert_int_equal(json_parse_fd(&a, zero, "endless", &doc, &e), -ENOMEM);
+}
+
 static void test_file(void **state)
 {
 	OWN_ARENA struct arena a = ARENA_INIT;
@@ -648,6 +681,7 @@ int main(void)
 		cmocka_unit_test(test_write_indented),
 		cmocka_unit_test(test_write_depth),
 		cmocka_unit_test(test_fd),
+		cmocka_unit_test(test_long_pipe),
 		cmocka_unit_test(test_file),
 	};
 
