@@ -287,7 +287,7 @@ static bool is_ours(int prog)
 /* An fd of the program we attached here before; -ENOENT: none. */
 static int find_attached(int dir)
 {
-	uint32_t ids[MAX_ATTACHED];
+	uint32_t ids[MAX_ATTACHED] = { 0 };
 	union bpf_attr attr = {
 		.query = { .target_fd = (uint32_t)dir,
 			   .attach_type = BPF_CGROUP_DEVICE,

@@ -310,7 +310,7 @@ static int namespaces(struct writer *c, const struct json *from)
 static int seccomp(struct writer *c)
 {
 	const char *name = c->f->seccomp;
-	struct json_doc doc;
+	struct json_doc doc = { 0 };
 	uint64_t caps = 0, n;
 	char *text;
 	size_t len;
@@ -405,7 +405,7 @@ int quick_bundle(struct request *q, const struct quick_flags *f, struct bundle *
 {
 	struct writer c = { .q = q, .f = f, .e = e };
 	OWN_SB struct sb text = SB_INIT;
-	struct json_doc doc;
+	struct json_doc doc = { 0 };
 	char *copy;
 	int r;
 

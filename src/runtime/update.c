@@ -13,6 +13,7 @@
 #include "mem.h"
 #include "spec.h"
 #include "str.h"
+#include "sys.h"
 #include "verb.h"
 
 struct update_flags {
@@ -224,9 +225,9 @@ static void drop_zeros(struct spec_resources *r)
 
 static int refuse_rdt(const struct update_flags *f, struct err *e)
 {
-	if (!str_empty(f->l3_cache_schema) && access("/sys/fs/resctrl/info/L3", F_OK) < 0)
+	if (!str_empty(f->l3_cache_schema) && sys_faccessat(AT_FDCWD, "/sys/fs/resctrl/info/L3", F_OK, 0) < 0)
 		return err_set(e, ERR_UNSUPPORTED, 0, "Intel RDT/CAT: l3 cache schema is not enabled");
-	if (!str_empty(f->mem_bw_schema) && access("/sys/fs/resctrl/info/MB", F_OK) < 0)
+	if (!str_empty(f->mem_bw_schema) && sys_faccessat(AT_FDCWD, "/sys/fs/resctrl/info/MB", F_OK, 0) < 0)
 		return err_set(e, ERR_UNSUPPORTED, 0,
 			       "Intel RDT/MBA: memory bandwidth schema is not enabled");
 	if (!str_empty(f->l3_cache_schema) || !str_empty(f->mem_bw_schema))
