@@ -73,10 +73,11 @@ pt() {
 
 @test "podman: what is typed at a terminal arrives" {
 	typed() {
-		type_keys '' 'echo $((6*7))\n' 'exit 3\n' | pt run --rm -it --cgroup-parent "$IT_CG" box sh
+		type_keys '' 'echo $((6*7))\n' 'exit 3\n' | pt run --rm -it --cgroup-parent "$IT_CG" box sh | grep -x 42
+		return "${PIPESTATUS[1]}"
 	}
 	both typed
-	expect_in 42
+	expect 42
 	[ "$status" = 3 ]
 }
 
@@ -152,8 +153,8 @@ pt() {
 
 @test "podman: volumes" {
 	both pr -v "$IT/vol/rw:/w" -v "$IT/vol/ro:/r:ro" -v "$IT/vol/file:/etc/one:ro" box \
-		sh -c 'cat /r/file /etc/one; echo x >/w/x && cat /w/x; echo y >/r/x; echo z >/etc/one; true'
-	both pr -v "$IT/vol/rw:/w:rslave,noexec,nodev" -v "$IT/vol/ro:/r:ro,rprivate" box /probe mounts
+		sh -c 'exec 2>&1; cat /r/file /etc/one; echo x >/w/x && cat /w/x; echo y >/r/x; echo z >/etc/one; true'
+	both pr -v "$IT/vol/rw:/w:rslave,noexec,nodev" -v "$IT/vol/rw:/s:rshared" -v "$IT/vol/ro:/r:ro,rprivate" box /probe mounts
 	vol() { pr -v "vol-$RT:/data" box cat /data/seed; }
 	both vol
 	expect seed
@@ -178,6 +179,7 @@ pt() {
 @test "podman: a user namespace" {
 	both pr --uidmap 0:200000:5000 --gidmap 0:300000:5000 box sh -c '/probe; cat /proc/self/uid_map /proc/self/gid_map; touch /tmp/x; stat -c "%u %g" /tmp/x /data/seed'
 	expect_in '200000'
+	both pr --uidmap 0:200000:5000 -v "$IT/vol/rw:/new/sub/w" --tmpfs /other/t box stat -c '%n %u %g %a' /new /new/sub /other /other/t
 	both pr --uidmap 0:200000:5000 --user kay --read-only box /probe
 	both pr --uidmap 0:200000:5000 -v "$IT/vol/rw:/w" --cap-add SYS_ADMIN box sh -c 'mount -t tmpfs x /mnt || mount -t tmpfs x /tmp && echo mounted; stat -c %u /w'
 }
@@ -227,11 +229,13 @@ both_privileged() {
 			import glob, json, os, sys
 			for f in sorted(glob.glob(sys.argv[1] + "/hook-*")):
 			    s = json.load(open(f))
-			    print(os.path.basename(f), sorted(s), s["status"], s["pid"] > 0)
+			    status = s["status"] if "poststart" not in f else "created or running"
+			    print(os.path.basename(f), sorted(s), status, s.get("pid", 0) > 0)
 		P
 	}
 	both hooked
 	expect_in ran
+	[ "$status" = 0 ]
 }
 
 # ---- limits -----------------------------------------------------------------
@@ -294,8 +298,12 @@ both_privileged() {
 	both ext sh -c '/probe tty; exit 9'
 	expect_in '33 99'
 	[ "$status" = 9 ]
-	typed() { type_keys '' 'echo $((6*7))\n' 'exit 4\n' | ext sh; }
+	typed() {
+		type_keys '' 'echo $((6*7))\n' 'exit 4\n' | ext sh | grep -x 42
+		return "${PIPESTATUS[1]}"
+	}
 	both typed
+	expect 42
 	[ "$status" = 4 ]
 }
 

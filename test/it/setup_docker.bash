@@ -5,6 +5,7 @@
 docker_up() {
 	ns mkdir -p "$IT/data" "$IT/exec" "$IT/cfg" "$IT/vol/ro" "$IT/vol/rw"
 	ns sh -c "echo '{}' >$IT/daemon.json; echo from-host >$IT/vol/ro/file; cp $IT/vol/ro/file $IT/vol/file"
+	ns sh -c "mount --bind $IT/vol $IT/vol; mount --make-shared $IT/vol"
 	export DOCKER_HOST=unix://$IT/docker.sock DOCKER_CONFIG=$IT/cfg
 	DOCKER=$(command -v /usr/bin/docker || command -v docker)
 	export DOCKER

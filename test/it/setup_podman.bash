@@ -26,6 +26,7 @@ podman_conf() {
 podman_up() {
 	ns mkdir -p "$IT/hooks" "$IT/vol/ro" "$IT/vol/rw"
 	ns sh -c "echo from-host >$IT/vol/ro/file; cp $IT/vol/ro/file $IT/vol/file"
+	ns sh -c "mount --bind $IT/vol $IT/vol; mount --make-shared $IT/vol"
 	podman_conf | ns sh -c "cat >$IT/containers.conf"
 	export CONTAINERS_CONF=$IT/containers.conf
 	it_rootfs "$IT_OUT/rootfs"
