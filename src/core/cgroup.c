@@ -244,26 +244,43 @@ int cgroup_adopt(struct cgroup *cg, const struct cgroup_host *host, const char *
 	return create(cg, host, path, ADOPT, e);
 }
 
+/* Absent is fine: fd -1. */
+static int open_hierarchy(struct cgroup *cg, size_t i, struct err *e)
+{
+	char dir[PATH_MAX];
+	int r = cgroup_dir_path(dir, cg, i);
+
+	if (r == 0)
+		r = sys_openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (r >= 0)
+		cg->fd[i] = r;
+	else if (r != -ENOENT)
+		return err_sys(e, r, "open cgroup '%s'", dir);
+	return 0;
+}
+
 int cgroup_open(struct cgroup *cg, const struct cgroup_host *host, const char *path,
 		struct err *e)
 {
-	char dir[PATH_MAX];
 	int r = cgroup_init(cg, host, path, e);
 
-	for (size_t i = 0; r >= 0 && i < host->n; i++) {
-		r = cgroup_dir_path(dir, cg, i);
-		if (r == 0)
-			r = sys_openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-		if (r >= 0)
-			cg->fd[i] = r;
-		else if (r == -ENOENT)
-			r = 0;
-		else
-			err_sys(e, r, "open cgroup '%s'", dir);
-	}
+	for (size_t i = 0; r >= 0 && i < host->n; i++)
+		r = open_hierarchy(cg, i, e);
 	if (r < 0)
 		cgroup_done(cg);
-	return r < 0 ? r : 0;
+	return r;
+}
+
+int cgroup_open_only(struct cgroup *cg, const struct cgroup_host *host, const char *path,
+		     const char *controller, struct err *e)
+{
+	int i = cgroup_hierarchy_of(host, controller), r = cgroup_init(cg, host, path, e);
+
+	if (r >= 0 && i >= 0)
+		r = open_hierarchy(cg, (size_t)i, e);
+	if (r < 0)
+		cgroup_done(cg);
+	return r;
 }
 
 int cgroup_join_fds(const struct cgroup *cg, int fds[CGROUP_MAX_HIERARCHIES], struct err *e)

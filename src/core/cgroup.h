@@ -77,6 +77,9 @@ int cgroup_adopt(struct cgroup *cg, const struct cgroup_host *host,
 /* Opens an existing one; a hierarchy where it is missing gets fd -1. */
 int cgroup_open(struct cgroup *cg, const struct cgroup_host *host,
 		const char *path, struct err *e);
+/* The same for the one hierarchy that has this controller. */
+int cgroup_open_only(struct cgroup *cg, const struct cgroup_host *host, const char *path,
+		     const char *controller, struct err *e);
 void cgroup_done(struct cgroup *cg); /* closes fds; removes nothing */
 
 /* Writes limits in the order the kernel wants (memory before swap when

@@ -112,7 +112,7 @@ static bool is_frozen(struct container *ct)
 
 	if (!ct->rec->cgroup_path)
 		return false;
-	if (cgroup_ref_open(ct->core, ct->rec, &ref, NULL) >= 0)
+	if (cgroup_ref_open(ct->core, ct->rec, "freezer", &ref, NULL) >= 0)
 		frozen = cgroup_is_frozen(&ref.cg, NULL) > 0;
 	cgroup_ref_close(&ref);
 	return frozen;
@@ -192,15 +192,33 @@ void container_close(struct container *ct)
 	fd_closep(&ct->dir);
 }
 
-int cgroup_ref_open(struct core *c, const struct record *rec, struct cgroup_ref *ret,
-		    struct err *e)
+int core_cgroup(struct core *c, const struct cgroup_host **ret, struct err *e)
 {
-	int r;
+	struct cgroup_host *host;
+	int r = 0;
+
+	if (!c->cgroup) {
+		host = arena_alloc(c->arena, sizeof *host);
+		r = host ? cgroup_host_read(host, c->arena, e) :
+			   err_sys(e, -ENOMEM, "read the cgroup hierarchies");
+		if (r >= 0)
+			c->cgroup = host;
+	}
+	if (ret)
+		*ret = c->cgroup;
+	return r < 0 ? r : 0;
+}
+
+int cgroup_ref_open(struct core *c, const struct record *rec, const char *controller,
+		    struct cgroup_ref *ret, struct err *e)
+{
+	int r = core_cgroup(c, NULL, e);
 
 	memset(ret, 0, sizeof *ret);
-	r = cgroup_host_read(&ret->host, c->arena, e);
 	if (r >= 0)
-		r = cgroup_open(&ret->cg, &ret->host, rec->cgroup_path, e);
+		r = controller ?
+			    cgroup_open_only(&ret->cg, c->cgroup, rec->cgroup_path, controller, e) :
+			    cgroup_open(&ret->cg, c->cgroup, rec->cgroup_path, e);
 	ret->open = r >= 0;
 	return r;
 }
@@ -221,7 +239,7 @@ static int with_cgroup(struct container *ct, struct cgroup_ref *ref, const char 
 		ref->open = false;
 		return err_set(e, ERR_UNSUPPORTED, 0, "cannot %s: the container has no cgroup", verb);
 	}
-	return cgroup_ref_open(ct->core, ct->rec, ref, e);
+	return cgroup_ref_open(ct->core, ct->rec, NULL, ref, e);
 }
 
 int container_kill(struct container *ct, int sig, bool all, struct err *e)

@@ -31,7 +31,8 @@ struct core {
 	bool systemd_cgroup;
 	bool no_cgroup; /* containers stay in the caller's cgroups, limits are ignored (crun's --cgroup-manager disabled) */
 	bool rootless; /* cgroup errors of an unprivileged caller are forgiven */
-	const char *log_path; /* for hooks' children: NULL */
+	bool in_user_ns; /* the caller is in a user namespace of somebody's own */
+	const struct cgroup_host *cgroup; /* read on first use: core_cgroup() */
 };
 
 /* A container that was looked up. */
@@ -43,6 +44,9 @@ struct container {
 	enum container_state state;
 	struct record *rec; /* arena memory */
 };
+
+/* The host's cgroup hierarchies, read once per request. */
+int core_cgroup(struct core *c, const struct cgroup_host **ret, struct err *e);
 
 int container_check_id(const char *id, struct err *e);
 

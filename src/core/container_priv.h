@@ -17,12 +17,12 @@ void record_state_json(const struct record *rec, enum container_state state, boo
 		       const char *indent, struct sb *out);
 
 struct cgroup_ref { /* the opened cgroup of a record */
-	struct cgroup_host host;
 	struct cgroup cg;
 	bool open;
 };
-int cgroup_ref_open(struct core *c, const struct record *rec, struct cgroup_ref *ret,
-		    struct err *e);
+/* `controller`: only the hierarchy that has it; NULL: all. */
+int cgroup_ref_open(struct core *c, const struct record *rec, const char *controller,
+		    struct cgroup_ref *ret, struct err *e);
 void cgroup_ref_close(struct cgroup_ref *ref);
 
 /* hooks that run while the first process waits (start.c, create.c) */

@@ -73,8 +73,10 @@ static int make_plan(struct creation *k, struct err *e)
 		.no_new_keyring = o->no_new_keyring,
 		.preserve_fds = o->preserve_fds,
 	};
-	int r = host_facts_read(&k->facts, k->c->arena, e);
+	int r = core_cgroup(k->c, NULL, e);
 
+	if (r >= 0)
+		r = host_facts_read(&k->facts, k->c->cgroup, k->c->in_user_ns, e);
 	return r < 0 ? r : plan_container(k->c->arena, o->spec, &k->facts, &po, &k->plan, e);
 }
 

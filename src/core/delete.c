@@ -29,7 +29,7 @@ static int remove_cgroup(struct container *ct, struct err *e)
 
 	if (!ct->rec->cgroup_path)
 		return 0;
-	r = cgroup_ref_open(ct->core, ct->rec, &ref, e);
+	r = cgroup_ref_open(ct->core, ct->rec, NULL, &ref, e);
 	if (r >= 0)
 		r = cgroup_destroy(&ref.cg, 0, e);
 	if (r == -EBUSY || r == -ENOTEMPTY || r == -ETIMEDOUT) {

@@ -43,7 +43,9 @@ static int make_plan(struct execution *x, struct err *e)
 	int r = container_spec(x->ct, &x->spec, e);
 
 	if (r >= 0)
-		r = host_facts_read(&x->facts, c->arena, e);
+		r = core_cgroup(c, NULL, e);
+	if (r >= 0)
+		r = host_facts_read(&x->facts, c->cgroup, c->in_user_ns, e);
 	if (r >= 0)
 		r = plan_exec(c->arena, x->spec, x->o->process, &x->facts, &po, &x->plan, e);
 	return r < 0 ? r : compile_filter(c, x->spec, x->plan, e);

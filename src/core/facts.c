@@ -4,6 +4,8 @@
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "cgroup.h"
@@ -59,39 +61,36 @@ int host_facts_kernel(struct host_facts *f, const char *release)
 
 static int read_kernel(struct host_facts *f, struct err *e)
 {
-	char line[128];
-	ssize_t n = read_line("/proc/sys/kernel/osrelease", line, sizeof line);
+	struct utsname u;
 
-	if (n < 0)
-		return err_sys(e, (int)n, "read '/proc/sys/kernel/osrelease'");
-	if (host_facts_kernel(f, line) < 0)
-		return err_set(e, ERR_UNSUPPORTED, 0, "unknown kernel version '%s'", line);
+	if (uname(&u) < 0)
+		return err_sys(e, -errno, "read the kernel version");
+	if (host_facts_kernel(f, u.release) < 0)
+		return err_set(e, ERR_UNSUPPORTED, 0, "unknown kernel version '%s'", u.release);
 	if (f->kernel_major > OLDEST_MAJOR ||
 	    (f->kernel_major == OLDEST_MAJOR && f->kernel_minor >= OLDEST_MINOR))
 		return 0;
-	return err_set(e, ERR_UNSUPPORTED, 0, "Linux %s is too old: %d.%d or later is needed", line,
-		       OLDEST_MAJOR, OLDEST_MINOR);
+	return err_set(e, ERR_UNSUPPORTED, 0, "Linux %s is too old: %d.%d or later is needed",
+		       u.release, OLDEST_MAJOR, OLDEST_MINOR);
 }
 
-static int read_last_cap(struct host_facts *f, struct err *e)
+/* The kernel answers for any capability it knows: from the newest of our
+ * headers, up or down to its last. */
+static void read_last_cap(struct host_facts *f)
 {
-	char line[16];
-	ssize_t n = read_line("/proc/sys/kernel/cap_last_cap", line, sizeof line);
-	int r = n < 0 ? (int)n : parse_u32(line, &f->last_cap);
+	uint32_t cap = CAP_LAST_CAP;
 
-	if (r >= 0 && f->last_cap > 63)
-		r = -ERANGE;
-	return r < 0 ? err_sys(e, r, "read '/proc/sys/kernel/cap_last_cap'") : 0;
+	while (cap < 63 && sys_prctl(PR_CAPBSET_READ, cap + 1, 0, 0) >= 0)
+		cap++;
+	while (cap > 0 && sys_prctl(PR_CAPBSET_READ, cap, 0, 0) < 0)
+		cap--;
+	f->last_cap = cap;
 }
 
-/* Capabilities in a user namespace of somebody's own are not what is meant. */
-static int read_privilege(struct host_facts *f, struct err *e)
+static int read_privilege(struct host_facts *f, bool in_user_ns, struct err *e)
 {
 	struct sys_cap_header h = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct sys_cap_data d[2] = { { 0 } };
-	unsigned long inside, outside, size;
-	char line[128], *at = line;
-	ssize_t n;
 	int r;
 
 	f->euid = geteuid();
@@ -99,21 +98,8 @@ static int read_privilege(struct host_facts *f, struct err *e)
 	r = sys_capget(&h, d);
 	if (r < 0)
 		return err_sys(e, r, "read the caller's capabilities");
-	if (!(d[CAP_SYS_ADMIN / 32].effective >> (CAP_SYS_ADMIN % 32) & 1))
-		return 0;
-	n = read_line("/proc/self/uid_map", line, sizeof line);
-	if (n == -ENOENT) { /* a kernel without user namespaces */
-		f->privileged = true;
-		return 0;
-	}
-	if (n < 0 && n != -EFBIG)
-		return err_sys(e, (int)n, "read '/proc/self/uid_map'");
-	if (n < 0)
-		return 0; /* many maps: not the initial namespace */
-	inside = strtoul(at, &at, 10);
-	outside = strtoul(at, &at, 10);
-	size = strtoul(at, &at, 10);
-	f->privileged = inside == 0 && outside == 0 && size == UINT32_MAX;
+	f->privileged = !in_user_ns &&
+			d[CAP_SYS_ADMIN / 32].effective >> (CAP_SYS_ADMIN % 32) & 1;
 	return 0;
 }
 
@@ -129,24 +115,18 @@ static void read_features(struct host_facts *f)
 	f->has_resctrl = exists("/sys/fs/resctrl/schemata");
 }
 
-int host_facts_read(struct host_facts *f, struct arena *a, struct err *e)
+int host_facts_read(struct host_facts *f, const struct cgroup_host *cgroup, bool in_user_ns,
+		    struct err *e)
 {
-	struct cgroup_host *cgroup = arena_alloc(a, sizeof *cgroup);
 	int r;
 
-	*f = (struct host_facts){ 0 };
-	if (!cgroup)
-		return err_sys(e, -ENOMEM, "read what the host can do");
+	*f = (struct host_facts){ .cgroup = cgroup };
 	r = read_kernel(f, e);
 	if (r >= 0)
-		r = read_last_cap(f, e);
-	if (r >= 0)
-		r = read_privilege(f, e);
-	if (r >= 0)
-		r = cgroup_host_read(cgroup, a, e);
+		r = read_privilege(f, in_user_ns, e);
 	if (r < 0)
 		return r;
-	f->cgroup = cgroup;
+	read_last_cap(f);
 	read_features(f);
 	return 0;
 }

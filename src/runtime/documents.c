@@ -45,10 +45,9 @@ static const struct option_def spec_options[] = {
 
 static bool only_cgroup_v2(struct request *q)
 {
-	struct cgroup_host *host = arena_alloc(q->core.arena, sizeof *host);
+	const struct cgroup_host *host;
 
-	return host && cgroup_host_read(host, q->core.arena, NULL) == 0 &&
-	       host->mode == CGROUP_V2;
+	return core_cgroup(&q->core, &host, NULL) == 0 && host->mode == CGROUP_V2;
 }
 
 static int spec_run(struct request *q, void *options, struct err *e)

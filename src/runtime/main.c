@@ -43,13 +43,13 @@ const struct option_def global_flags[] = {
 
 /* Root in a user namespace of its own counts as an ordinary user, unless it
  * says with USER=root that it is none. */
-static bool is_ordinary_user(void)
+static bool is_ordinary_user(bool in_user_ns)
 {
 	const char *user;
 
 	if (geteuid() != 0)
 		return true;
-	if (!proc_in_user_ns())
+	if (!in_user_ns)
 		return false;
 	user = getenv("USER");
 	return !user || strcmp(user, "root") != 0;
@@ -62,7 +62,7 @@ static int set_root(struct request *q, struct err *e)
 	ssize_t n;
 
 	if (str_empty(root))
-		root = !str_empty(xdg) && is_ordinary_user() ?
+		root = !str_empty(xdg) && is_ordinary_user(q->core.in_user_ns) ?
 			       arena_printf(q->core.arena, "%s/berth", xdg) :
 			       DEFAULT_ROOT;
 	if (root && *root != '/') {
@@ -82,7 +82,7 @@ static int set_rootless(struct request *q, struct err *e)
 	const char *s = q->globals.rootless;
 
 	if (str_empty(s) || !strcmp(s, "auto")) {
-		q->core.rootless = geteuid() != 0 || proc_in_user_ns();
+		q->core.rootless = geteuid() != 0 || q->core.in_user_ns;
 		return 0;
 	}
 	if (bool_parse(s, &q->core.rootless) < 0)
@@ -196,6 +196,7 @@ static int prepare(struct request *q, struct err *e)
 {
 	int r;
 
+	q->core.in_user_ns = proc_in_user_ns();
 	r = set_root(q, e);
 	if (r == 0)
 		r = set_rootless(q, e);

@@ -27,14 +27,12 @@ static const struct option_def ps_options[] = {
 int cgroups_open(struct request *q, const struct container *ct, struct cgroup *ret,
 		 struct err *e)
 {
-	struct cgroup_host *host = arena_alloc(q->core.arena, sizeof *host);
+	const struct cgroup_host *host;
 	int r;
 
-	if (!host)
-		return err_sys(e, -ENOMEM, "find the container's cgroup");
 	if (!ct->rec->cgroup_path)
 		return err_set(e, ERR_UNSUPPORTED, 0, "the container has no cgroup");
-	r = cgroup_host_read(host, q->core.arena, e);
+	r = core_cgroup(&q->core, &host, e);
 	if (r < 0)
 		return r;
 	return cgroup_open(ret, host, ct->rec->cgroup_path, e);
