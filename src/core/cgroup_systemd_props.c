@@ -59,27 +59,49 @@ void prop_u32s(struct sb *b, const char *name, uint32_t v)
 
 enum { MAX_CPUS = 8192 };
 
+static bool take_number(const char **p, unsigned long *ret)
+{
+	char *end;
+
+	if (**p < '0' || **p > '9')
+		return false;
+	*ret = strtoul(*p, &end, 10);
+	*p = end;
+	return true;
+}
+
+/* "3" or "0-3", and the comma after it. */
+static bool take_range(const char **p, unsigned long *from, unsigned long *to)
+{
+	if (!take_number(p, from))
+		return false;
+	*to = *from;
+	if (**p == '-') {
+		++*p;
+		if (!take_number(p, to))
+			return false;
+	}
+	if (**p == ',')
+		++*p;
+	else if (**p)
+		return false;
+	return *from <= *to && *to < MAX_CPUS;
+}
+
 /* "0-3,7" as a bit a CPU, lowest first. */
 static int prop_cpus(struct sb *b, const char *name, const char *list, struct err *e)
 {
 	uint8_t bits[MAX_CPUS / 8] = { 0 };
 	size_t used = 0;
-	const char *p = list;
-	char *end;
+	unsigned long from, to;
 
-	while (*p) {
-		unsigned long from = strtoul(p, &end, 10), to = from;
-
-		if (end != p && *end == '-')
-			to = strtoul(end + 1, &end, 10);
-		if (end == p || (*end && *end != ',' && *end != '\n') || from > to || to >= MAX_CPUS)
+	for (const char *p = list; *p;) {
+		if (!take_range(&p, &from, &to))
 			return err_set(e, ERR_INVALID, 0, "/linux/resources/cpu: '%s' is not a list",
 				       list);
-		for (; from <= to; from++) {
+		for (; from <= to; from++)
 			bits[from / 8] |= (uint8_t)(1u << from % 8);
-			used = from / 8 + 1 > used ? from / 8 + 1 : used;
-		}
-		p = *end ? end + 1 : end;
+		used = to / 8 + 1 > used ? to / 8 + 1 : used;
 	}
 	prop_head(b, name, "ay");
 	dbus_put_bytes(b, bits, used);
