@@ -1,10 +1,10 @@
 /*
  * Fault injection, only in the build made with -DBERTH_FAULTS (never
  * installed). The environment variable BERTH_FAULT is "FILE:N:WHAT": FILE holds
- * a counter that all processes of the run share, N is the number of the call
- * to hit (0: none, only count), WHAT an errno number, or "kill" for SIGKILL.
- * FILE is created by the harness with 8 zero bytes; after the run it holds the
- * number of calls made. A hit is written to FILE.hit as the call's name.
+ * what all processes of the run share, N is the number of the call to hit (0:
+ * none, only count), WHAT an errno number, or "kill" for SIGKILL. FILE is made
+ * by the harness with 64 zero bytes; after the run its first 8 hold the number
+ * of calls made (native byte order), the others the name of the one that was hit.
  */
 #pragma once
 
