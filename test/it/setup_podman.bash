@@ -24,6 +24,7 @@ podman_conf() {
 }
 
 podman_up() {
+	export POD=${POD:-$IT}
 	ns mkdir -p "$IT/hooks" "$IT/vol/ro" "$IT/vol/rw"
 	ns sh -c "echo from-host >$IT/vol/ro/file; cp $IT/vol/ro/file $IT/vol/file"
 	ns sh -c "mount --bind $IT/vol $IT/vol; mount --make-shared $IT/vol"
@@ -31,8 +32,8 @@ podman_up() {
 	export CONTAINERS_CONF=$IT/containers.conf
 	it_rootfs "$IT_OUT/rootfs"
 	tar -C "$IT_OUT/rootfs" -c . >"$IT_OUT/rootfs.tar"
-	RT=peer p import -c 'ENV FROM_IMAGE=yes' -c 'CMD ["/bin/sh"]' "$IT_OUT/rootfs.tar" box >/dev/null
-	RT=peer p import -c 'ENTRYPOINT ["/bin/sleep", "3600"]' "$IT_OUT/rootfs.tar" pause >/dev/null
+	RT=peer p import -c 'ENV FROM_IMAGE=yes' -c 'CMD ["/bin/sh"]' - box <"$IT_OUT/rootfs.tar" >/dev/null
+	RT=peer p import -c 'ENTRYPOINT ["/bin/sleep", "3600"]' - pause <"$IT_OUT/rootfs.tar" >/dev/null
 }
 
 podman_down() {
@@ -43,7 +44,7 @@ podman_down() {
 
 p() {
 	# shellcheck disable=SC2086
-	ns ${AS_USER:-} podman --root "$IT/root" --runroot "$IT/runroot" --tmpdir "$IT/tmp" \
+	ns ${AS_USER:-} podman --root "$POD/root" --runroot "$POD/runroot" --tmpdir "$POD/tmp" \
 		--storage-driver vfs --log-level error --runtime "${RT_PATH:-$RT}" "$@"
 }
 
