@@ -341,7 +341,7 @@ int cgroup_path_from_spec(struct arena *a, const char *cgroups_path, const char 
 
 		if (n == 2 && !memcmp(p, "..", 2))
 			return err_set(e, ERR_INVALID, 0,
-				       "/linux/cgroupsPath: '%s' must not contain '..'", cgroups_path);
+				       "'%s' must not contain '..'", cgroups_path);
 		if (n > 0 && !(n == 1 && *p == '.')) {
 			*w++ = '/';
 			memcpy(w, p, n);
@@ -351,7 +351,7 @@ int cgroup_path_from_spec(struct arena *a, const char *cgroups_path, const char 
 	}
 	*w = '\0';
 	if (w == out)
-		return err_set(e, ERR_INVALID, 0, "/linux/cgroupsPath: '%s' names no cgroup",
+		return err_set(e, ERR_INVALID, 0, "'%s' names no cgroup",
 			       cgroups_path);
 	*ret = out;
 	return 0;

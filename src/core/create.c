@@ -96,6 +96,14 @@ static int check(struct creation *k, struct err *e)
 	return fd < 0 ? err_sys(e, fd, "rootfs '%s'", k->plan->rootfs) : 0;
 }
 
+static bool needs_spec_later(const struct creation *k)
+{
+	const struct spec_hooks *h = &k->o->spec->hooks;
+
+	return h->n[HOOK_START_CONTAINER] || h->n[HOOK_POSTSTART] || h->n[HOOK_POSTSTOP] ||
+	       k->plan->wants_listener;
+}
+
 static int make_record(struct creation *k, struct err *e)
 {
 	const struct create_options *o = k->o;
@@ -123,6 +131,7 @@ static int make_record(struct creation *k, struct err *e)
 		.boot_id = k->boot_id,
 		.cgroup_path = (char *)(uintptr_t)k->plan->cgroup_path,
 		.systemd_cgroup = k->plan->systemd_cgroup,
+		.needs_spec = needs_spec_later(k),
 		.annotations = o->spec->annotations,
 		.n_annotations = o->spec->n_annotations,
 	};

@@ -49,7 +49,7 @@ static void poststop(struct container *ct)
 	struct spec *s;
 	struct err ignored;
 
-	if (container_spec(ct, &s, &ignored) < 0 || !s->hooks.n[HOOK_POSTSTOP])
+	if (!ct->rec->needs_spec || container_spec(ct, &s, &ignored) < 0 || !s->hooks.n[HOOK_POSTSTOP])
 		return;
 	record_state_json(ct->rec, CT_STOPPED, false, NULL, &state);
 	run.hooks = &s->hooks;

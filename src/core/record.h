@@ -28,6 +28,7 @@ struct record {
 	char *cgroup_path; /* NULL: none */
 	bool systemd_cgroup;
 	char *systemd_unit; /* NULL unless systemd_cgroup */
+	bool needs_spec; /* start or delete has hooks or a seccomp listener to serve: read config.json */
 	struct kv *annotations;
 	size_t n_annotations;
 };

@@ -34,16 +34,19 @@ int container_start(struct container *ct, struct err *e)
 	struct plan words = { .id = ct->rec->id }; /* of what can still fail */
 	struct stop_ctx stop;
 	struct launch l;
-	struct spec *s;
+	struct spec *s = NULL;
 	OWN_FD sock = -1;
 	int r = state_check(ct->state, EV_START, e);
 
-	if (r >= 0)
+	if (r >= 0 && ct->rec->needs_spec)
 		r = container_spec(ct, &s, e);
 	if (r < 0)
 		return r;
-	words.process.argv = s->process->args;
-	stop = (struct stop_ctx){ .spec = s, .rec = ct->rec, .target_ns = container_ns_flags(s) };
+	stop = (struct stop_ctx){
+		.spec = s,
+		.rec = ct->rec,
+		.target_ns = s ? container_ns_flags(s) : 0,
+	};
 	launch_init(&l, ct->core->arena, &words);
 	l.on_stop = run_hooks_at;
 	l.on_listener = hand_listener_over;
@@ -58,7 +61,7 @@ int container_start(struct container *ct, struct err *e)
 	r = record_write(ct->dir, ct->rec, e);
 	if (r < 0)
 		return r;
-	r = run_poststart(s, ct->rec, e);
+	r = s ? run_poststart(s, ct->rec, e) : 0;
 	if (r < 0)
 		sys_pidfd_send_signal(ct->pidfd, SIGKILL);
 	return r;
