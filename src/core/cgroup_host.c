@@ -230,8 +230,10 @@ int cgroup_host_parse(struct cgroup_host *h, struct arena *a, const char *mounti
 	while (r == 0 && (line = next_line(&mountinfo, &len)))
 		if (parse_mount(line, len, &m))
 			r = match_mount(h, a, &m);
-	if (r < 0)
+	if (r < 0) {
+		*h = (struct cgroup_host){ .mode = CGROUP_NONE };
 		return err_set(e, ERR_INTERNAL, r, "find the cgroup hierarchies");
+	}
 	h->mode = mode_of(h);
 	drop_others(h);
 	return 0;
