@@ -223,6 +223,15 @@ int cgroup_ref_open(struct core *c, const struct record *rec, const char *contro
 	return r;
 }
 
+struct cgroup_unit record_unit(const struct record *rec)
+{
+	return (struct cgroup_unit){
+		.name = rec->systemd_unit,
+		.path = rec->cgroup_path,
+		.user = rec->systemd_user,
+	};
+}
+
 void cgroup_ref_close(struct cgroup_ref *ref)
 {
 	if (ref->open)
@@ -305,6 +314,11 @@ int container_update(struct container *ct, const struct spec_resources *r, struc
 	if (rc < 0)
 		return rc;
 	rc = with_cgroup(ct, &ref, "update", e);
+	if (rc >= 0 && ct->rec->systemd_unit) {
+		struct cgroup_unit u = record_unit(ct->rec);
+
+		rc = cgroup_systemd_update(&u, ct->core->cgroup, r, e);
+	}
 	if (rc >= 0)
 		rc = cgroup_apply(&ref.cg, r, false, e);
 	cgroup_ref_close(&ref);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "cgroup.h"
+#include "cgroup_systemd.h"
 #include "container.h"
 #include "launch.h"
 
@@ -24,6 +25,8 @@ struct cgroup_ref { /* the opened cgroup of a record */
 int cgroup_ref_open(struct core *c, const struct record *rec, const char *controller,
 		    struct cgroup_ref *ret, struct err *e);
 void cgroup_ref_close(struct cgroup_ref *ref);
+/* The scope of a record that has one. */
+struct cgroup_unit record_unit(const struct record *rec);
 
 /* hooks that run while the first process waits (start.c, create.c) */
 struct stop_ctx {

@@ -4,12 +4,15 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "cgroup_systemd.h"
 #include "container.h"
 #include "container_priv.h"
 #include "err.h"
@@ -40,6 +43,9 @@ struct creation {
 	struct launch launch;
 	struct cgroup cg;
 	bool has_cgroup;
+	struct cgroup_unit unit; /* systemd driver */
+	bool has_unit;
+	int placeholder; /* pidfd of what a scope is started around; -1 */
 	int root, dir, lock; /* state directories */
 	int start, console, master_pair;
 	char boot_id[PROC_BOOT_ID];
@@ -170,6 +176,61 @@ static bool may_go_without_cgroup(const struct creation *k, int r)
 	       (k->c->rootless || !k->o->spec->linux->cgroups_path);
 }
 
+/* systemd starts a scope only around a process. This one does nothing, and goes
+ * when the container's own is there. */
+static int make_placeholder(struct creation *k, pid_t *ret, struct err *e)
+{
+	bool joined;
+	pid_t pid = clone_process(0, -1, &k->placeholder, &joined);
+
+	if (pid == 0) {
+		sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
+		for (;;)
+			pause();
+	}
+	if (pid < 0)
+		return err_sys(e, pid, "clone a process for the scope");
+	*ret = pid;
+	return 0;
+}
+
+static void end_placeholder(struct creation *k)
+{
+	if (k->placeholder < 0)
+		return;
+	sys_pidfd_send_signal(k->placeholder, SIGKILL);
+	proc_wait(k->placeholder, -1);
+	proc_reap(k->placeholder);
+	fd_closep(&k->placeholder);
+}
+
+static int make_scope(struct creation *k, const struct spec_resources *res, struct err *e)
+{
+	struct arena *a = k->c->arena;
+	pid_t pid = 0;
+	int r = cgroup_systemd_unit(a, k->o->spec->linux->cgroups_path, k->o->id,
+				    !k->facts.privileged, &k->unit, e);
+
+	if (r >= 0)
+		r = make_placeholder(k, &pid, e);
+	if (r < 0)
+		return r;
+	/* On record before it exists, so that delete finds it whatever happens. */
+	k->rec.systemd_unit = (char *)(uintptr_t)k->unit.name;
+	k->rec.systemd_user = k->unit.user;
+	k->rec.cgroup_path = (char *)(uintptr_t)k->unit.path;
+	r = record_write(k->dir, &k->rec, e);
+	if (r >= 0)
+		r = cgroup_systemd_start(a, &k->unit, k->facts.cgroup, res, pid, e);
+	if (r < 0)
+		return r;
+	k->has_unit = true;
+	k->rec.cgroup_path = (char *)(uintptr_t)k->unit.path; /* a user manager's is now whole */
+	r = cgroup_adopt(&k->cg, k->facts.cgroup, k->unit.path, e);
+	k->has_cgroup = r >= 0;
+	return r;
+}
+
 static int make_cgroup(struct creation *k, struct err *e)
 {
 	const struct plan *p = k->plan;
@@ -178,6 +239,13 @@ static int make_cgroup(struct creation *k, struct err *e)
 
 	if (!p->cgroup_path || !k->facts.cgroup)
 		return 0;
+	r = plan_device_rules(k->c->arena, k->o->spec, &res.devices, &res.n_devices);
+	if (r < 0)
+		return err_sys(e, r, "make the device rules");
+	if (p->systemd_cgroup) {
+		r = make_scope(k, &res, e);
+		return r < 0 ? r : cgroup_apply(&k->cg, &res, k->facts.privileged, e);
+	}
 	r = k->facts.privileged ? cgroup_create(&k->cg, k->facts.cgroup, p->cgroup_path, e) :
 				  cgroup_create_partial(&k->cg, k->facts.cgroup, p->cgroup_path, e);
 	if (r < 0 && may_go_without_cgroup(k, r)) {
@@ -187,9 +255,6 @@ static int make_cgroup(struct creation *k, struct err *e)
 	if (r < 0)
 		return r;
 	k->has_cgroup = true;
-	r = plan_device_rules(k->c->arena, k->o->spec, &res.devices, &res.n_devices);
-	if (r < 0)
-		return err_sys(e, r, "make the device rules");
 	return cgroup_apply(&k->cg, &res, k->facts.privileged, e);
 }
 
@@ -313,6 +378,9 @@ static void undo(struct creation *k)
 	struct err ignored;
 
 	launch_done(&k->launch);
+	end_placeholder(k);
+	if (k->has_unit)
+		cgroup_systemd_stop(&k->unit, &ignored);
 	if (k->has_cgroup) {
 		cgroup_signal_all(&k->cg, SIGKILL, &ignored);
 		cgroup_destroy(&k->cg, UNDO_MS, &ignored);
@@ -326,6 +394,7 @@ static void undo(struct creation *k)
 static void close_all(struct creation *k)
 {
 	launch_done(&k->launch);
+	end_placeholder(k);
 	if (k->has_cgroup)
 		cgroup_done(&k->cg);
 	fd_closep(&k->start);
@@ -372,6 +441,7 @@ int container_create(struct core *c, const struct create_options *o, int *ret_pi
 		.root = -1,
 		.dir = -1,
 		.lock = -1,
+		.placeholder = -1,
 		.start = -1,
 		.console = -1,
 		.master_pair = -1,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cgroup.h"
+#include "cgroup_systemd.h"
 #include "container.h"
 #include "container_priv.h"
 #include "err.h"
@@ -27,6 +28,13 @@ static int remove_cgroup(struct container *ct, struct err *e)
 	struct cgroup_ref ref = { 0 };
 	int r;
 
+	if (ct->rec->systemd_unit) {
+		struct cgroup_unit u = record_unit(ct->rec);
+
+		r = cgroup_systemd_stop(&u, e);
+		if (r < 0)
+			return r;
+	}
 	if (!ct->rec->cgroup_path)
 		return 0;
 	r = cgroup_ref_open(ct->core, ct->rec, NULL, &ref, e);

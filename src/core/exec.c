@@ -99,13 +99,17 @@ static int make_process(struct execution *x, struct err *e)
 	l->on_listener = hand_listener_over;
 	l->ctx = &x->stop;
 	r = launch_create(l, e);
-	if (r >= 0)
-		r = receive_master(&x->console, &x->master_pair, x->o->ret_master, e);
+	if (r < 0)
+		return err_wrap(e, r, "unable to start container process");
+	r = receive_master(&x->console, &x->master_pair, x->o->ret_master, e);
 	if (r >= 0 && x->o->pidfd_socket)
 		r = send_pidfd(x->o->pidfd_socket, l->pidfd, e);
 	if (r >= 0 && x->o->pid_file)
 		r = write_pid_file(x->o->pid_file, l->pid, e);
-	return r < 0 ? r : launch_start(l, e);
+	if (r < 0)
+		return r;
+	r = launch_start(l, e);
+	return r < 0 ? err_wrap(e, r, "unable to start container process") : r;
 }
 
 int container_exec(struct container *ct, const struct exec_options *o, int *ret_pidfd,

@@ -27,7 +27,8 @@ struct record {
 	char *boot_id;
 	char *cgroup_path; /* NULL: none */
 	bool systemd_cgroup;
-	char *systemd_unit; /* NULL unless systemd_cgroup */
+	char *systemd_unit; /* the scope's name; NULL unless systemd_cgroup */
+	bool systemd_user; /* it belongs to the caller's own manager */
 	bool needs_spec; /* start or delete has hooks or a seccomp listener to serve: read config.json */
 	struct kv *annotations;
 	size_t n_annotations;
