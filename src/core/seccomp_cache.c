@@ -2,7 +2,7 @@
  * Compiled seccomp filters on disk: one file a filter, named by its key, mode
  * 0600, replaced atomically. What is read becomes a container's filter, so a
  * file counts only if it is ours, nobody else can write it, and its header
- * (key, length, flags, checksum) fits. docs/formats.md describes the header.
+ * (key, length, flags, checksum) fits. docs/formats/seccomp-cache.md describes the header.
  */
 #include "seccomp_parts.h"
 
