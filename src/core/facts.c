@@ -76,15 +76,17 @@ static int read_kernel(struct host_facts *f, struct err *e)
 
 /* The kernel answers for any capability it knows: from the newest of our
  * headers, up or down to its last. */
-static void read_last_cap(struct host_facts *f)
+static int read_last_cap(struct host_facts *f, struct err *e)
 {
 	uint32_t cap = CAP_LAST_CAP;
+	int r = 0;
 
-	while (cap < 63 && sys_prctl(PR_CAPBSET_READ, cap + 1, 0, 0) >= 0)
+	while (cap < 63 && (r = sys_prctl(PR_CAPBSET_READ, cap + 1, 0, 0)) >= 0)
 		cap++;
-	while (cap > 0 && sys_prctl(PR_CAPBSET_READ, cap, 0, 0) < 0)
+	while (r == -EINVAL && cap > 0 && (r = sys_prctl(PR_CAPBSET_READ, cap, 0, 0)) == -EINVAL)
 		cap--;
 	f->last_cap = cap;
+	return r < 0 ? err_sys(e, r, "look for the last capability of the kernel") : 0;
 }
 
 static int read_privilege(struct host_facts *f, bool in_user_ns, struct err *e)
@@ -124,9 +126,10 @@ int host_facts_read(struct host_facts *f, const struct cgroup_host *cgroup, bool
 	r = read_kernel(f, e);
 	if (r >= 0)
 		r = read_privilege(f, in_user_ns, e);
+	if (r >= 0)
+		r = read_last_cap(f, e);
 	if (r < 0)
 		return r;
-	read_last_cap(f);
 	read_features(f);
 	return 0;
 }
