@@ -54,6 +54,8 @@ static enum hs_phase hear(struct init *in)
 	do
 		n = sys_read(in->sync, &m, sizeof m);
 	while (n == -EINTR);
+	if (n < 0 && n != -ECONNRESET)
+		init_fail(in, STAGE_PROTOCOL, 0, (int)n);
 	return n == (ssize_t)sizeof m ? (enum hs_phase)m.phase : HS_NONE;
 }
 
@@ -76,7 +78,7 @@ static void join_cgroups(struct init *in)
 		init_must(in, n < 0 ? (int)n : 0, STAGE_CGROUP_JOIN, (uint32_t)i);
 	}
 	if (in->f->target >= 0 && in->f->target_ns & CLONE_NEWCGROUP)
-		init_must(in, sys_setns(in->f->target, CLONE_NEWCGROUP), STAGE_JOIN_ALL, 0);
+		init_must(in, sys_setns(in->f->target, CLONE_NEWCGROUP), STAGE_JOIN_ALL, 1);
 	if (in->p->new_cgroup_ns)
 		init_must(in, sys_unshare(CLONE_NEWCGROUP), STAGE_CGROUP_NS, 0);
 }
@@ -249,6 +251,12 @@ _Noreturn void init_main(const struct plan *p, const struct init_fds *f)
 	if (f->settings)
 		apply_settings(in);
 	join_cgroups(in);
+	if (f->enter_target) {
+		/* Nothing of the container may trace us once we are inside. */
+		init_must(in, sys_prctl(PR_SET_DUMPABLE, 0, 0, 0), STAGE_SESSION, 0);
+		init_must(in, sys_setns(f->target, f->target_ns & ~(CLONE_NEWPID | CLONE_NEWCGROUP)),
+			  STAGE_JOIN_ALL, 0);
+	}
 	if (p->process.affinity_final)
 		init_must(in, affinity_set(0, p->process.affinity_final), STAGE_SETTING,
 			  SETTING_AFFINITY);

@@ -11,23 +11,38 @@
 #include "rootfs.h"
 #include "sys.h"
 
+/* An image need not have a passwd file, nor one that is a file. */
+static int read_passwd(struct home_reader *reader)
+{
+	OWN_FD fd = sys_openat(AT_FDCWD, "/etc/passwd",
+			       O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+	struct stat st;
+	char buf[1024];
+	ssize_t n;
+
+	if (fd == -EIO || fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
+		return fd;
+	if (fd < 0)
+		return 0;
+	n = sys_fstat(fd, &st);
+	if (n < 0 || !S_ISREG(st.st_mode))
+		return (int)n;
+	do
+		n = sys_read(fd, buf, sizeof buf);
+	while (n > 0 && !home_reader_feed(reader, buf, (size_t)n));
+	return n < 0 ? (int)n : 0;
+}
+
 /* runc sets HOME when the environment has none: from passwd, else "/". */
 void init_home(struct init *in)
 {
 	const struct plan_process *pr = &in->p->process;
 	struct home_reader reader;
-	struct stat st;
-	char buf[1024];
-	ssize_t n;
-	OWN_FD fd = -1;
 
 	if (!pr->need_home)
 		return;
 	home_reader_init(&reader, pr->uid);
-	fd = sys_openat(AT_FDCWD, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
-	if (fd >= 0 && sys_fstat(fd, &st) >= 0 && S_ISREG(st.st_mode))
-		while ((n = sys_read(fd, buf, sizeof buf)) > 0 && !home_reader_feed(&reader, buf, (size_t)n))
-			;
+	init_must(in, read_passwd(&reader), STAGE_HOME, 0);
 	strcpy(in->home, "HOME=");
 	strcpy(in->home + 5, home_reader_result(&reader));
 	pr->env[pr->n_env] = in->home;
