@@ -9,10 +9,13 @@
 #include "hooks.h"
 #include "mem.h"
 #include "plan.h"
+#include "proc.h"
 #include "record.h"
 #include "spec.h"
 #include "str.h"
 #include "sys.h"
+
+enum { KILL_MS = 1000 };
 
 /* A failing poststart hook ends the container, as in runc. */
 int run_poststart(const struct spec *s, const struct record *rec, struct err *e)
@@ -27,6 +30,17 @@ int run_poststart(const struct spec *s, const struct record *rec, struct err *e)
 		return err_sys(e, -ENOMEM, "describe the container to its hooks");
 	run.state = state.s;
 	return hooks_run(&run, HOOK_POSTSTART, e);
+}
+
+/* The program runs: nobody can start it any more, and the record says so. */
+static int started(struct container *ct, const struct spec *s, struct err *e)
+{
+	int r;
+
+	sys_unlinkat(ct->dir, "start.sock", 0);
+	ct->rec->status = (char *)(uintptr_t)"running";
+	r = record_write(ct->dir, ct->rec, e);
+	return r < 0 || !s ? r : run_poststart(s, ct->rec, e);
 }
 
 int container_start(struct container *ct, struct err *e)
@@ -54,15 +68,10 @@ int container_start(struct container *ct, struct err *e)
 	sock = r = start_socket_connect(ct->dir, e);
 	if (r >= 0)
 		r = launch_resume(&l, sock, ct->rec->pid, ct->pidfd, e);
-	if (r < 0)
-		return r;
-	sys_unlinkat(ct->dir, "start.sock", 0);
-	ct->rec->status = (char *)(uintptr_t)"running";
-	r = record_write(ct->dir, ct->rec, e);
-	if (r < 0)
-		return r;
-	r = s ? run_poststart(s, ct->rec, e) : 0;
-	if (r < 0)
-		sys_pidfd_send_signal(ct->pidfd, SIGKILL);
+	if (r >= 0)
+		r = started(ct, s, e);
+	/* Once let go it cannot be started again: better stopped than half started. */
+	if (r < 0 && l.phase != HS_NONE && sys_pidfd_send_signal(ct->pidfd, SIGKILL) >= 0)
+		proc_wait(ct->pidfd, KILL_MS);
 	return r;
 }
