@@ -42,7 +42,7 @@ struct creation {
 	struct stop_ctx stop;
 	struct launch launch;
 	struct cgroup cg;
-	bool has_cgroup;
+	bool has_cgroup, has_pid_file;
 	struct cgroup_unit unit; /* systemd driver */
 	bool has_unit;
 	int placeholder; /* pidfd of what a scope is started around; -1 */
@@ -353,8 +353,10 @@ static int publish(struct creation *k, struct err *e)
 	r = record_write(k->dir, &k->rec, e);
 	if (r >= 0 && o->pidfd_socket)
 		r = send_pidfd(o->pidfd_socket, k->launch.pidfd, e);
-	if (r >= 0 && o->pid_file)
+	if (r >= 0 && o->pid_file) {
 		r = write_pid_file(o->pid_file, k->launch.pid, e);
+		k->has_pid_file = r >= 0;
+	}
 	return r;
 }
 
@@ -373,19 +375,24 @@ static int go(struct creation *k, struct err *e)
 	return r;
 }
 
+/* What cannot be undone keeps its state directory, for `delete --force`. */
 static void undo(struct creation *k)
 {
 	struct err ignored;
+	int r = 0;
 
 	launch_done(&k->launch);
 	end_placeholder(k);
 	if (k->has_unit)
-		cgroup_systemd_stop(&k->unit, &ignored);
+		r = cgroup_systemd_stop(&k->unit, &ignored);
 	if (k->has_cgroup) {
 		cgroup_signal_all(&k->cg, SIGKILL, &ignored);
-		cgroup_destroy(&k->cg, UNDO_MS, &ignored);
+		if (cgroup_destroy(&k->cg, UNDO_MS, &ignored) < 0)
+			r = -EBUSY;
 	}
-	if (k->dir >= 0)
+	if (k->has_pid_file)
+		sys_unlinkat(AT_FDCWD, k->o->pid_file, 0);
+	if (k->dir >= 0 && r >= 0)
 		file_remove_tree(k->root, k->o->id);
 	if (k->o->ret_master)
 		fd_closep(k->o->ret_master);
