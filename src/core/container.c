@@ -329,11 +329,15 @@ int container_spec(struct container *ct, struct spec **ret, struct err *e)
 {
 	char *text;
 	size_t len;
-	int r = file_read(ct->core->arena, ct->dir, "config.json", JSON_MAX_SIZE, &text, &len, e);
+	int r = 0;
 
+	if (!ct->spec)
+		r = file_read(ct->core->arena, ct->dir, "config.json", JSON_MAX_SIZE, &text, &len, e);
+	if (r >= 0 && !ct->spec)
+		r = spec_parse(ct->core->arena, text, len, "config.json", NULL, &ct->spec, e);
 	if (r >= 0)
-		r = spec_parse(ct->core->arena, text, len, "config.json", NULL, ret, e);
-	return r;
+		*ret = ct->spec;
+	return r < 0 ? r : 0;
 }
 
 void record_state_json(const struct record *rec, enum container_state state, bool full,

@@ -43,6 +43,7 @@ struct container {
 	int pidfd; /* its first process, -1 when that is gone */
 	enum container_state state;
 	struct record *rec; /* arena memory */
+	struct spec *spec; /* arena memory, read on first use: container_spec() */
 };
 
 /* The host's cgroup hierarchies, read once per request. */

@@ -320,9 +320,11 @@ static int open_fds(struct launch *l, struct err *e)
 	return r < 0 ? r : mountfd_prepare(l, e);
 }
 
+/* Where a user namespace has to be entered first, or the plan names namespaces
+ * of others, or a time namespace needs its offsets before anyone is in it. */
 static bool needs_stage(const struct launch *l)
 {
-	return l->target >= 0 || l->plan->n_joins || l->plan->new_ns & CLONE_NEWTIME;
+	return l->target_ns & CLONE_NEWUSER || l->plan->n_joins || l->plan->new_ns & CLONE_NEWTIME;
 }
 
 static int clone_stage(struct launch *l, struct err *e)
@@ -343,14 +345,39 @@ static int clone_stage(struct launch *l, struct err *e)
 	return 0;
 }
 
+/* setns into a pid namespace is for the children of the caller: there for the
+ * one clone, and back. */
+static int target_pid_ns(struct launch *l, bool enter, int *own, struct err *e)
+{
+	int r;
+
+	if (!(l->target_ns & CLONE_NEWPID))
+		return 0;
+	if (enter) {
+		*own = sys_openat(l->proc, "self/ns/pid", O_RDONLY | O_CLOEXEC, 0);
+		if (*own < 0)
+			return err_sys(e, *own, "open '/proc/self/ns/pid'");
+	}
+	r = sys_setns(enter ? l->target : *own, CLONE_NEWPID);
+	return r < 0 ? err_sys(e, r, "join the pid namespace of the container") : 0;
+}
+
 static int clone_init(struct launch *l, struct err *e)
 {
+	uint64_t flags = l->plan->new_ns;
+	OWN_FD own = -1;
 	bool joined;
+	pid_t pid;
+	int r = target_pid_ns(l, true, &own, e);
+
+	if (r < 0)
+		return r;
 	/* The queues of a new IPC namespace belong to whoever makes it: root of
 	 * the user namespace, once it is that. */
-	uint64_t flags = l->plan->new_ns & ~(l->plan->own_user_ns ? (uint64_t)CLONE_NEWIPC : 0);
-	pid_t pid = clone_process(flags, l->fds.clone_cgroup, &l->pidfd, &joined);
-
+	if (l->plan->own_user_ns)
+		flags &= ~(uint64_t)CLONE_NEWIPC;
+	l->fds.enter_target = l->target >= 0;
+	pid = clone_process(flags, l->fds.clone_cgroup, &l->pidfd, &joined);
 	if (pid == 0) {
 		if (joined)
 			l->fds.n_cgroup = 0;
@@ -359,7 +386,7 @@ static int clone_init(struct launch *l, struct err *e)
 	if (pid < 0)
 		return err_sys(e, pid, "clone a process in new namespaces");
 	l->pid = pid;
-	return 0;
+	return target_pid_ns(l, false, &own, e);
 }
 
 /* The parent's copies of what only the child needs. */

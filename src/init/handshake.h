@@ -126,10 +126,12 @@ struct init_fds {
 	int *step; /* per step of plan->steps: a detached mount made by launch, or -1 */
 	int proc; /* the host's /proc, O_PATH */
 
+	int target; /* exec: pidfd of the container's first process; -1 */
+	int target_ns; /* exec: CLONE_NEW* to join through it */
+	bool enter_target; /* exec without a stage: init itself joins them */
+
 	/* for the stage: */
 	int join[8]; /* in the order of plan->joins */
-	int target; /* exec: pidfd of the container's first process */
-	int target_ns; /* exec: CLONE_NEW* to join through it */
 	int clone_cgroup; /* cgroup v2: directory for CLONE_INTO_CGROUP */
 };
 

@@ -151,6 +151,7 @@ _Noreturn void stage_main(const struct plan *p, const struct init_fds *f)
 		new_time_ns(&stage);
 		flags &= ~(uint64_t)CLONE_NEWTIME;
 	}
+	child.enter_target = false;
 	pid = clone_process(flags | CLONE_PARENT, f->clone_cgroup, &pidfd, &joined);
 	init_must(&stage, pid, STAGE_CLONE, 0);
 	if (pid == 0) {
