@@ -199,13 +199,26 @@ static void parse_field(struct dbus_reader *r, struct dbus_message *m)
 	else
 		r->bad = true;
 	switch (code) {
-	case F_PATH: m->path = text; break;
-	case F_INTERFACE: m->interface = text; break;
-	case F_MEMBER: m->member = text; break;
-	case F_ERROR: m->error = text; break;
-	case F_SIGNATURE: m->signature = text; break;
-	case F_REPLY_SERIAL: m->reply_serial = number; break;
-	default: break;
+	case F_PATH:
+		m->path = text;
+		break;
+	case F_INTERFACE:
+		m->interface = text;
+		break;
+	case F_MEMBER:
+		m->member = text;
+		break;
+	case F_ERROR:
+		m->error = text;
+		break;
+	case F_SIGNATURE:
+		m->signature = text;
+		break;
+	case F_REPLY_SERIAL:
+		m->reply_serial = number;
+		break;
+	default:
+		break;
 	}
 }
 

@@ -97,7 +97,8 @@ int cgroup_hierarchy_of(const struct cgroup_host *host, const char *controller);
 /* The directory for CLONE_INTO_CGROUP, borrowed; -1 unless v2. */
 int cgroup_clone_fd(const struct cgroup *cg);
 
-int cgroup_freeze(const struct cgroup *cg, bool freeze, struct err *e); /* waits until it is so, deadline 10 s by inotify/poll, then undoes */
+/* Waits until it is so, at most 10 s; what could not be frozen is thawed again. */
+int cgroup_freeze(const struct cgroup *cg, bool freeze, struct err *e);
 int cgroup_is_frozen(const struct cgroup *cg, struct err *e); /* 1, 0, -errno */
 
 /* All pids (in the caller's pid namespace) below it, sorted; arena memory. */

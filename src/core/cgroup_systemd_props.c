@@ -244,9 +244,12 @@ static int props_devices(struct sb *b, const struct spec_resources *res, struct 
 static const struct {
 	const char *file, *property;
 } unified_numbers[] = {
-	{ "cpu.weight", "CPUWeight" },	 { "memory.high", "MemoryHigh" },
-	{ "memory.low", "MemoryLow" },	 { "memory.max", "MemoryMax" },
-	{ "memory.min", "MemoryMin" },	 { "memory.swap.max", "MemorySwapMax" },
+	{ "cpu.weight", "CPUWeight" },
+	{ "memory.high", "MemoryHigh" },
+	{ "memory.low", "MemoryLow" },
+	{ "memory.max", "MemoryMax" },
+	{ "memory.min", "MemoryMin" },
+	{ "memory.swap.max", "MemorySwapMax" },
 	{ "pids.max", "TasksMax" },
 };
 

@@ -27,9 +27,16 @@ static void converts_shares(void **state)
 	static const struct {
 		uint64_t shares, weight;
 	} t[] = {
-		{ 0, 0 },	{ 1, 1 },	   { 2, 1 },		 { 1024, 100 },
-		{ 262143, 10000 }, { 262144, 10000 }, { 1u << 30, 10000 }, { 512, 59 },
-		{ 2048, 174 },	{ 102400, 4429 },
+		{ 0, 0 },
+		{ 1, 1 },
+		{ 2, 1 },
+		{ 1024, 100 },
+		{ 262143, 10000 },
+		{ 262144, 10000 },
+		{ 1u << 30, 10000 },
+		{ 512, 59 },
+		{ 2048, 174 },
+		{ 102400, 4429 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++)
@@ -44,8 +51,14 @@ static void converts_the_rest(void **state)
 		int64_t limit, swap; /* 0: not given */
 		int64_t ret; /* -2: leave, -3: an error */
 	} t[] = {
-		{ 0, 0, -2 },	{ 100, 0, -2 },	 { -1, 0, -1 },	 { 100, -1, -1 },
-		{ 100, 100, 0 }, { 100, 250, 150 }, { 100, 50, -3 }, { 0, 50, -3 },
+		{ 0, 0, -2 },
+		{ 100, 0, -2 },
+		{ -1, 0, -1 },
+		{ 100, -1, -1 },
+		{ 100, 100, 0 },
+		{ 100, 250, 150 },
+		{ 100, 50, -3 },
+		{ 0, 50, -3 },
 		{ -1, 50, -3 },
 	};
 
@@ -108,6 +121,7 @@ static void writes_v2(void **state)
 	struct spec_hugepage_limit huge = { (char *)"2MB", 4096 };
 	struct spec_rdma rdma = { (char *)"mlx5_0", true, true, 3, 4 };
 	struct kv unified = { (char *)"memory.high", (char *)"12345" };
+	/* clang-format off */
 	struct spec_resources r = {
 		.memory = { .has_limit = true, .limit = 1000, .has_swap = true, .swap = 3000,
 			    .has_reservation = true, .reservation = -1, .has_swappiness = true,
@@ -123,6 +137,7 @@ static void writes_v2(void **state)
 		.hugepages = &huge, .n_hugepages = 1, .rdma = &rdma, .n_rdma = 1,
 		.unified = &unified, .n_unified = 1,
 	};
+	/* clang-format on */
 	struct fake f;
 
 	fake_init(&f, CGROUP_V2);
@@ -216,8 +231,8 @@ static void names_what_is_missing(void **state)
 		refuses(&f, &r, "/linux/resources/cpu/cpus: the cpuset controller is not available");
 		fake_put(&f, "memory.current", "100");
 		fake_put(&f, "memory.usage_in_bytes", "100");
-		r = (struct spec_resources){ .memory = { .has_limit = true, .limit = 99,
-							 .check_before_update = true } };
+		r = (struct spec_resources){ .memory = { .has_limit = true, .limit = 99 } };
+		r.memory.check_before_update = true;
 		refuses(&f, &r, "/linux/resources/memory/limit: 99 is below the current usage of 100");
 		fake_done(&f);
 	}
@@ -238,6 +253,7 @@ static void writes_v1(void **state)
 {
 	struct spec_throttle_device td = { 8, 16, 0 };
 	struct spec_net_priority prio = { (char *)"eth0", 5 };
+	/* clang-format off */
 	struct spec_resources r = {
 		.memory = { .has_limit = true, .limit = 1000, .has_swap = true, .swap = -1,
 			    .has_reservation = true, .reservation = 500, .has_kernel = true,
@@ -252,6 +268,7 @@ static void writes_v1(void **state)
 		.has_net_class_id = true, .net_class_id = 1048577,
 		.net_priorities = &prio, .n_net_priorities = 1,
 	};
+	/* clang-format on */
 	struct fake f;
 
 	fake_init(&f, CGROUP_V1);
@@ -281,9 +298,11 @@ static void writes_v1(void **state)
 
 /* ---- devices ---------------------------------------------------------- */
 
-#define RULE(allow, type, major, minor, acc)                                     \
-	{ allow, type, major, minor, strchr(acc, 'r') != NULL, strchr(acc, 'w') != NULL, \
-	  strchr(acc, 'm') != NULL }
+#define RULE(allow, type, major, minor, acc)                                                   \
+	{                                                                                      \
+		allow, type, major, minor, strchr(acc, 'r') != NULL, strchr(acc, 'w') != NULL, \
+			strchr(acc, 'm') != NULL                                               \
+	}
 
 /* As the kernel's v1 controller decides about one request. */
 static bool v1_decides(const struct device_policy *p, char type, uint32_t major, uint32_t minor,
@@ -375,13 +394,17 @@ static void program_agrees(const struct spec_device_rule *rules, size_t n)
 static void programs_devices(void **state)
 {
 	const struct spec_device_rule list[] = {
-		RULE(false, 'a', -1, -1, "rwm"), RULE(true, 'c', -1, -1, "m"),
-		RULE(true, 'b', -1, -1, "m"),	 RULE(true, 'c', 1, 3, "rwm"),
-		RULE(true, 'c', 136, -1, "rw"),	 RULE(true, 'c', -1, 5, "r"),
+		RULE(false, 'a', -1, -1, "rwm"),
+		RULE(true, 'c', -1, -1, "m"),
+		RULE(true, 'b', -1, -1, "m"),
+		RULE(true, 'c', 1, 3, "rwm"),
+		RULE(true, 'c', 136, -1, "rw"),
+		RULE(true, 'c', -1, 5, "r"),
 		RULE(true, 'b', 0x80000001, 0, "r"),
 	};
 	const struct spec_device_rule deny[] = {
-		RULE(true, 'a', -1, -1, "rwm"), RULE(false, 'c', 1, 3, "w"),
+		RULE(true, 'a', -1, -1, "rwm"),
+		RULE(false, 'c', 1, 3, "w"),
 		RULE(false, 'b', 5, -1, "rwm"),
 	};
 
@@ -394,14 +417,20 @@ static void programs_devices(void **state)
 static void reduces_rules(void **state)
 {
 	const struct spec_device_rule t[] = {
-		RULE(true, 'c', 9, 9, "rwm"),  RULE(false, 'a', -1, -1, "rwm"),
-		RULE(true, 'c', 1, 3, "r"),    RULE(true, 'c', 1, 3, "w"),
-		RULE(true, 'c', 1, 5, "rwm"),  RULE(false, 'c', 1, 5, "m"),
-		RULE(true, 'b', 8, -1, "rwm"), RULE(false, 'b', 8, -1, "rwm"),
-		RULE(true, 'c', 7, 7, ""),     RULE(false, 'c', 2, 2, "r"),
+		RULE(true, 'c', 9, 9, "rwm"),
+		RULE(false, 'a', -1, -1, "rwm"),
+		RULE(true, 'c', 1, 3, "r"),
+		RULE(true, 'c', 1, 3, "w"),
+		RULE(true, 'c', 1, 5, "rwm"),
+		RULE(false, 'c', 1, 5, "m"),
+		RULE(true, 'b', 8, -1, "rwm"),
+		RULE(false, 'b', 8, -1, "rwm"),
+		RULE(true, 'c', 7, 7, ""),
+		RULE(false, 'c', 2, 2, "r"),
 	};
 	const struct spec_device_rule hole[] = {
-		RULE(false, 'a', -1, -1, "rwm"), RULE(true, 'c', 1, -1, "rw"),
+		RULE(false, 'a', -1, -1, "rwm"),
+		RULE(true, 'c', 1, -1, "rw"),
 		RULE(false, 'c', 1, 3, "m"), /* nothing in common: fine */
 		RULE(false, 'c', 1, 3, "w"),
 	};
@@ -449,10 +478,12 @@ static int opens_inside(const struct cgroup *cg, dev_t dev, int flags)
 
 static void enforces(const struct cgroup_host *host, const char *name)
 {
+	/* clang-format off */
 	struct spec_device_rule list[] = {
 		RULE(false, 'a', -1, -1, "rwm"), RULE(true, 'c', 1, 3, "rwm"),
 		RULE(true, 'c', 1, 5, "r"),
 	};
+	/* clang-format on */
 	struct spec_resources r = { .devices = list, .n_devices = ARRAY_SIZE(list) };
 	struct cgroup cg, again;
 	struct err e = { 0 };
@@ -501,12 +532,14 @@ static void enforces_devices(void **state)
 
 static void v1_kernel_agrees(void **state)
 {
+	/* clang-format off */
 	struct spec_resources r = {
 		.memory = { .has_limit = true, .limit = 32 << 20, .has_swap = true,
 			    .swap = 64 << 20 },
 		.cpu = { .has_shares = true, .shares = 512, .has_quota = true, .quota = 50000,
 			 .has_period = true, .period = 50000, .cpus = (char *)"0" },
 	};
+	/* clang-format on */
 	OWN_ARENA struct arena a = ARENA_INIT;
 	struct cgroup_host host;
 	struct err e = { 0 };
@@ -535,8 +568,7 @@ static void v1_kernel_agrees(void **state)
 	assert_int_equal(limit_read(&cg, "memory", "memory.memsw.limit_in_bytes", &v), 0);
 	assert_true(v > (uint64_t)1 << 60);
 	/* A shorter period with a smaller quota, which fits only in one order. */
-	r = (struct spec_resources){ .cpu = { .has_quota = true, .quota = 2000, .has_period = true,
-					      .period = 2000 } };
+	r = (struct spec_resources){ .cpu = { .has_quota = true, .quota = 2000, .has_period = true, .period = 2000 } };
 	assert_int_equal(cgroup_apply(&cg, &r, false, &e), 0);
 	/* What the kernel refuses is named. */
 	r = (struct spec_resources){ .cpu = { .cpus = (char *)"999" } };
@@ -554,11 +586,16 @@ static void v1_kernel_agrees(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(converts_shares),  cmocka_unit_test(converts_the_rest),
-		cmocka_unit_test(writes_v2),	    cmocka_unit_test(completes_v2),
-		cmocka_unit_test(writes_v1),	    cmocka_unit_test(names_what_is_missing),
-		cmocka_unit_test(reduces_rules),    cmocka_unit_test(programs_devices),
-		cmocka_unit_test(enforces_devices), cmocka_unit_test(v1_kernel_agrees),
+		cmocka_unit_test(converts_shares),
+		cmocka_unit_test(converts_the_rest),
+		cmocka_unit_test(writes_v2),
+		cmocka_unit_test(completes_v2),
+		cmocka_unit_test(writes_v1),
+		cmocka_unit_test(names_what_is_missing),
+		cmocka_unit_test(reduces_rules),
+		cmocka_unit_test(programs_devices),
+		cmocka_unit_test(enforces_devices),
+		cmocka_unit_test(v1_kernel_agrees),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

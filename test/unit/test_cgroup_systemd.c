@@ -161,15 +161,20 @@ static char *props(struct arena *a, enum cgroup_mode mode, const struct spec_res
 
 static void makes_properties(void **state)
 {
+	/* clang-format off */
 	struct spec_device_rule rules[] = {
 		{ false, 'a', -1, -1, true, true, true }, { true, 'c', 1, 3, true, true, true },
 		{ true, 'c', 136, -1, true, true, false }, { true, 'b', -1, -1, false, false, true },
 		{ true, 'c', -1, 5, true, false, false },
 	};
+	/* clang-format on */
+	/* clang-format off */
 	struct kv unified[] = { { (char *)"memory.high", (char *)"77" },
 				{ (char *)"pids.max", (char *)"max" },
 				{ (char *)"cpu.max", (char *)"15000 100000" },
 				{ (char *)"memory.oom.group", (char *)"1" } };
+	/* clang-format on */
+	/* clang-format off */
 	struct spec_resources r = {
 		.memory = { .has_limit = true, .limit = 1000, .has_swap = true, .swap = 1500,
 			    .has_reservation = true, .reservation = 400 },
@@ -180,6 +185,7 @@ static void makes_properties(void **state)
 		.block_io = { .has_weight = true, .weight = 10 },
 		.devices = rules, .n_devices = 5,
 	};
+	/* clang-format on */
 	OWN_ARENA struct arena a = ARENA_INIT;
 
 	assert_string_equal(
@@ -192,8 +198,9 @@ static void makes_properties(void **state)
 	r.n_devices = 1;
 	r.memory.limit = -1;
 	r.pids_limit = -1;
-	r.cpu = (struct spec_cpu){ .has_shares = true, .shares = 512, .has_quota = true, .quota = -1,
-				   .has_period = true, .period = 50000 };
+	r.cpu = (struct spec_cpu){ .has_shares = true, .shares = 512, .has_quota = true, .quota = -1 };
+	r.cpu.has_period = true;
+	r.cpu.period = 50000;
 	assert_string_equal(props(&a, CGROUP_V1, &r),
 			    "DevicePolicy=auto DeviceAllow= MemoryLimit=-1 CPUShares=512 "
 			    "CPUQuotaPeriodUSec=50000 CPUQuotaPerSecUSec=-1 TasksMax=-1 "
@@ -224,11 +231,16 @@ struct world {
 static void send_message(struct dbus *b, enum dbus_type type, uint32_t reply_to, const char *to,
 			 const char *error, const char *signature, const struct sb *body)
 {
-	struct { uint8_t code; const char *type, *value; } fields[] = {
+	struct {
+		uint8_t code;
+		const char *type, *value;
+	} fields[] = {
 		{ 1, "o", type == DBUS_SIGNAL ? "/org/freedesktop/systemd1" : NULL },
 		{ 2, "s", type == DBUS_SIGNAL ? "org.freedesktop.systemd1.Manager" : NULL },
 		{ 3, "s", type == DBUS_SIGNAL ? "JobRemoved" : NULL },
-		{ 4, "s", error }, { 6, "s", to }, { 8, "g", signature },
+		{ 4, "s", error },
+		{ 6, "s", to },
+		{ 8, "g", signature },
 	};
 	OWN_SB struct sb m = SB_INIT;
 	char head[4] = { 'l', (char)type, 0, 1 };
@@ -536,9 +548,12 @@ static void reports_failures(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(expands_slices),   cmocka_unit_test(names_units),
-		cmocka_unit_test(makes_properties), cmocka_unit_test(starts_and_stops),
-		cmocka_unit_test(starts_for_a_user), cmocka_unit_test(reports_failures),
+		cmocka_unit_test(expands_slices),
+		cmocka_unit_test(names_units),
+		cmocka_unit_test(makes_properties),
+		cmocka_unit_test(starts_and_stops),
+		cmocka_unit_test(starts_for_a_user),
+		cmocka_unit_test(reports_failures),
 	};
 
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);

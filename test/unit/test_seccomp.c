@@ -123,20 +123,22 @@ static void allows_and_denies(void **state)
 	"{\"index\":" #index ",\"value\":" #value ",\"valueTwo\":" #two          \
 	",\"op\":\"SCMP_CMP_" #op "\"}"
 
+/* getsid has the same argument twice: two rules, so either is enough. */
+#define WITH_ARGUMENTS                                                              \
+	"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":["                          \
+	"{\"names\":[\"personality\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":41,"    \
+	"\"args\":[" ARG(0, 8, 0, EQ) "]},"                                             \
+	"{\"names\":[\"getpgid\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":42,"        \
+	"\"args\":[" ARG(0, 240, 16, MASKED_EQ) "]},"                                   \
+	"{\"names\":[\"getsid\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":43,"         \
+	"\"args\":[" ARG(0, 4294967296, 0, GT) "," ARG(0, 7, 0, EQ) "]},"               \
+	"{\"names\":[\"dup2\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":44,"           \
+	"\"args\":[" ARG(0, 1, 0, LE) "," ARG(1, 5, 0, NE) "]}]}"
+
 static void filters_arguments(void **state)
 {
 	OWN_ARENA struct arena a = ARENA_INIT;
-	struct seccomp_filter f = compile(
-		&a, "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":["
-		    "{\"names\":[\"personality\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":41,"
-		    "\"args\":[" ARG(0, 8, 0, EQ) "]},"
-		    "{\"names\":[\"getpgid\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":42,"
-		    "\"args\":[" ARG(0, 240, 16, MASKED_EQ) "]},"
-		    /* the same argument twice: two rules, so either is enough */
-		    "{\"names\":[\"getsid\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":43,"
-		    "\"args\":[" ARG(0, 4294967296, 0, GT) "," ARG(0, 7, 0, EQ) "]},"
-		    "{\"names\":[\"dup2\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":44,"
-		    "\"args\":[" ARG(0, 1, 0, LE) "," ARG(1, 5, 0, NE) "]}]}");
+	struct seccomp_filter f = compile(&a, WITH_ARGUMENTS);
 
 	assert_int_equal(call_under(&f, SYS_personality, 8, 0), 41);
 	assert_int_equal(call_under(&f, SYS_personality, 0xffffffff, 0), 0);
@@ -235,8 +237,7 @@ static void refuses(void **state)
 	s->syscalls[0].action = SECCOMP_RET_USER_NOTIF;
 	fails_with(&a, s, "/linux/seccomp/syscalls/0");
 	s = profile(&a, "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":["
-			"{\"names\":[\"listmount\"],\"action\":\"SCMP_ACT_ERRNO\",\"args\":["
-			ARG(0, 1, 0, EQ) "]}]}");
+			"{\"names\":[\"listmount\"],\"action\":\"SCMP_ACT_ERRNO\",\"args\":[" ARG(0, 1, 0, EQ) "]}]}");
 	fails_with(&a, s, "'listmount'");
 	s->syscalls[0].names[0][0] = 'x';
 	assert_int_equal(seccomp_compile(&a, s, NULL, &(struct seccomp_filter){ 0 }, NULL), 0);
@@ -389,9 +390,10 @@ static void costs(void **state)
 	OWN_ARENA struct arena a = ARENA_INIT;
 	struct cache *c = *state;
 	struct spec_seccomp *s = profile(&a, default_profile(&a));
+	int rounds = getenv("BERTH_TIMES") ? 20 : 1;
 	double best[2] = { 1e9, 1e9 };
 
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < rounds; i++) {
 		for (int k = 0; k < 2; k++) {
 			OWN_ARENA struct arena b = ARENA_INIT;
 			struct seccomp_filter f;
