@@ -629,7 +629,8 @@ static int parse(struct bench *b, int argc, char **argv)
 }
 
 static const char usage[] =
-	"usage: bench -w WORKDIR -c CGROUP [-a CPUACCT_DIR] [-H NAME,NAME...] [-o RAW.csv] [-n ROUNDS] [-h HOT_ROUNDS]\n"
+	"usage: bench -w WORKDIR -c CGROUP [-a CPUACCT_DIR] [-H NAME,NAME...] [-o RAW.csv]\n"
+	"             [-n ROUNDS] [-h HOT_ROUNDS]\n"
 	"             [-g GAP_MS] [-p PER_SLOT] [-s SEED] [-O CASE] NAME=PATH...\n";
 
 int main(int argc, char **argv)

@@ -29,7 +29,8 @@ struct core {
 	struct arena *arena; /* of this request */
 	const char *root; /* state root: /run/berth/runtime */
 	bool systemd_cgroup;
-	bool no_cgroup; /* containers stay in the caller's cgroups, limits are ignored (crun's --cgroup-manager disabled) */
+	/* containers stay in the caller's cgroups, limits are ignored (crun: --cgroup-manager disabled) */
+	bool no_cgroup;
 	bool rootless; /* cgroup errors of an unprivileged caller are forgiven */
 	bool in_user_ns; /* the caller is in a user namespace of somebody's own */
 	const struct cgroup_host *cgroup; /* read on first use: core_cgroup() */

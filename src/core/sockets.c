@@ -113,7 +113,7 @@ int send_pidfd(const char *socket_path, int pidfd, struct err *e)
 
 /* The ContainerProcessState of the runtime specification. */
 static int send_listener(const struct spec *s, const struct record *rec, int listener, pid_t pid,
-		  enum container_state state, struct err *e)
+			 enum container_state state, struct err *e)
 {
 	const struct spec_seccomp *sc = s->linux->seccomp;
 	OWN_SB struct sb inner = SB_INIT;

@@ -43,8 +43,7 @@ static int open_slave(struct init *in, int master)
 	if (r >= 0 && (pr->rows || pr->cols))
 		r = sys_ioctl(master, TIOCSWINSZ, &size);
 	/* By the master, not by a path that the container could have changed. */
-	return r < 0 ? r : sys_ioctl(master, TIOCGPTPEER,
-				     (void *)(intptr_t)(O_RDWR | O_NOCTTY | O_CLOEXEC));
+	return r < 0 ? r : sys_ioctl(master, TIOCGPTPEER, (void *)(intptr_t)(O_RDWR | O_NOCTTY | O_CLOEXEC));
 }
 
 /* Not through a symbolic link of the image (CVE-2025-52565). */

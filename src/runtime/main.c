@@ -262,8 +262,8 @@ static int run_verb(struct request *q, char **args)
 static void print_version(void)
 {
 	static const char text[] = PROGRAM " version " BERTH_VERSION "\n"
-				   "commit: v" BERTH_VERSION "\n"
-				   "spec: 1.2.0\n";
+					   "commit: v" BERTH_VERSION "\n"
+					   "spec: 1.2.0\n";
 
 	put_text(text, sizeof text - 1, NULL);
 }

@@ -156,7 +156,8 @@ static int split_keys(char *s, struct mount_words *m)
 		else if ((!strcmp(word, "src") || !strcmp(word, "source")) && value)
 			m->source = value;
 		else if ((!strcmp(word, "dst") || !strcmp(word, "target") ||
-			  !strcmp(word, "destination")) && value)
+			  !strcmp(word, "destination")) &&
+			 value)
 			m->target = value;
 		else if (!strcmp(word, "readonly"))
 			r = add_option(m, "ro");

@@ -23,7 +23,9 @@ static void parses_stat(void **state)
 	struct proc_stat st;
 
 	assert_int_equal(proc_stat_parse("42 (a) b) (c\n) S 7 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 "
-					 "20 0 1 0 123456789 1000 1\n", &st), 0);
+					 "20 0 1 0 123456789 1000 1\n",
+					 &st),
+			 0);
 	assert_int_equal(st.state, 'S');
 	assert_int_equal(st.ppid, 7);
 	assert_int_equal(st.start_time, 123456789);
