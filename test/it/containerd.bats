@@ -19,8 +19,11 @@ setup_file() {
 }
 
 teardown_file() {
-	containerd_down
-	it_end
+	local bad=0
+
+	containerd_down || bad=1
+	it_end || bad=1
+	return "$bad"
 }
 
 # ctr run with the runtime of this turn (see `both`).

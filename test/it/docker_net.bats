@@ -13,8 +13,11 @@ setup_file() {
 }
 
 teardown_file() {
-	docker_down
-	it_end
+	local bad=0
+
+	docker_down || bad=1
+	it_end || bad=1
+	return "$bad"
 }
 
 serve() {

@@ -11,8 +11,11 @@ IT_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 IT_LIB=$IT_TOP/test/it
 PEER=${PEER:-$(command -v runc || echo /usr/sbin/runc)}
 
-# The runtime under test: $BERTH, or the newest one built here.
+# The runtime under test: $BERTH, or what `make` built, or the newest one here.
 it_berth() {
+	if [ -z "${BERTH:-}" ] && [ -x "$IT_TOP/build/src/runtime/berth" ]; then
+		BERTH=$IT_TOP/build/src/runtime/berth
+	fi
 	if [ -z "${BERTH:-}" ]; then
 		BERTH=$(find "$IT_TOP"/build*/src -maxdepth 2 -type f -name berth -perm -u+x \
 			-printf '%T@ %p\n' 2>/dev/null | sort -n | tail -n 1 | cut -d' ' -f2-)
@@ -85,7 +88,7 @@ it_world() {
 
 # Run a command in the world; cwd is /.
 ns() {
-	$IT_ENTER -- "$@"
+	${IT_ENTER:?no world} -- "$@"
 }
 
 # ns_daemon NAME COMMAND…: start a daemon in the world. Its pid there is in
@@ -126,6 +129,32 @@ ns_left() {
 ns_empty() {
 	[ -z "$(ns_left)" ]
 }
+
+# What containers could leave in the world: mounts, cgroups, and files below the
+# directories given (the runtimes' state; caches there begin with a dot). Taken
+# by it_mark when a front end is ready, compared by it_unchanged at its end.
+it_traces() {
+	ns awk '{ print "mount", $5 }' /proc/self/mountinfo
+	it_cgroup_dirs "$IT_CG" | grep "$IT_CG/" | grep -vE "${IT_NOT_OURS:-^$}" | sed 's/^/cgroup /'
+	ns find "$@" -mindepth 1 -maxdepth 2 ! -path '*/.*' 2>/dev/null | sed 's/^/state /'
+}
+
+it_mark() {
+	it_traces "$@" | sort >"$IT_OUT/mark"
+}
+
+it_unchanged() {
+	local _
+
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		it_traces "$@" | sort >"$IT_OUT/now"
+		[ -z "$(comm -13 "$IT_OUT/mark" "$IT_OUT/now")" ] && return 0
+		sleep 0.3
+	done
+	echo "left behind:"
+	comm -13 "$IT_OUT/mark" "$IT_OUT/now"
+	return 1
+} >&2
 
 # End the world. Whatever still runs in it, or is left in the suite's cgroups,
 # is a leak: shown, removed, and the failure of the suite.

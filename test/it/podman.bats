@@ -17,8 +17,11 @@ setup_file() {
 }
 
 teardown_file() {
-	podman_down
-	it_end
+	local bad=0
+
+	podman_down || bad=1
+	it_end || bad=1
+	return "$bad"
 }
 
 # ---- run --------------------------------------------------------------------
@@ -37,6 +40,7 @@ teardown_file() {
 @test "podman: --runtime PATH, which podman knows nothing of" {
 	by_path() {
 		local RT_PATH=$BERTH
+		# shellcheck disable=SC2034
 		[ "$RT" = berth ] || RT_PATH=$PEER
 		pr "$@"
 	}

@@ -34,13 +34,14 @@ setup_file() {
 }
 
 teardown_file() {
-	local pid
+	local pid bad=0
 
-	podman_down
+	podman_down || bad=1
 	# The pause process that holds the user namespace.
 	pid=$(ns cat "$POD/tmp/pause.pid" 2>/dev/null || ns cat /run/user/4242/libpod/tmp/pause.pid 2>/dev/null)
 	[ -z "$pid" ] || ns kill "$pid"
-	it_end
+	it_end || bad=1
+	return "$bad"
 }
 
 ur() {

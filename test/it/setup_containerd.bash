@@ -18,12 +18,14 @@ containerd_up() {
 		tail -n 30 "$IT_OUT/containerd.log" >&2
 		return 1
 	fi
+	it_mark /run/containerd/runc/default
 	it_rootfs "$IT_OUT/rootfs"
 }
 
 containerd_down() {
-	local id
+	local id bad=0
 
+	[ -n "${IT_PID:-}" ] || return 0
 	for id in $(c task ls -q 2>/dev/null); do
 		c task rm -f "$id" >/dev/null 2>&1
 	done
@@ -31,7 +33,9 @@ containerd_down() {
 		c c rm "$id" >/dev/null 2>&1
 	done
 	it_wait 10 only_containerd
-	ns_stop containerd
+	it_unchanged /run/containerd/runc/default || bad=1
+	ns_stop containerd || bad=1
+	return "$bad"
 }
 
 only_containerd() {

@@ -19,15 +19,20 @@ docker_up() {
 	fi
 	it_rootfs "$IT_OUT/rootfs"
 	tar -C "$IT_OUT/rootfs" -c . | d import -c 'ENV FROM_IMAGE=yes' -c 'CMD ["/bin/sh"]' - box >/dev/null
+	d run --rm --runtime peer --network host box true || return 1
+	it_mark "$IT/exec/runtime-runc/moby"
 }
 
 docker_down() {
-	local ids
+	local ids bad=0
 
+	[ -n "${IT_PID:-}" ] || return 0
 	ids=$(d ps -aq 2>/dev/null)
 	# shellcheck disable=SC2086
 	[ -z "$ids" ] || d rm -f $ids >/dev/null
-	ns_stop dockerd
+	it_unchanged "$IT/exec/runtime-runc/moby" || bad=1
+	ns_stop dockerd || bad=1
+	return "$bad"
 }
 
 d() {

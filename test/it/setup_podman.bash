@@ -29,7 +29,12 @@ podman_up() {
 	ns sh -c "echo from-host >$IT/vol/ro/file; cp $IT/vol/ro/file $IT/vol/file"
 	ns sh -c "mount --bind $IT/vol $IT/vol; mount --make-shared $IT/vol"
 	podman_conf | ns sh -c "cat >$IT/containers.conf"
-	export CONTAINERS_CONF=$IT/containers.conf
+	export CONTAINERS_CONF=$IT/containers.conf PODMAN_STATE="/run/runc /run/berth/runtime /run/user/4242/berth /run/user/4242/runc"
+	# podman's own: conmon's cgroup, and a pod's after it is gone.
+	export IT_NOT_OURS="/conmon$|/[0-9a-f]{64}$"
+	RT=peer p info >/dev/null
+	# shellcheck disable=SC2086
+	it_mark $PODMAN_STATE
 	it_rootfs "$IT_OUT/rootfs"
 	tar -C "$IT_OUT/rootfs" -c . >"$IT_OUT/rootfs.tar"
 	RT=peer p import -c 'ENV FROM_IMAGE=yes' -c 'CMD ["/bin/sh"]' - box <"$IT_OUT/rootfs.tar" >/dev/null
@@ -37,9 +42,12 @@ podman_up() {
 }
 
 podman_down() {
+	[ -n "${IT_PID:-}" ] || return 0
 	RT=peer
 	p pod rm -fa -t 0 >/dev/null 2>&1
 	p rm -fa -t 0 >/dev/null 2>&1
+	# shellcheck disable=SC2086
+	it_unchanged $PODMAN_STATE
 }
 
 p() {
