@@ -23,6 +23,7 @@
 #include "plan.h"
 #include "planner.h"
 #include "proc.h"
+#include "rdt.h"
 #include "record.h"
 #include "seccomp_filter.h"
 #include "spec.h"
@@ -48,6 +49,7 @@ struct creation {
 	int placeholder; /* pidfd of what a scope is started around; -1 */
 	int root, dir, lock; /* state directories */
 	int start, console, master_pair;
+	int resctrl; /* -1 unless the plan has a group in it */
 	char boot_id[PROC_BOOT_ID];
 	char created[96];
 };
@@ -258,6 +260,23 @@ static int make_cgroup(struct creation *k, struct err *e)
 	return cgroup_apply(&k->cg, &res, k->facts.privileged, e);
 }
 
+static int make_rdt_group(struct creation *k, struct err *e)
+{
+	bool made;
+	int r;
+
+	if (!k->plan->rdt_group)
+		return 0;
+	k->resctrl = r = sys_openat(AT_FDCWD, RESCTRL, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (r < 0)
+		return err_sys(e, r, "/linux/intelRdt: open '" RESCTRL "'");
+	r = rdt_create(k->resctrl, k->o->spec->linux->intel_rdt, k->plan->rdt_group, &made, e);
+	if (r < 0 || !made)
+		return r;
+	k->rec.rdt_group = (char *)(uintptr_t)k->plan->rdt_group;
+	return record_write(k->dir, &k->rec, e);
+}
+
 /* The filter is compiled (or found in the cache) only when the process has one. */
 int compile_filter(struct core *c, const struct spec *s, struct plan *p, struct err *e)
 {
@@ -335,7 +354,9 @@ static int make_process(struct creation *k, struct err *e)
 	l->on_listener = hand_listener_over;
 	l->ctx = &k->stop;
 	r = launch_create(l, e);
-	return r < 0 ? err_wrap(e, r, "unable to start container process") : 0;
+	if (r < 0)
+		return err_wrap(e, r, "unable to start container process");
+	return k->resctrl >= 0 ? rdt_join(k->resctrl, k->plan->rdt_group, l->pid, e) : 0;
 }
 
 /* The record first, then those who may be watching for the pid. */
@@ -390,6 +411,8 @@ static void undo(struct creation *k)
 		if (cgroup_destroy(&k->cg, UNDO_MS, &ignored) < 0)
 			r = -EBUSY;
 	}
+	if (k->rec.rdt_group && rdt_remove(k->resctrl, k->rec.rdt_group, &ignored) < 0)
+		r = -EBUSY;
 	if (k->has_pid_file)
 		sys_unlinkat(AT_FDCWD, k->o->pid_file, 0);
 	if (k->dir >= 0 && r >= 0)
@@ -404,6 +427,7 @@ static void close_all(struct creation *k)
 	end_placeholder(k);
 	if (k->has_cgroup)
 		cgroup_done(&k->cg);
+	fd_closep(&k->resctrl);
 	fd_closep(&k->start);
 	fd_closep(&k->console);
 	fd_closep(&k->master_pair);
@@ -429,6 +453,8 @@ static int run_steps(struct creation *k, struct err *e)
 	if (r >= 0)
 		r = make_cgroup(k, e);
 	if (r >= 0)
+		r = make_rdt_group(k, e);
+	if (r >= 0)
 		r = make_sockets(k, e);
 	if (r >= 0)
 		r = make_process(k, e);
@@ -449,6 +475,7 @@ int container_create(struct core *c, const struct create_options *o, int *ret_pi
 		.dir = -1,
 		.lock = -1,
 		.placeholder = -1,
+		.resctrl = -1,
 		.start = -1,
 		.console = -1,
 		.master_pair = -1,

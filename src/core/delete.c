@@ -16,6 +16,7 @@
 #include "hooks.h"
 #include "mem.h"
 #include "proc.h"
+#include "rdt.h"
 #include "record.h"
 #include "spec.h"
 #include "str.h"
@@ -73,11 +74,23 @@ static void poststop(struct container *ct)
 	}
 }
 
+static int remove_rdt_group(struct container *ct, struct err *e)
+{
+	OWN_FD root = -1;
+
+	if (!ct->rec->rdt_group)
+		return 0;
+	root = sys_openat(AT_FDCWD, RESCTRL, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	return root < 0 ? 0 : rdt_remove(root, ct->rec->rdt_group, e); /* unmounted: gone */
+}
+
 int container_destroy(struct container *ct, struct err *e)
 {
 	OWN_FD root = -1;
 	int r = remove_cgroup(ct, e);
 
+	if (r >= 0)
+		r = remove_rdt_group(ct, e);
 	if (r < 0)
 		return r;
 	poststop(ct);

@@ -268,6 +268,7 @@ void plan_print_json(const struct plan *p, struct sb *out)
 		jw_str(&w, p->warnings[i]);
 	jw_end(&w);
 	opt_str(&w, "cgroup", p->cgroup_path);
+	opt_str(&w, "resctrlGroup", p->rdt_group);
 	opt_true(&w, "systemdCgroup", p->systemd_cgroup);
 	if (p->kind == PLAN_CONTAINER)
 		namespaces(&w, p);

@@ -350,6 +350,8 @@ void plan_print(const struct plan *p, struct sb *out)
 	for (size_t i = 0; i < p->n_warnings; i++)
 		line(out, "warning", p->warnings[i]);
 	line(out, "cgroup", p->cgroup_path ? p->cgroup_path : "none");
+	if (p->rdt_group)
+		line(out, "resctrl group", p->rdt_group);
 	if (p->cgroup_path && p->systemd_cgroup)
 		sb_puts(out, "cgroup driver: systemd\n");
 	limits(out, &p->process);

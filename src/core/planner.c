@@ -325,7 +325,8 @@ static int plan_rdt(struct planner *pl)
 		return 0;
 	if (!pl->f->has_resctrl)
 		return plan_unsupported(pl, "/linux/intelRdt", "resctrl is not mounted on this host");
-	return plan_unsupported(pl, "/linux/intelRdt", "not supported yet");
+	pl->p->rdt_group = rdt->clos_id ? rdt->clos_id : pl->o->id;
+	return 0;
 }
 
 static int plan_root(struct planner *pl)

@@ -29,6 +29,7 @@ struct record {
 	bool systemd_cgroup;
 	char *systemd_unit; /* the scope's name; NULL unless systemd_cgroup */
 	bool systemd_user; /* it belongs to the caller's own manager */
+	char *rdt_group; /* resctrl group that we made; NULL: none */
 	bool needs_spec; /* start or delete has hooks or a seccomp listener to serve: read config.json */
 	struct kv *annotations;
 	size_t n_annotations;

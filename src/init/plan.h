@@ -163,6 +163,7 @@ struct plan {
 	/* cgroup */
 	const char *cgroup_path; /* NULL: none (rootless without delegation) */
 	bool systemd_cgroup;
+	const char *rdt_group; /* resctrl group; NULL: none */
 	bool new_cgroup_ns;
 
 	/* root file system */
