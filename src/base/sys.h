@@ -47,6 +47,8 @@ struct sys_mount_attr;
 	X(int, mknodat, (int dir, const char *path, mode_t mode, dev_t dev), mknodat(dir, path, mode, dev))     \
 	X(int, symlinkat, (const char *to, int dir, const char *path), symlinkat(to, dir, path))                \
 	X(int, unlinkat, (int dir, const char *path, int flags), unlinkat(dir, path, flags))                    \
+	X(int, linkat, (int d1, const char *p1, int d2, const char *p2, int flags),                             \
+	  linkat(d1, p1, d2, p2, flags))                                                                        \
 	X(int, renameat, (int d1, const char *p1, int d2, const char *p2), renameat(d1, p1, d2, p2))            \
 	X(int, renameat2, (int d1, const char *p1, int d2, const char *p2, unsigned flags),                     \
 	  (int)syscall(SYS_renameat2, d1, p1, d2, p2, flags))                                                   \

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -280,6 +281,52 @@ int cgroup_open_only(struct cgroup *cg, const struct cgroup_host *host, const ch
 		r = open_hierarchy(cg, (size_t)i, e);
 	if (r < 0)
 		cgroup_done(cg);
+	return r;
+}
+
+/* "0::/path" of /proc/PID/cgroup, as seen from our own cgroup namespace. */
+int cgroup_open_of(struct cgroup *cg, const struct cgroup_host *host, pid_t pid, struct err *e)
+{
+	char name[64], buf[PATH_MAX + 16], *path;
+	ssize_t n;
+
+	*cg = (struct cgroup){ .host = host };
+	snprintf(name, sizeof name, "/proc/%d/cgroup", (int)pid);
+	n = cgroup_read(AT_FDCWD, name, buf, sizeof buf);
+	if (n < 0)
+		return err_sys(e, (int)n, "read '%s'", name);
+	path = strstr(buf, "0::/");
+	if (host->mode != CGROUP_V2 || !path || strstr(path, "/.."))
+		return err_set(e, ERR_UNSUPPORTED, -EOPNOTSUPP, "the cgroup of process %d cannot be reached",
+			       (int)pid);
+	path += strlen("0::");
+	path[strcspn(path, "\n")] = '\0';
+	return cgroup_open(cg, host, path, e);
+}
+
+static int give(const struct cgroup *cg, const char *file, uid_t uid, struct err *e)
+{
+	int r = sys_fchownat(cg->fd[0], file, uid, (gid_t)-1, *file ? 0 : AT_EMPTY_PATH);
+
+	if (r < 0 && r != -ENOENT)
+		return err_sys(e, r, "give '%s' of cgroup '%s' to user %u", file, cg->path,
+			       (unsigned)uid);
+	return 0;
+}
+
+int cgroup_delegate(const struct cgroup *cg, uid_t uid, struct err *e)
+{
+	char list[4096], *rest = list, *file;
+	int r;
+
+	if (cg->host->mode != CGROUP_V2)
+		return 0;
+	/* The list of 4.15; what is read instead can only be longer. */
+	if (cgroup_read(AT_FDCWD, "/sys/kernel/cgroup/delegate", list, sizeof list) < 0)
+		strcpy(list, "cgroup.procs\ncgroup.threads\ncgroup.subtree_control");
+	r = give(cg, "", uid, e);
+	while (r == 0 && (file = strsep(&rest, "\n")))
+		r = strchr(file, '/') || !*file ? 0 : give(cg, file, uid, e);
 	return r;
 }
 

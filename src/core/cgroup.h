@@ -80,12 +80,22 @@ int cgroup_open(struct cgroup *cg, const struct cgroup_host *host,
 /* The same for the one hierarchy that has this controller. */
 int cgroup_open_only(struct cgroup *cg, const struct cgroup_host *host, const char *path,
 		     const char *controller, struct err *e);
+/* v2: the cgroup that a process is in. Where the container has moved its
+ * processes down and enabled controllers for them, its own cgroup takes no
+ * process any more (EBUSY): an exec then goes to where the init process is. */
+int cgroup_open_of(struct cgroup *cg, const struct cgroup_host *host, pid_t pid,
+		   struct err *e);
 void cgroup_done(struct cgroup *cg); /* closes fds; removes nothing */
 
 /* Writes limits in the order the kernel wants (memory before swap when
  * shrinking, ...). `device rules` only when `devices` is true (create). */
 int cgroup_apply(struct cgroup *cg, const struct spec_resources *r,
 		 bool devices, struct err *e);
+
+/* Gives the directory, and the files the kernel says are for that, to the user
+ * who is root in the container (the specification: v2, a cgroup namespace and
+ * a writable mount of it). Nothing to do on v1. */
+int cgroup_delegate(const struct cgroup *cg, uid_t uid, struct err *e);
 
 /* Opened-for-writing `tasks` (v1) or `cgroup.procs` (v2) files to join by
  * writing "0". Returns how many; the fds are the caller's. */

@@ -1,6 +1,6 @@
 /*
  * Compiled seccomp filters on disk: one file a filter, named by its key, mode
- * 0600, replaced atomically. What is read becomes a container's filter, so a
+ * 0600, whole or absent. What is read becomes a container's filter, so a
  * file counts only if it is ours, nobody else can write it, and its header
  * (key, length, flags, checksum) fits. docs/formats/seccomp-cache.md describes the header.
  */
@@ -104,6 +104,30 @@ int seccomp_cache_read(struct arena *a, const char *dir, const uint8_t key[SHA25
 	return 0;
 }
 
+/* Through a file without a name, so that nothing is left of a writer that is
+ * killed. -errno where the file system has no such files. */
+static int write_nameless(int dir, const char *name, const void *data, size_t len)
+{
+	OWN_FD fd = sys_openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	char self[32];
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = sys_fchmod(fd, 0600); /* whatever the umask says */
+	if (r == 0)
+		r = fd_write_all(fd, data, len);
+	if (r < 0)
+		return r;
+	snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+	r = sys_linkat(AT_FDCWD, self, dir, name, AT_SYMLINK_FOLLOW);
+	if (r == -EEXIST) { /* a damaged one; a link cannot replace it */
+		sys_unlinkat(dir, name, 0);
+		r = sys_linkat(AT_FDCWD, self, dir, name, AT_SYMLINK_FOLLOW);
+	}
+	return r;
+}
+
 void seccomp_cache_write(const char *dir, const uint8_t key[SHA256_SIZE],
 			 const struct seccomp_filter *f)
 {
@@ -125,5 +149,6 @@ void seccomp_cache_write(const char *dir, const uint8_t key[SHA256_SIZE],
 	memcpy(h->key, key, SHA256_SIZE);
 	memcpy(h + 1, f->insns, body);
 	name_of(key, name);
-	file_replace(fd, name, h, sizeof *h + body, 0600, NULL);
+	if (write_nameless(fd, name, h, sizeof *h + body) < 0)
+		file_replace(fd, name, h, sizeof *h + body, 0600, NULL);
 }

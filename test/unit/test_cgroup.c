@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "cgroup.h"
+#include "cgroup_fake.h"
 #include "err.h"
 #include "fd.h"
 #include "mem.h"
@@ -294,6 +295,73 @@ static void lives_on_v2(void **state)
 	life(w, &w->v2, "life");
 }
 
+static void delegates(void **state)
+{
+	static const char *const files[] = { "", "cgroup.procs", "cgroup.threads", "cgroup.type",
+					     "cgroup.subtree_control" };
+	struct world *w = *state;
+	struct cgroup cg, of;
+	struct err e = { 0 };
+	struct stat st;
+	pid_t pid;
+
+	NEED_ROOT(w);
+	if (!w->has_v2)
+		skip();
+	assert_int_equal(cgroup_create(&cg, &w->v2, test_path("delegate"), &e), 0);
+	assert_int_equal(cgroup_delegate(&cg, 1234, &e), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		assert_int_equal(fstatat(cg.fd[0], files[i], &st, AT_EMPTY_PATH), 0);
+		assert_int_equal(st.st_uid, strcmp(files[i], "cgroup.type") ? 1234 : 0);
+	}
+	pid = spawn_in(&cg, body_pause);
+	assert_int_equal(cgroup_open_of(&of, &w->v2, pid, &e), 0);
+	assert_string_equal(of.path, cg.path);
+	cgroup_done(&of);
+	assert_int_equal(cgroup_open_of(&of, &w->host, pid, &e), -EOPNOTSUPP);
+	cgroup_done(&of);
+	assert_int_equal(cgroup_signal_all(&cg, SIGKILL, &e), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(cgroup_destroy(&cg, 5000, &e), 0);
+	cgroup_done(&cg);
+	remove_parent(&w->v2);
+}
+
+/* With ordinary directories in place of cgroups. */
+static void enables_controllers(void **state)
+{
+	struct fake f;
+	struct cgroup cg;
+	struct err e = { 0 };
+
+	fake_init(&f, CGROUP_V2);
+	f.host.v2_controllers = (char *)"cpu memory pids";
+	fake_put(&f, "cgroup.subtree_control", "");
+	assert_int_equal(mkdirat(f.cg.fd[0], "a", 0755), 0);
+	fake_put(&f, "a/cgroup.subtree_control", "");
+	assert_int_equal(cgroup_create(&cg, &f.host, "/a/b", &e), 0);
+	assert_string_equal(fake_get(&f, "cgroup.subtree_control"), "+cpu +memory +pids");
+	assert_string_equal(fake_get(&f, "a/cgroup.subtree_control"), "+cpu +memory +pids");
+	/* Never in the container's own: it could hold no process then. */
+	assert_null(fake_get(&f, "a/b/cgroup.subtree_control"));
+	cgroup_done(&cg);
+	/* With all of them there already nothing is written; what is invalid
+	 * becomes threaded. */
+	fake_put(&f, "a/b/cgroup.procs", "");
+	fake_put(&f, "a/b/cgroup.controllers", "cpu memory\n");
+	fake_put(&f, "a/b/cgroup.type", "domain invalid\n");
+	fake_put(&f, "cgroup.subtree_control", "");
+	assert_int_equal(cgroup_create(&cg, &f.host, "/a/b", &e), 0);
+	assert_string_equal(fake_get(&f, "a/b/cgroup.type"), "threadednvalid\n");
+	cgroup_done(&cg);
+	fake_put(&f, "a/b/cgroup.controllers", "cpu memory pids\n");
+	fake_put(&f, "cgroup.subtree_control", "");
+	assert_int_equal(cgroup_create(&cg, &f.host, "/a/b", &e), 0);
+	assert_string_equal(fake_get(&f, "cgroup.subtree_control"), "");
+	cgroup_done(&cg);
+	fake_done(&f);
+}
+
 static void undoes_a_failed_create(void **state)
 {
 	struct world *w = *state;
@@ -481,6 +549,8 @@ int main(void)
 		cmocka_unit_test(chooses_paths),
 		cmocka_unit_test(lives_on_v1),
 		cmocka_unit_test(lives_on_v2),
+		cmocka_unit_test(delegates),
+		cmocka_unit_test(enables_controllers),
 		cmocka_unit_test(undoes_a_failed_create),
 		cmocka_unit_test(kills_all),
 		cmocka_unit_test(removes_nested),
