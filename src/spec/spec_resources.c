@@ -81,7 +81,8 @@ static JSON_DECODER(dec_bytes)
 
 static JSON_DECODER(dec_swappiness)
 {
-	if (v->type == JSON_INT && !v->negative && v->u > 100)
+	/* -1 as an unsigned number is how some clients say "leave it". */
+	if (v->type == JSON_INT && !v->negative && v->u > 100 && v->u != UINT64_MAX)
 		return json_fail(d, v, "must be between 0 and 100");
 	return json_dec_u64(d, v, f, obj);
 }
