@@ -16,8 +16,7 @@ life_up() {
 life_bundle() {
 	rm -f "$IT_OUT/config.json"
 	"$PEER" spec -b "$IT_OUT"
-	cat "$IT_OUT/config.json" |
-		python3 -c '
+	python3 -c '
 import json, sys
 c = json.load(sys.stdin)
 c["process"]["terminal"] = False
@@ -25,7 +24,7 @@ c["process"]["args"] = ["sleep", "600"]
 c["process"].pop("rlimits", None)
 c["root"]["path"] = sys.argv[1]
 c["linux"]["cgroupsPath"] = sys.argv[2]
-json.dump(c, sys.stdout)' "$IT_OUT/rootfs" "$IT_CG/$1"
+json.dump(c, sys.stdout)' "$IT_OUT/rootfs" "$IT_CG/$1" <"$IT_OUT/config.json"
 }
 
 # The runtime $RT; its standard input is empty, and a call that hangs fails.
