@@ -68,7 +68,7 @@ struct runtime {
 };
 
 struct bench {
-	const char *work, *cgroup, *cpuacct, *only;
+	const char *mode, *work, *cgroup, *cpuacct, *only;
 	const char *hierarchies; /* their names, for the floor */
 	long rounds, hot_rounds, gap_ms, per_slot;
 	uint64_t seed;
@@ -473,19 +473,19 @@ static bool wanted(const struct bench *b, const struct bench_case *bc, const str
 	return !b->only || !strcmp(b->only, bc->name);
 }
 
-static void write_sample(struct bench *b, const char *mode, long round,
+static void write_sample(struct bench *b, long round,
 			 const struct bench_case *bc, const struct runtime *rt, const struct sample *s)
 {
 	b->failed += s->status != 0;
 	if (!b->out)
 		return;
-	fprintf(b->out, "%s,%ld,%s,%s,%.1f,%.1f,%.1f,%ld,%d,%d\n", mode, round, bc->name, rt->name,
+	fprintf(b->out, "%s,%ld,%s,%s,%.1f,%.1f,%.1f,%ld,%d,%d\n", b->mode, round, bc->name, rt->name,
 		(double)s->wall_ns / 1000, (double)s->cpu_ns / 1000, (double)s->rusage_ns / 1000,
 		s->rss_kib, s->status, s->count);
 	fflush(b->out);
 }
 
-static void run_round(struct bench *b, const char *mode, long round, long gap_ms)
+static void run_round(struct bench *b, long round, long gap_ms)
 {
 	struct {
 		const struct bench_case *bc;
@@ -513,14 +513,15 @@ static void run_round(struct bench *b, const char *mode, long round, long gap_ms
 
 		take(b, todo[i].bc, todo[i].rt, &s, gap_ms);
 		if (round >= 0)
-			write_sample(b, mode, round, todo[i].bc, todo[i].rt, &s);
+			write_sample(b, round, todo[i].bc, todo[i].rt, &s);
 	}
 }
 
 static void run_mode(struct bench *b, const char *mode, long rounds, long gap_ms)
 {
+	b->mode = mode;
 	for (long i = 0; i < rounds; i++) {
-		run_round(b, mode, i, gap_ms);
+		run_round(b, i, gap_ms);
 		if ((i + 1) % 10 == 0 || i + 1 == rounds)
 			fprintf(stderr, "bench: %s: %ld of %ld rounds, %lu failed\n", mode, i + 1,
 				rounds, b->failed);
@@ -651,8 +652,8 @@ int main(int argc, char **argv)
 	if (b.out)
 		fputs("mode,round,case,runtime,wall_us,cpu_us,rusage_us,rss_kib,status,count\n",
 		      b.out);
-	run_round(&b, "warm", -1, 0);
-	run_round(&b, "warm", -2, 0);
+	run_round(&b, -1, 0);
+	run_round(&b, -2, 0);
 	run_mode(&b, "gap", b.rounds, b.gap_ms);
 	run_mode(&b, "hot", b.hot_rounds, 0);
 	return 0;

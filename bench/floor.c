@@ -359,7 +359,7 @@ static void drop_privileges(struct floor *f)
 {
 	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2] = {
-		{ DEFAULT_CAPS, DEFAULT_CAPS, DEFAULT_CAPS },
+		{ .effective = DEFAULT_CAPS, .permitted = DEFAULT_CAPS },
 	};
 	const struct rlimit nofile = { 1024, 1024 };
 
@@ -374,10 +374,8 @@ static void drop_privileges(struct floor *f)
 	must(setresgid(0, 0, 0), "setresgid");
 	must(setresuid(0, 0, 0), "setresuid");
 	must(syscall(SYS_capset, &hdr, data), "capset");
-	for (unsigned int cap = 0; cap < 32; cap++) {
-		if (DEFAULT_CAPS & 1U << cap)
-			must(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0), "ambient");
-	}
+	/* the spec's ambient set cannot be raised without an inheritable one: runc's is empty too */
+	must(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "ambient");
 	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
 	phase(f, "capabilities, limits");
 }
