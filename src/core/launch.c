@@ -320,11 +320,21 @@ static int open_fds(struct launch *l, struct err *e)
 	return r < 0 ? r : mountfd_prepare(l, e);
 }
 
+/* Whether we may come back from another pid namespace: root of a user namespace
+ * may not, the host's being none of his. Going to where one is tells. */
+static bool may_return(const struct launch *l)
+{
+	OWN_FD own = sys_openat(l->proc, "self/ns/pid", O_RDONLY | O_CLOEXEC, 0);
+
+	return own >= 0 && sys_setns(own, CLONE_NEWPID) >= 0;
+}
+
 /* Where a user namespace has to be entered first, or the plan names namespaces
  * of others, or a time namespace needs its offsets before anyone is in it. */
 static bool needs_stage(const struct launch *l)
 {
-	return l->target_ns & CLONE_NEWUSER || l->plan->n_joins || l->plan->new_ns & CLONE_NEWTIME;
+	return l->target_ns & CLONE_NEWUSER || l->plan->n_joins || l->plan->new_ns & CLONE_NEWTIME ||
+	       (l->target_ns & CLONE_NEWPID && !may_return(l));
 }
 
 static int clone_stage(struct launch *l, struct err *e)
