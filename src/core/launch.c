@@ -16,6 +16,7 @@
 #include "mem.h"
 #include "plan.h"
 #include "planner.h"
+#include "str.h"
 #include "sys.h"
 
 /* Between two messages of the child; copying up a large tmpfs is the longest. */
@@ -48,6 +49,16 @@ void launch_init(struct launch *l, struct arena *a, const struct plan *plan)
 
 /* ---- words ------------------------------------------------------------- */
 
+static const char *step_item(const struct fs_step *s, char *buf, size_t cap)
+{
+	int n = s->pointer ? snprintf(buf, cap, "%s: ", s->pointer) : 0;
+
+	if (n < 0 || (size_t)n >= cap)
+		return s->pointer;
+	plan_step_words(s, buf + n, cap - (size_t)n);
+	return buf;
+}
+
 /* What the %s of a stage's words is: the item of the plan. */
 static const char *item_of(const struct launch *l, const struct hs_msg *m, char *buf, size_t cap)
 {
@@ -62,10 +73,10 @@ static const char *item_of(const struct launch *l, const struct hs_msg *m, char 
 	case STAGE_PIVOT:
 		return p->rootfs ? p->rootfs : "/";
 	case STAGE_STEP:
-		return m->index < p->n_steps ? plan_step_words(&p->steps[m->index], buf, cap) : "?";
+		return m->index < p->n_steps ? step_item(&p->steps[m->index], buf, cap) : "?";
 	case STAGE_LATE_STEP:
 		return m->index < p->n_late_steps ?
-			       plan_step_words(&p->late_steps[m->index], buf, cap) :
+			       step_item(&p->late_steps[m->index], buf, cap) :
 			       "?";
 	case STAGE_SETTING:
 		return setting_name(p, m->index);
@@ -76,7 +87,7 @@ static const char *item_of(const struct launch *l, const struct hs_msg *m, char 
 	case STAGE_DOMAINNAME:
 		return p->domainname;
 	case STAGE_SYSCTL:
-		return m->index < p->n_sysctl ? p->sysctl[m->index].key : "?";
+		return m->index < p->n_sysctl ? p->sysctl[m->index].pointer : "?";
 	case STAGE_CWD:
 		return p->process.cwd;
 	case STAGE_APPARMOR:
@@ -277,6 +288,26 @@ static int drive(struct launch *l, enum hs_phase until, struct err *e)
 
 /* ---- making the process -------------------------------------------------- */
 
+/* What is joined may be our own: then net.* would be the host's. */
+static int check_net_sysctl(struct launch *l, int ns, struct err *e)
+{
+	const struct plan *p = l->plan;
+	struct stat own, joined;
+	int r = sys_fstatat(l->proc, "self/ns/net", &own, 0);
+
+	if (r >= 0)
+		r = sys_fstat(ns, &joined);
+	if (r < 0)
+		return err_sys(e, r, "compare network namespaces");
+	if (own.st_dev != joined.st_dev || own.st_ino != joined.st_ino)
+		return 0;
+	for (size_t i = 0; i < p->n_sysctl; i++)
+		if (str_starts(p->sysctl[i].key, "net/"))
+			return err_set(e, ERR_INVALID, 0, "%s: the network namespace is the caller's own",
+				       p->sysctl[i].pointer);
+	return 0;
+}
+
 static int open_joins(struct launch *l, struct err *e)
 {
 	for (size_t i = 0; i < l->plan->n_joins; i++) {
@@ -286,6 +317,12 @@ static int open_joins(struct launch *l, struct err *e)
 		if (fd < 0)
 			return err_sys(e, fd, "open the %s namespace '%s'", j->name, j->path);
 		l->fds.join[i] = fd;
+		if (j->type == CLONE_NEWNET) {
+			int r = check_net_sysctl(l, fd, e);
+
+			if (r < 0)
+				return r;
+		}
 	}
 	return 0;
 }

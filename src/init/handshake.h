@@ -80,7 +80,7 @@ enum hs_phase {
 	X(HOSTNAME,     "set the hostname '%s'")                    \
 	X(DOMAINNAME,   "set the domain name '%s'")                 \
 	X(PROC,         "open a private procfs")                    \
-	X(SYSCTL,       "write sysctl '%s'")                        \
+	X(SYSCTL,       "%s: write it")                                \
 	X(PERSONALITY,  "set the personality")                      \
 	X(CWD,          "change to the working directory '%s'")     \
 	X(GROUPS,       "set supplementary groups")                 \

@@ -75,6 +75,9 @@ static void join_cgroups(struct init *in)
 	for (int i = 0; i < in->f->n_cgroup; i++) {
 		ssize_t n = sys_write(in->f->cgroup[i], "0", 1);
 
+		/* A cpu cgroup without a real-time share takes no such process. */
+		if (n == -EINVAL && in->p->process.scheduler)
+			init_fail(in, STAGE_SETTING, SETTING_SCHEDULER, (int)n);
 		init_must(in, n < 0 ? (int)n : 0, STAGE_CGROUP_JOIN, (uint32_t)i);
 	}
 	if (in->f->target >= 0 && in->f->target_ns & CLONE_NEWCGROUP)

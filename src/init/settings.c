@@ -108,10 +108,10 @@ int settings_apply(const struct plan *p, int proc, pid_t pid, uint32_t *ret_inde
 const char *setting_name(const struct plan *p, uint32_t index)
 {
 	static const char *const names[] = {
-		[SETTING_OOM_SCORE] = "oom_score_adj",
-		[SETTING_SCHEDULER] = "the scheduler",
-		[SETTING_IOPRIO] = "the I/O priority",
-		[SETTING_AFFINITY] = "the CPU affinity",
+		[SETTING_OOM_SCORE] = "oom_score_adj (/process/oomScoreAdj)",
+		[SETTING_SCHEDULER] = "the scheduler (/process/scheduler)",
+		[SETTING_IOPRIO] = "the I/O priority (/process/ioPriority)",
+		[SETTING_AFFINITY] = "the CPU affinity (/process/execCPUAffinity)",
 	};
 
 	if (index < SETTING_RLIMIT)
