@@ -211,11 +211,12 @@ static int plan_mount(struct planner *pl, const struct spec_mount *m, const char
 		if (r < 0)
 			return r;
 	}
-	if (m->is_bind)
-		return bind_mount(pl, m, pointer);
-	if (str_empty(m->type))
+	if (!m->is_bind && str_empty(m->type))
 		return plan_bad(pl, pointer, "a mount needs a type, or the option bind");
-	return new_mount(pl, m, dest, pointer);
+	r = m->is_bind ? bind_mount(pl, m, pointer) : new_mount(pl, m, dest, pointer);
+	if (r >= 0)
+		pl->steps.s[pl->steps.n - 1].on_proc = plan_path_below(dest, "/proc") >= 0;
+	return r;
 }
 
 int plan_mounts(struct planner *pl)

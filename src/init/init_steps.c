@@ -26,14 +26,27 @@ static const struct {
 	{ MS_MANDLOCK, "mand" },
 };
 
+/* "context=" and its kin of SELinux, whose labels have commas: quoted. */
+static bool is_label(const char *s)
+{
+	const char *eq = strchr(s, '=');
+
+	return eq && eq - s >= 7 && !memcmp(eq - 7, "context", 7) && eq[1] == '"';
+}
+
 /* One "key=value" or "key" of the option string, up to the next comma that is
- * not escaped. Returns where the next one begins. */
+ * not escaped, nor part of a label. Returns where the next one begins. */
 static const char *next_option(const char *s, char *key, size_t cap, char **value)
 {
+	const char *quote = NULL;
 	size_t n = 0;
 
 	while (s[n] && (s[n] != ',' || (n && s[n - 1] == '\\')))
 		n++;
+	if (is_label(s) && strchr(s, '"') < s + n)
+		quote = strchr(strchr(s, '"') + 1, '"');
+	if (quote)
+		n = (size_t)(quote - s);
 	if (n >= cap)
 		return NULL;
 	memcpy(key, s, n);
@@ -41,6 +54,10 @@ static const char *next_option(const char *s, char *key, size_t cap, char **valu
 	*value = strchr(key, '=');
 	if (*value)
 		*(*value)++ = '\0';
+	if (quote) {
+		(*value)++;
+		n++;
+	}
 	return s[n] ? s + n + 1 : s + n;
 }
 
@@ -141,6 +158,16 @@ static void octal(char *s, mode_t mode)
 	*s = '\0';
 }
 
+/* A link of the image may not lead a mount into procfs, where it could hide or
+ * fake what the runtime and the container's own programs trust. */
+static int check_not_proc(int target, const struct fs_step *s)
+{
+	struct statfs fs;
+	int r = s->on_proc ? 0 : sys_fstatfs(target, &fs);
+
+	return r < 0 || s->on_proc || fs.f_type != PROC_SUPER_MAGIC ? r : -EXDEV;
+}
+
 /* A directory to mount on, *st describes it; *made: it was not there. /proc and
  * /sys must not be redirected by a symbolic link of the image. */
 static int open_target_dir(struct init *in, const struct fs_step *s, struct stat *st, bool *made)
@@ -156,6 +183,8 @@ static int open_target_dir(struct init *in, const struct fs_step *s, struct stat
 	r = sys_fstat(fd, st);
 	if (r >= 0 && !S_ISDIR(st->st_mode))
 		r = -ENOTDIR;
+	if (r >= 0)
+		r = check_not_proc(fd, s);
 	if (r >= 0)
 		return fd;
 	sys_close(fd);
@@ -193,12 +222,17 @@ static int step_mount(struct init *in, const struct fs_step *s)
 static int bind_target(struct init *in, const struct fs_step *s, int source)
 {
 	struct stat st;
-	int r = sys_fstat(source, &st);
+	int r = sys_fstat(source, &st), fd;
 
 	if (r < 0)
 		return r;
-	return S_ISDIR(st.st_mode) ? rootfs_make_dir(in->root, s->target, 0755) :
-				     rootfs_make_file(in->root, s->target, 0755);
+	fd = S_ISDIR(st.st_mode) ? rootfs_make_dir(in->root, s->target, 0755) :
+				   rootfs_make_file(in->root, s->target, 0755);
+	r = fd < 0 ? fd : check_not_proc(fd, s);
+	if (r >= 0)
+		return fd;
+	sys_close(fd);
+	return r;
 }
 
 /* bind without open_tree(2) */

@@ -60,6 +60,7 @@ struct fs_step {
 	bool copy_up; /* tmpcopyup */
 	bool keep_mode; /* tmpfs without mode=: takes that of the directory below */
 	bool no_symlink; /* the target itself may not be a symbolic link (/proc, /sys) */
+	bool on_proc; /* written below /proc, and checked: else a target in procfs is refused */
 	bool optional; /* nothing to do when the target or source is absent */
 	bool skip_exists; /* FS_NODE, FS_SYMLINK: fine when something is there */
 	bool from_host; /* FS_BIND: `source` must be opened by launch (its privileges, idmap) */

@@ -168,7 +168,7 @@ static int check_mount(struct json_dec *d, const struct json *v, void *obj)
 		r = make_absolute(d, m);
 	if (m->type && !strcmp(m->type, "bind"))
 		m->is_bind = true;
-	if (r == 0 && m->is_bind && !m->source)
+	if (r == 0 && m->is_bind && !m->source && !(m->flags & MS_REMOUNT))
 		r = json_fail_at(d, v, "/source", "is missing: a bind mount needs it");
 	return r < 0 ? r : check_maps(d, v, m);
 }
