@@ -222,3 +222,24 @@ print(m["memory"]["usage"]["limit"], m["pids"]["current"], m["cpu"]["usage"]["to
 	both oom
 	expect_in event
 }
+
+# The runtime then says 'container does not exist', which the shim looks for.
+@test "containerd: a container deleted behind its back" {
+	behind() {
+		local id=b-$RT
+		cr -d localhost/box:1 "$id" sleep 60
+		ns "$(rt)" --root /run/containerd/runc/default delete --force "$id"
+		it_until 5 "c task ls | grep -q '$id .*STOPPED'" && echo stopped
+		c task rm "$id" 2>/dev/null
+		echo "rm $?"
+		c c rm "$id"
+		cr -d localhost/box:1 "$id" sleep 60
+		ns "$(rt)" --root /run/containerd/runc/default kill "$id" KILL
+		c task kill -s TERM "$id" 2>&1 | grep -o 'not found'
+		it_until 5 "c task ls | grep -q '$id .*STOPPED'" && echo stopped
+		c task rm "$id" 2>/dev/null
+		c c rm "$id"
+	}
+	both behind
+	expect_in stopped
+}

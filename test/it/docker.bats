@@ -211,7 +211,7 @@ teardown_file() {
 }
 
 @test "docker: --device" {
-	both dr --device /dev/zero:/dev/nought:r box sh -c 'ls -l /dev/nought | cut -c1-10; head -c3 /dev/nought | od -An -tx1; : >/dev/nought; /probe values'
+	both dr --device /dev/zero:/dev/nought:r box sh -c 'exec 2>&1; ls -l /dev/nought | cut -c1-10; head -c3 /dev/nought | od -An -tx1; : >/dev/nought; /probe values'
 	both dr --device-cgroup-rule 'c 1:3 rm' box /probe values
 }
 
@@ -431,4 +431,33 @@ d_top() {
 	}
 	both crowd
 	expect $'1\n2\n3\n4\n5\n6'
+}
+
+@test "docker: a container deleted or killed behind its back" {
+	behind() {
+		local id
+		id=$(d run -d --name "bb-$RT" --runtime "$RT" --network none box sleep 60)
+		ns "$(rt)" --root "$IT/exec/runtime-runc/moby" delete --force "$id"
+		d wait "bb-$RT"
+		d start "bb-$RT"
+		ns "$(rt)" --root "$IT/exec/runtime-runc/moby" kill "$id" KILL
+		d stop -t 1 "bb-$RT"
+		d inspect -f '{{.State.ExitCode}} {{.State.Status}}' "bb-$RT"
+		d rm "bb-$RT"
+	}
+	both behind
+	expect_in '137 exited'
+}
+
+@test "docker: the runtime's own words arrive" {
+	words() {
+		for RT in berth peer; do
+			output=$(dr "${@:2}" 2>&1) && return 1
+			expect_in "$1" || return 1
+		done
+	}
+	words 'exec: "no-such": executable file not found in $PATH' box no-such
+	words 'exec: "/no/such": stat /no/such: no such file or directory' box /no/such
+	words 'exec: "/noexec": permission denied' box /noexec
+	words 'exec: "/etc": permission denied' box /etc
 }

@@ -298,9 +298,14 @@ both() {
 	if [ "$got_rc" != "$want_rc" ] || [ "$got" != "$want" ]; then
 		echo "differs (< peer, > $BERTH): $*"
 		echo "exit status: peer $want_rc, ours $got_rc"
-		diff <(printf '%s\n' "$want") <(printf '%s\n' "$got")
+		diff <(printf '%s\n' "$want") <(printf '%s\n' "$got") | head -n 40
 		return 1
 	fi
+}
+
+# The runtime binary of this turn.
+rt() {
+	if [ "$RT" = berth ]; then echo "$BERTH"; else echo "$PEER"; fi
 }
 
 # both_rc WANT COMMAND…: only the exit statuses, which must both be WANT (or, if

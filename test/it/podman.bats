@@ -143,7 +143,7 @@ pt() {
 	expect_in 'Seccomp:	0'
 	expect_in 'NoNewPrivs:	1'
 	both pr --security-opt unmask=ALL box sh -c '/probe mounts; /probe masks'
-	both pr --security-opt mask=/etc:/data/seed box sh -c 'ls /etc; cat /data/seed'
+	both pr --security-opt mask=/etc:/data/seed box sh -c 'exec 2>&1; ls /etc; cat /data/seed'
 }
 
 @test "podman: --read-only, --tmpfs, --shm-size, --mount" {
@@ -185,7 +185,7 @@ pt() {
 	expect_in '200000'
 	both pr --uidmap 0:200000:5000 -v "$IT/vol/rw:/new/sub/w" --tmpfs /other/t box stat -c '%n %u %g %a' /new /new/sub /other /other/t
 	both pr --uidmap 0:200000:5000 --user kay --read-only box /probe
-	both pr --uidmap 0:200000:5000 -v "$IT/vol/rw:/w" --cap-add SYS_ADMIN box sh -c 'mount -t tmpfs x /mnt || mount -t tmpfs x /tmp && echo mounted; stat -c %u /w'
+	both pr --uidmap 0:200000:5000 -v "$IT/vol/rw:/w" --cap-add SYS_ADMIN box sh -c 'exec 2>&1; mount -t tmpfs x /mnt || mount -t tmpfs x /tmp && echo mounted; stat -c %u /w'
 }
 
 @test "podman: --ulimit, --oom-score-adj, --sysctl, --hostname, --workdir, -e, --init" {
@@ -200,7 +200,7 @@ pt() {
 
 @test "podman: --privileged, --device" {
 	both_privileged
-	both pr --device /dev/zero:/dev/nought:r box sh -c 'ls -l /dev/nought | cut -c1-10; head -c3 /dev/nought | od -An -tx1; : >/dev/nought; /probe values'
+	both pr --device /dev/zero:/dev/nought:r box sh -c 'exec 2>&1; ls -l /dev/nought | cut -c1-10; head -c3 /dev/nought | od -An -tx1; : >/dev/nought; /probe values'
 }
 
 # --privileged gives what the host has; device numbers and mounts of the host show.
@@ -475,4 +475,22 @@ both_privileged() {
 	}
 	both crowd
 	expect $'1\n2\n3\n4\n5'
+}
+
+@test "podman: a container deleted or killed behind its back" {
+	behind() {
+		local id
+		id=$(p run -d --name "bb-$RT" --cgroup-parent "$IT_CG" box sleep 60)
+		ns "$(rt)" delete --force "$id"
+		p wait "bb-$RT"
+		p inspect -f '{{.State.Status}} {{.State.ExitCode}}' "bb-$RT"
+		p start "bb-$RT" >/dev/null
+		ns "$(rt)" kill "$id" KILL
+		p wait "bb-$RT"
+		p kill "bb-$RT" >/dev/null 2>&1
+		echo "kill $?"
+		p rm "bb-$RT" >/dev/null
+	}
+	both behind
+	expect_in 137
 }

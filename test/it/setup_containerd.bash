@@ -45,8 +45,3 @@ only_containerd() {
 c() {
 	ns ctr -a "$IT/ctd/sock" "$@"
 }
-
-# The runtime binary of this turn.
-rt() {
-	if [ "$RT" = berth ]; then echo "$BERTH"; else echo "$PEER"; fi
-}
