@@ -111,6 +111,36 @@ int duration_parse(const char *s, int64_t *ret)
 	return 0;
 }
 
+int bytes_parse(const char *s, int64_t *ret)
+{
+	size_t whole = strspn(s, "0123456789"), fraction = 0;
+	uint64_t v, unit;
+	char rest[32];
+	int r;
+
+	if (s[whole] != '.') {
+		r = parse_size(s, &v);
+		if (r == 0 && v > INT64_MAX)
+			r = -ERANGE;
+		if (r == 0)
+			*ret = (int64_t)v;
+		return r;
+	}
+	fraction = strspn(s + whole + 1, "0123456789");
+	if (!whole || !fraction || strlen(s) - whole - fraction >= sizeof rest - 2)
+		return -EINVAL;
+	/* what one of its unit is */
+	rest[0] = '1';
+	strcpy(rest + 1, s + whole + 1 + fraction);
+	r = parse_size(rest, &unit);
+	if (r < 0)
+		return r;
+	if (strtod(s, NULL) * (double)unit >= 9.2e18)
+		return -ERANGE;
+	*ret = (int64_t)(strtod(s, NULL) * (double)unit);
+	return 0;
+}
+
 static int list_add(struct arena *a, struct option_list *l, const char *s)
 {
 	const char **v = arena_calloc(a, l->n + 2, sizeof *v);

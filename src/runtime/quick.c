@@ -235,14 +235,14 @@ static int mounts(struct writer *c, const struct json *from)
 
 static int memory(struct writer *c)
 {
-	uint64_t bytes;
+	int64_t bytes;
 
 	if (!c->f->memory)
 		return 0;
-	if (parse_size(c->f->memory, &bytes) < 0 || !bytes || bytes > INT64_MAX)
+	if (bytes_parse(c->f->memory, &bytes) < 0 || !bytes)
 		return bad_flag(c, "memory", c->f->memory);
 	jw_kbegin(&c->w, "memory", '{');
-	jw_kuint(&c->w, "limit", bytes);
+	jw_kint(&c->w, "limit", bytes);
 	jw_end(&c->w);
 	return 0;
 }

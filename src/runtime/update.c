@@ -101,23 +101,14 @@ static int set_signed(const char *flag, const char *s, bool *has, int64_t *to, s
 
 static int set_bytes(const char *flag, const char *s, bool *has, int64_t *to, struct err *e)
 {
-	uint64_t v;
 	int r;
 
 	if (str_empty(s))
 		return 0;
 	*has = true;
-	if (!strcmp(s, "-1")) {
-		*to = -1;
-		return 0;
-	}
-	r = parse_size(s, &v);
-	if (r == 0 && v > INT64_MAX)
-		r = -ERANGE;
-	if (r < 0)
-		return bad_value(flag, s, r, e);
-	*to = (int64_t)v;
-	return 0;
+	*to = -1;
+	r = strcmp(s, "-1") ? bytes_parse(s, to) : 0;
+	return r < 0 ? bad_value(flag, s, r, e) : 0;
 }
 
 static int cpu_of_flags(struct arena *a, const struct update_flags *f, struct spec_cpu *c,

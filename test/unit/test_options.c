@@ -140,6 +140,27 @@ static void reads_durations(void **state)
 	}
 }
 
+static void reads_bytes(void **state)
+{
+	int64_t v;
+
+	assert_int_equal(bytes_parse("512", &v), 0);
+	assert_int_equal(v, 512);
+	assert_int_equal(bytes_parse("1.5g", &v), 0);
+	assert_int_equal(v, 1610612736);
+	assert_int_equal(bytes_parse("2MiB", &v), 0);
+	assert_int_equal(v, 2097152);
+	assert_int_equal(bytes_parse("0.5", &v), 0);
+	assert_int_equal(v, 0);
+	assert_true(bytes_parse("", &v) < 0);
+	assert_true(bytes_parse(".5g", &v) < 0);
+	assert_true(bytes_parse("1.g", &v) < 0);
+	assert_true(bytes_parse("1.5x", &v) < 0);
+	assert_true(bytes_parse("-5", &v) < 0);
+	assert_true(bytes_parse("9999999999999g", &v) < 0);
+	assert_true(bytes_parse("99999999999.5g", &v) < 0);
+}
+
 static int cleanup(void **state)
 {
 	arena_done(&arena);
@@ -154,6 +175,7 @@ int main(void)
 		cmocka_unit_test(asks_for_help),
 		cmocka_unit_test(says_what_is_wrong),
 		cmocka_unit_test(reads_durations),
+		cmocka_unit_test(reads_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, cleanup);
