@@ -43,6 +43,7 @@ lint: all
 
 bench: all
 	bench/run $(BUILD)
+	tools/readme
 
 cover:
 	@tools/configure build-cover --buildtype=debug -Dstatic=false -Db_coverage=true
