@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -233,21 +234,31 @@ static int make_scope(struct creation *k, const struct spec_resources *res, stru
 	return r;
 }
 
-static int make_cgroup(struct creation *k, struct err *e)
+/* cgroup v2: root of a user namespace that sees its cgroup writable owns it. */
+static int delegate(struct creation *k, struct err *e)
+{
+	const struct spec *s = k->o->spec;
+	const struct plan *p = k->plan;
+	bool writable = false;
+
+	if (k->facts.cgroup->mode != CGROUP_V2 || !p->own_user_ns || !p->new_cgroup_ns)
+		return 0;
+	for (size_t i = 0; i < s->n_mounts; i++)
+		if (str_eq(s->mounts[i].type, "cgroup") && !(s->mounts[i].flags & MS_RDONLY))
+			writable = true;
+	for (size_t i = 0; writable && i < p->n_uid_maps; i++)
+		if (p->uid_maps[i].inside == 0)
+			return cgroup_delegate(&k->cg, p->uid_maps[i].outside, e);
+	return 0;
+}
+
+static int make_cgroup_dirs(struct creation *k, const struct spec_resources *res, struct err *e)
 {
 	const struct plan *p = k->plan;
-	struct spec_resources res = *k->o->spec->linux->resources;
 	int r;
 
-	if (!p->cgroup_path || !k->facts.cgroup)
-		return 0;
-	r = plan_device_rules(k->c->arena, k->o->spec, &res.devices, &res.n_devices);
-	if (r < 0)
-		return err_sys(e, r, "make the device rules");
-	if (p->systemd_cgroup) {
-		r = make_scope(k, &res, e);
-		return r < 0 ? r : cgroup_apply(&k->cg, &res, k->facts.privileged, e);
-	}
+	if (p->systemd_cgroup)
+		return make_scope(k, res, e);
 	r = k->facts.privileged ? cgroup_create(&k->cg, k->facts.cgroup, p->cgroup_path, e) :
 				  cgroup_create_partial(&k->cg, k->facts.cgroup, p->cgroup_path, e);
 	if (r < 0 && may_go_without_cgroup(k, r)) {
@@ -257,7 +268,23 @@ static int make_cgroup(struct creation *k, struct err *e)
 	if (r < 0)
 		return r;
 	k->has_cgroup = true;
-	return cgroup_apply(&k->cg, &res, k->facts.privileged, e);
+	return 0;
+}
+
+static int make_cgroup(struct creation *k, struct err *e)
+{
+	struct spec_resources res = *k->o->spec->linux->resources;
+	int r;
+
+	if (!k->plan->cgroup_path || !k->facts.cgroup)
+		return 0;
+	r = plan_device_rules(k->c->arena, k->o->spec, &res.devices, &res.n_devices);
+	if (r < 0)
+		return err_sys(e, r, "make the device rules");
+	r = make_cgroup_dirs(k, &res, e);
+	if (r >= 0 && k->has_cgroup)
+		r = cgroup_apply(&k->cg, &res, k->facts.privileged, e);
+	return r < 0 || !k->has_cgroup ? r : delegate(k, e);
 }
 
 static int make_rdt_group(struct creation *k, struct err *e)

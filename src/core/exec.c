@@ -66,7 +66,10 @@ static int open_cgroup(struct execution *x, struct err *e)
 		if (!path)
 			return err_sys(e, -ENOMEM, "open the cgroup");
 	}
-	r = cgroup_open(&x->cg, x->facts.cgroup, path, e);
+	if (x->facts.cgroup->mode == CGROUP_V2 && str_empty(x->o->cgroup))
+		r = cgroup_open_of(&x->cg, x->facts.cgroup, x->ct->rec->pid, e);
+	else
+		r = cgroup_open(&x->cg, x->facts.cgroup, path, e);
 	x->has_cgroup = r >= 0;
 	return r;
 }
