@@ -24,11 +24,35 @@
 
 enum { KILL_MS = 10 * 1000, CGROUP_MS = 10 * 1000 };
 
+/* A creator that died before it had looked may have named a cgroup in which
+ * another container lives; create would have refused it. */
+static bool cgroup_is_anothers(struct container *ct)
+{
+	const struct record *rec = ct->rec;
+	char **ids;
+	size_t n;
+
+	if (strcmp(rec->status, "creating") != 0 || rec->pid ||
+	    container_list(ct->core, &ids, &n, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		OWN_FD dir = strcmp(ids[i], rec->id) ? container_open_dir(ct->core, ids[i], NULL) : -1;
+		struct record *other;
+
+		if (dir >= 0 && record_read(ct->core->arena, dir, &other, NULL) >= 0 &&
+		    str_eq(other->cgroup_path, rec->cgroup_path))
+			return true;
+	}
+	return false;
+}
+
 static int remove_cgroup(struct container *ct, struct err *e)
 {
 	struct cgroup_ref ref = { 0 };
 	int r;
 
+	if (cgroup_is_anothers(ct))
+		return 0;
 	if (ct->rec->systemd_unit) {
 		struct cgroup_unit u = record_unit(ct->rec);
 
@@ -108,6 +132,8 @@ static int kill_first(struct container *ct, struct err *e)
 	r = container_kill(ct, SIGKILL, false, e);
 	if (r < 0 && ct->state == CT_STOPPED)
 		return 0;
+	if (r < 0 && e->kind != ERR_STATE) /* that is one which ended just now */
+		return r;
 	r = proc_wait(ct->pidfd, KILL_MS);
 	return r < 0 ? err_sys(e, r, "container '%s' does not die", ct->rec->id) : 0;
 }
