@@ -1,6 +1,7 @@
 /* exec: another process in a running container. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -272,12 +273,14 @@ static int exec_foreground(struct container *ct, struct exec_options *o, struct 
 	r = foreground_begin(&fg, e);
 	if (r < 0)
 		return r;
-	fg.sized = o->process->has_console_size;
 	o->ret_master = &fg.master;
 	r = container_exec(ct, o, &pidfd, &pid, e);
 	if (r < 0)
 		return r;
-	return foreground_wait(&fg, pidfd, pid, e);
+	r = foreground_wait(&fg, pidfd, pid, e);
+	if (r < 0) /* nobody would hear of its end */
+		sys_pidfd_send_signal(pidfd, SIGKILL);
+	return r;
 }
 
 static int exec_in(struct request *q, struct container *ct, const struct exec_flags *f,
@@ -307,9 +310,10 @@ static int exec_in(struct request *q, struct container *ct, const struct exec_fl
 	if (r < 0)
 		return r;
 	o.process = p;
-	if (!f->detach)
-		return exec_foreground(ct, &o, e);
-	return container_exec(ct, &o, &pidfd, &pid, e);
+	if (f->detach)
+		return container_exec(ct, &o, &pidfd, &pid, e);
+	foreground_size(p);
+	return exec_foreground(ct, &o, e);
 }
 
 static int exec_run(struct request *q, void *options, struct err *e)

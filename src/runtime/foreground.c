@@ -13,6 +13,7 @@
 #include "fd.h"
 #include "loop.h"
 #include "proc.h"
+#include "spec.h"
 #include "sys.h"
 
 struct waiting {
@@ -29,16 +30,28 @@ struct waiting {
 #define waiting_of(s, member) \
 	((struct waiting *)(void *)((char *)(s) - offsetof(struct waiting, member)))
 
+/* Of the first of our standard fds that is a terminal. */
+static int own_size(uint16_t *rows, uint16_t *cols)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (term_get_size(fd, rows, cols) == 0)
+			return 0;
+	return -ENOTTY;
+}
+
 static void copy_size(const struct foreground *f)
 {
 	uint16_t rows, cols;
 
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-		if (term_get_size(fd, &rows, &cols) < 0)
-			continue;
+	if (own_size(&rows, &cols) == 0)
 		term_set_size(f->master, rows, cols);
-		return;
-	}
+}
+
+void foreground_size(struct spec_process *p)
+{
+	if (p && p->terminal && !p->has_console_size &&
+	    own_size(&p->console_height, &p->console_width) == 0)
+		p->has_console_size = true;
 }
 
 int foreground_begin(struct foreground *f, struct err *e)
@@ -227,8 +240,6 @@ static int begin_terminal(struct waiting *w, struct err *e)
 	r = flags < 0 ? flags : sys_fcntl(w->f->master, F_SETFL, flags | O_NONBLOCK);
 	if (r < 0)
 		return err_sys(e, r, "use the terminal");
-	if (!w->f->sized)
-		copy_size(w->f);
 	r = term_raw(&w->f->own, STDIN_FILENO);
 	if (r < 0)
 		return err_sys(e, r, "set the terminal to raw mode");

@@ -198,7 +198,7 @@ static int run_foreground(struct request *q, const struct create_flags *f,
 	r = foreground_begin(&fg, e);
 	if (r < 0)
 		return r;
-	fg.sized = o->spec->process && o->spec->process->has_console_size;
+	foreground_size(o->spec->process);
 	o->ret_master = &fg.master;
 	r = container_create(&q->core, o, &pidfd, &pid, e);
 	if (r < 0)
