@@ -29,6 +29,7 @@ struct execution {
 	struct cgroup cg;
 	bool has_cgroup;
 	int console, master_pair;
+	int root; /* of the container, where its mount namespace is not its own */
 };
 
 static int make_plan(struct execution *x, struct err *e)
@@ -88,6 +89,19 @@ static int make_console(struct execution *x, struct err *e)
 	return console_pair(&x->console, &x->master_pair, e);
 }
 
+/* By pid, but the pidfd that we hold says afterwards whose it was. */
+static int open_root(struct execution *x, struct err *e)
+{
+	char path[32];
+
+	snprintf(path, sizeof path, "/proc/%d/root", (int)x->ct->rec->pid);
+	x->root = sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (x->root < 0)
+		return err_sys(e, x->root, "open '%s'", path);
+	return state_check(sys_pidfd_send_signal(x->ct->pidfd, 0) < 0 ? CT_STOPPED : CT_RUNNING,
+			   EV_EXEC, e);
+}
+
 static int make_process(struct execution *x, struct err *e)
 {
 	struct launch *l = &x->launch;
@@ -99,6 +113,12 @@ static int make_process(struct execution *x, struct err *e)
 	l->console = x->console;
 	l->target = x->ct->pidfd;
 	l->target_ns = container_ns_flags(x->spec);
+	if (!(l->target_ns & CLONE_NEWNS)) {
+		r = open_root(x, e);
+		if (r < 0)
+			return r;
+		l->target_root = x->root;
+	}
 	l->on_listener = hand_listener_over;
 	l->ctx = &x->stop;
 	r = launch_create(l, e);
@@ -118,7 +138,7 @@ static int make_process(struct execution *x, struct err *e)
 int container_exec(struct container *ct, const struct exec_options *o, int *ret_pidfd,
 		   pid_t *ret_pid, struct err *e)
 {
-	struct execution x = { .ct = ct, .o = o, .console = -1, .master_pair = -1 };
+	struct execution x = { .ct = ct, .o = o, .console = -1, .master_pair = -1, .root = -1 };
 	bool frozen_is_fine = ct->state == CT_PAUSED && o->ignore_paused;
 	int r = frozen_is_fine ? 0 : state_check(ct->state, EV_EXEC, e);
 
@@ -142,6 +162,7 @@ int container_exec(struct container *ct, const struct exec_options *o, int *ret_
 	launch_done(&x.launch);
 	if (x.has_cgroup)
 		cgroup_done(&x.cg);
+	fd_closep(&x.root);
 	fd_closep(&x.console);
 	fd_closep(&x.master_pair);
 	return r;

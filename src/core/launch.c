@@ -39,9 +39,9 @@ void launch_init(struct launch *l, struct arena *a, const struct plan *plan)
 	memset(l, 0, sizeof *l);
 	l->a = a;
 	l->plan = plan;
-	l->start = l->console = l->target = l->proc = l->sync = l->pidfd = l->stage_pidfd = -1;
+	l->start = l->console = l->target = l->target_root = l->proc = l->sync = l->pidfd = l->stage_pidfd = -1;
 	l->fds.sync = l->fds.start = l->fds.console = l->fds.rootfs_tree = -1;
-	l->fds.proc = l->fds.target = l->fds.clone_cgroup = -1;
+	l->fds.proc = l->fds.target = l->fds.target_root = l->fds.clone_cgroup = -1;
 	l->fds.gate[0] = l->fds.gate[1] = -1;
 	for (size_t i = 0; i < sizeof l->fds.join / sizeof l->fds.join[0]; i++)
 		l->fds.join[i] = -1;
@@ -344,6 +344,7 @@ static int open_fds(struct launch *l, struct err *e)
 	l->fds.console = l->console;
 	l->fds.target = l->target;
 	l->fds.target_ns = l->target_ns;
+	l->fds.target_root = l->target_root;
 	l->fds.wait_for_maps = l->plan->own_user_ns;
 	l->fds.settings = !l->plan->own_user_ns;
 	if (l->cg) {

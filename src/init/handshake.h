@@ -128,6 +128,7 @@ struct init_fds {
 
 	int target; /* exec: pidfd of the container's first process; -1 */
 	int target_ns; /* exec: CLONE_NEW* to join through it */
+	int target_root; /* exec: its root directory when the mount namespace is not its own; -1 */
 	bool enter_target; /* exec without a stage: init itself joins them */
 
 	/* for the stage: */

@@ -86,6 +86,16 @@ static void join_cgroups(struct init *in)
 		init_must(in, sys_unshare(CLONE_NEWCGROUP), STAGE_CGROUP_NS, 0);
 }
 
+/* All at once but for two: the pid namespace came with clone3, the cgroup
+ * namespace follows the cgroup. */
+static void join_target(struct init *in)
+{
+	int which = in->f->target_ns & ~(CLONE_NEWPID | CLONE_NEWCGROUP);
+
+	if (which)
+		init_must(in, sys_setns(in->f->target, which), STAGE_JOIN_ALL, 0);
+}
+
 /* A stage has cloned us and still has to tell the parent who we are. */
 static void pass_gate(struct init *in)
 {
@@ -159,6 +169,10 @@ static void make_file_system(struct init *in)
 /* exec, or a container that shares its file system: nothing is made. */
 static void enter_file_system(struct init *in)
 {
+	if (in->f->target_root >= 0) {
+		init_must(in, sys_fchdir(in->f->target_root), STAGE_ROOTFS, 0);
+		init_must(in, sys_chroot("."), STAGE_ROOTFS, 0);
+	}
 	in->root = init_must(in, sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0),
 			     STAGE_ROOTFS, 0);
 	if (in->p->rootfs && !in->p->own_mount_ns) {
@@ -257,8 +271,7 @@ _Noreturn void init_main(const struct plan *p, const struct init_fds *f)
 	if (f->enter_target) {
 		/* Nothing of the container may trace us once we are inside. */
 		init_must(in, sys_prctl(PR_SET_DUMPABLE, 0, 0, 0), STAGE_SESSION, 0);
-		init_must(in, sys_setns(f->target, f->target_ns & ~(CLONE_NEWPID | CLONE_NEWCGROUP)),
-			  STAGE_JOIN_ALL, 0);
+		join_target(in);
 	}
 	if (p->process.affinity_final)
 		init_must(in, affinity_set(0, p->process.affinity_final), STAGE_SETTING,

@@ -136,7 +136,7 @@ _Noreturn void stage_main(const struct plan *p, const struct init_fds *f)
 		init_must(&stage, sys_prctl(PR_SET_DUMPABLE, 0, 0, 0), STAGE_SESSION, 0);
 	/* The cgroup namespace comes last, by init: from inside it, the kernel
 	 * would refuse a move from the cgroup that we are in now. */
-	if (f->target >= 0)
+	if (f->target >= 0 && f->target_ns & ~CLONE_NEWCGROUP)
 		init_must(&stage, sys_setns(f->target, f->target_ns & ~CLONE_NEWCGROUP),
 			  STAGE_JOIN_ALL, 0);
 	if (f->target >= 0 && f->target_ns & CLONE_NEWUSER)
