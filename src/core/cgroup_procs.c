@@ -324,16 +324,17 @@ static int signal_round(int dir, int sig, struct pid_list *l, size_t *fresh)
 	return r;
 }
 
-static void set_freezer(const struct cgroup *cg, bool freeze)
+static int set_freezer(const struct cgroup *cg, bool freeze)
 {
-	int dir = dir_of(cg, "freezer");
+	int dir = dir_of(cg, "freezer"), r;
 
 	if (dir < 0)
-		return;
+		return 0;
 	if (cg->host->mode == CGROUP_V1)
-		cgroup_write(dir, "freezer.state", freeze ? "FROZEN" : "THAWED");
+		r = cgroup_write(dir, "freezer.state", freeze ? "FROZEN" : "THAWED");
 	else
-		cgroup_write(dir, "cgroup.freeze", freeze ? "1" : "0");
+		r = cgroup_write(dir, "cgroup.freeze", freeze ? "1" : "0");
+	return r < 0 ? r : 0;
 }
 
 /* Until a look shows nobody new: a fork between listing and signalling is
@@ -349,8 +350,12 @@ static int kill_rounds(const struct cgroup *cg, int dir)
 		if (i > 0)
 			set_freezer(cg, true);
 		r = signal_round(dir, SIGKILL, &l, &fresh);
-		if (i > 0 || fresh)
-			set_freezer(cg, false);
+		if (i > 0 || fresh) {
+			int thawed = set_freezer(cg, false);
+
+			if (r == 0 && thawed != -ENOENT)
+				r = thawed;
+		}
 	}
 	return r == 0 && fresh ? -EBUSY : r;
 }

@@ -105,17 +105,20 @@ static int open_process(const struct record *rec)
 	return str_eq(boot, rec->boot_id) ? take_fd(&fd) : -ESRCH;
 }
 
-static bool is_frozen(struct container *ct)
+/* 1, 0 or -errno: what cannot be looked at must not pass for running, or a
+ * SIGKILL to it would wait for ever. */
+static int is_frozen(struct container *ct, struct err *e)
 {
 	struct cgroup_ref ref;
-	bool frozen = false;
+	int r;
 
 	if (!ct->rec->cgroup_path)
-		return false;
-	if (cgroup_ref_open(ct->core, ct->rec, "freezer", &ref, NULL) >= 0)
-		frozen = cgroup_is_frozen(&ref.cg, NULL) > 0;
+		return 0;
+	r = cgroup_ref_open(ct->core, ct->rec, "freezer", &ref, e);
+	if (r >= 0)
+		r = cgroup_is_frozen(&ref.cg, e);
 	cgroup_ref_close(&ref);
-	return frozen;
+	return r == -ENOENT || r == -ENODEV || r == -EACCES || r == -EPERM ? 0 : r;
 }
 
 /* Somebody holds the lock of a container that is being made; a creator that
@@ -130,6 +133,7 @@ static bool is_being_made(int dir)
 static int find_state(struct container *ct, struct err *e)
 {
 	const struct record *rec = ct->rec;
+	int r;
 
 	ct->pidfd = open_process(rec);
 	if (ct->pidfd < 0 && ct->pidfd != -ESRCH && ct->pidfd != -EINVAL)
@@ -141,9 +145,14 @@ static int find_state(struct container *ct, struct err *e)
 				    CT_STOPPED;
 		return 0;
 	}
-	if (!strcmp(rec->status, "creating"))
+	if (!strcmp(rec->status, "creating")) {
 		ct->state = CT_CREATING;
-	else if (is_frozen(ct))
+		return 0;
+	}
+	r = is_frozen(ct, e);
+	if (r < 0)
+		return r;
+	if (r)
 		ct->state = CT_PAUSED;
 	else
 		ct->state = !strcmp(rec->status, "created") ? CT_CREATED : CT_RUNNING;
