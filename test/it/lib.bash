@@ -172,8 +172,9 @@ it_end() {
 	return "$bad"
 }
 
+# Dead; whether somebody has collected it is not our business.
 it_gone() {
-	! kill -0 "$1" 2>/dev/null
+	! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
 }
 
 # ---- cgroups (below /berth-test only) ---------------------------------------
@@ -201,7 +202,12 @@ it_cgroup_remove() {
 		for d in $(it_cgroup_dirs "$1"); do
 			rmdir "$d" 2>/dev/null
 		done
-		[ -z "$(it_cgroup_dirs "$1")" ] && return 0
+		if [ -z "$(it_cgroup_dirs "$1")" ]; then
+			for d in $(it_hierarchies); do
+				rmdir "$d/berth-test" 2>/dev/null # the last one out
+			done
+			return 0
+		fi
 		sleep 0.2
 	done
 	echo "cgroups left: $(it_cgroup_dirs "$1" | tr '\n' ' ')" >&2

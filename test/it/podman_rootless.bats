@@ -25,7 +25,7 @@ setup_file() {
 		chmod 700 /run/user/4242"
 	export POD=$IT/u
 	export AS_USER="setpriv --reuid 4242 --regid 4242 --clear-groups env -u SUDO_UID
-		HOME=$IT/u/home XDG_RUNTIME_DIR=/run/user/4242 USER=kim LOGNAME=kim"
+		HOME=$IT/u/home XDG_RUNTIME_DIR=/run/user/4242 TMPDIR=/run/user/4242 USER=kim LOGNAME=kim"
 	podman_up
 	ns chown -R 4242:4242 "$IT/vol"
 	for RT in berth peer; do
