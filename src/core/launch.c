@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -16,11 +17,14 @@
 #include "mem.h"
 #include "plan.h"
 #include "planner.h"
+#include "proc.h"
 #include "str.h"
 #include "sys.h"
 
 /* Between two messages of the child; copying up a large tmpfs is the longest. */
 enum { PHASE_DEADLINE_MS = 120 * 1000 };
+enum { DYING_MS = 1000 };
+#define PF_FORKNOEXEC 0x40u /* <linux/sched.h> of the kernel: forked, but has not executed */
 
 static const char *const phase_words[HS_PHASE_COUNT] = {
 #define X(id, words) [HS_##id] = words,
@@ -39,6 +43,7 @@ void launch_init(struct launch *l, struct arena *a, const struct plan *plan)
 	memset(l, 0, sizeof *l);
 	l->a = a;
 	l->plan = plan;
+	l->deadline_ms = PHASE_DEADLINE_MS;
 	l->start = l->console = l->target = l->target_root = l->proc = l->sync = l->pidfd = l->stage_pidfd = -1;
 	l->fds.sync = l->fds.start = l->fds.console = l->fds.rootfs_tree = -1;
 	l->fds.proc = l->fds.target = l->fds.target_root = l->fds.clone_cgroup = -1;
@@ -133,17 +138,74 @@ static int failed(const struct launch *l, const struct hs_msg *m, struct err *e)
 	return err_sys(e, sys ? sys : -EIO, "%s", words);
 }
 
+/* How the process that closed the handshake ended: it is a zombie, or about to
+ * be. The signal, 0 for an exit, *code; of another's child only the signal. */
+static int cause_of_death(const struct launch *l, int *code)
+{
+	int fd = l->pid ? l->pidfd : l->stage_pidfd, status = 0;
+	siginfo_t si = { 0 };
+	char path[32], buf[1024];
+	OWN_FD stat = -1;
+	ssize_t n;
+
+	*code = 0;
+	proc_wait(fd, DYING_MS);
+	if (sys_waitid(P_PIDFD, fd, &si, WEXITED | WNOWAIT | WNOHANG | __WALL) >= 0) {
+		*code = si.si_code == CLD_EXITED ? si.si_status : 0;
+		return si.si_code == CLD_EXITED ? 0 : si.si_status;
+	}
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)l->pid);
+	stat = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	n = stat < 0 ? 0 : sys_read(stat, buf, sizeof buf - 1);
+	buf[n > 0 ? n : 0] = '\0';
+	if (n > 0 && strrchr(buf, ' ')) /* the last field is what wait would say */
+		status = atoi(strrchr(buf, ' '));
+	*code = status >> 8;
+	return status & 0x7f;
+}
+
 static int died(struct launch *l, struct err *e)
 {
-	siginfo_t si = { 0 };
+	int code, sig = cause_of_death(l, &code);
 
-	if (l->pidfd >= 0 && sys_waitid(P_PIDFD, l->pidfd, &si, WEXITED | WNOWAIT | WNOHANG | __WALL) >= 0 &&
-	    si.si_pid && si.si_code != CLD_EXITED)
-		return err_set(e, ERR_INTERNAL, -ECHILD,
-			       "the container's process was killed by signal %d while %s",
-			       si.si_status, phase_words[l->phase]);
-	return err_set(e, ERR_INTERNAL, -ECHILD, "the container's process ended while %s",
+	if (sig)
+		return err_set(e, ERR_INTERNAL, 0,
+			       "the container's process was killed by signal %d while %s", sig,
+			       phase_words[l->phase]);
+	return err_set(e, ERR_INTERNAL, 0, "the container's process ended while %s",
 		       phase_words[l->phase]);
+}
+
+/* The kernel keeps a flag on a process from fork to execve, also on a zombie. */
+static bool has_executed(const struct launch *l)
+{
+	char path[32], buf[1024], *p;
+	OWN_FD stat = -1;
+	unsigned flags;
+	ssize_t n;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)l->pid);
+	stat = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	n = stat < 0 ? 0 : sys_read(stat, buf, sizeof buf - 1);
+	if (n <= 0)
+		return true; /* it ran, ended, and was reaped */
+	buf[n] = '\0';
+	p = strrchr(buf, ')');
+	return !p || sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1 ||
+	       !(flags & PF_FORKNOEXEC);
+}
+
+/* End of file after START is the execve, or a death before it. One that could
+ * not execute its program says so itself, and has been started. */
+static int executed(struct launch *l, struct err *e)
+{
+	int code;
+
+	if (has_executed(l))
+		return 0;
+	if (!cause_of_death(l, &code) && code != INIT_EXIT_SILENT)
+		return 0;
+	return died(l, e);
 }
 
 /* ---- the handshake ------------------------------------------------------ */
@@ -169,7 +231,7 @@ static int hear(struct launch *l, struct hs_msg *m, int *fd, struct err *e)
 	ssize_t r;
 
 	do
-		r = sys_poll(&p, 1, PHASE_DEADLINE_MS);
+		r = sys_poll(&p, 1, l->deadline_ms);
 	while (r == -EINTR);
 	if (r == 0)
 		return err_set(e, ERR_TIMEOUT, -ETIMEDOUT, "the container's process hung while %s",
@@ -181,8 +243,11 @@ static int hear(struct launch *l, struct hs_msg *m, int *fd, struct err *e)
 		r = 0;
 	if (r < 0)
 		return err_sys(e, (int)r, "hear from the container's process");
-	if (r && r != (ssize_t)sizeof *m)
-		return err_set(e, ERR_INTERNAL, -EPROTO, "a message of %zd bytes from the child", r);
+	if (r && r != (ssize_t)sizeof *m) {
+		fd_closep(fd);
+		return err_set(e, ERR_INTERNAL, -EPROTO,
+			       "a message of %zd bytes from the container's process", r);
+	}
 	return r > 0;
 }
 
@@ -206,6 +271,7 @@ static int on_forked(struct launch *l, const struct hs_msg *m, int fd, struct er
 	}
 	l->pid = (pid_t)m->index;
 	l->pidfd = fd;
+	l->phase = HS_MAPPED; /* the stage has seen to a new user namespace */
 	reap_stage(l);
 	return 0;
 }
@@ -239,7 +305,7 @@ static int on_listener(struct launch *l, const struct hs_msg *m, struct err *e)
 }
 
 /* Follows the child until it reports `until`; HS_NONE: until it executes. */
-static int drive(struct launch *l, enum hs_phase until, struct err *e)
+int launch_drive(struct launch *l, enum hs_phase until, struct err *e)
 {
 	struct hs_msg m;
 	int fd, r;
@@ -249,7 +315,7 @@ static int drive(struct launch *l, enum hs_phase until, struct err *e)
 		if (r < 0)
 			return r;
 		if (r == 0)
-			return until == HS_NONE ? 0 : died(l, e);
+			return until == HS_NONE ? executed(l, e) : died(l, e);
 		if (m.phase != HS_FORKED)
 			sys_close(fd);
 		switch ((enum hs_phase)m.phase) {
@@ -277,7 +343,7 @@ static int drive(struct launch *l, enum hs_phase until, struct err *e)
 		case HS_FAILED:
 			return failed(l, &m, e);
 		default:
-			return err_set(e, ERR_INTERNAL, -EPROTO, "message %u out of turn", m.phase);
+			return err_set(e, ERR_INTERNAL, -EPROTO, "message %u from the container's process out of turn", m.phase);
 		}
 		if (r < 0)
 			return r;
@@ -458,7 +524,7 @@ int launch_create(struct launch *l, struct err *e)
 	if (r >= 0)
 		r = needs_stage(l) ? clone_stage(l, e) : clone_init(l, e);
 	close_child_fds(l);
-	return r < 0 ? r : drive(l, HS_CREATED, e);
+	return r < 0 ? r : launch_drive(l, HS_CREATED, e);
 }
 
 int launch_start(struct launch *l, struct err *e)
@@ -466,7 +532,7 @@ int launch_start(struct launch *l, struct err *e)
 	int r = tell(l, HS_START, e);
 
 	if (r >= 0)
-		r = drive(l, HS_NONE, e);
+		r = launch_drive(l, HS_NONE, e);
 	if (r >= 0)
 		l->kept = true;
 	return r;

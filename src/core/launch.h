@@ -39,6 +39,7 @@ struct launch {
 	/* Called with the seccomp listener's fd (borrowed). */
 	int (*on_listener)(struct launch *l, int fd, struct err *e);
 	void *ctx;
+	int deadline_ms; /* between two messages */
 
 	/* made here */
 	struct init_fds fds;
@@ -57,6 +58,9 @@ int launch_create(struct launch *l, struct err *e);
 int launch_start(struct launch *l, struct err *e);
 int launch_detach(struct launch *l, struct err *e);
 void launch_done(struct launch *l);
+
+/* Follows the child until it reports `until`; HS_NONE: until it executes. */
+int launch_drive(struct launch *l, enum hs_phase until, struct err *e);
 
 /* `start` in another process: `sync` is the connection to the start socket. */
 int launch_resume(struct launch *l, int sync, pid_t pid, int pidfd, struct err *e);

@@ -35,7 +35,7 @@
 	X(NONE,     "starting")                                    \
 	X(FORKED,   "starting")                                    \
 	X(CLONED,   "waiting for its id maps")                     \
-	X(MAPPED,   "making its file system")                      \
+	X(MAPPED,   "setting up its file system")                  \
 	X(MOUNTED,  "waiting for hooks")                           \
 	X(HOOKED,   "entering its root file system")               \
 	X(CREATED,  "waiting to be started")                       \
@@ -104,6 +104,10 @@ enum init_stage {
 #undef X
 	STAGE_COUNT
 };
+
+/* Exit code of a child that can no longer tell its parent why it ends; nobody
+ * but launch sees it. */
+enum { INIT_EXIT_SILENT = 125 };
 
 struct hs_msg {
 	uint32_t phase; /* enum hs_phase */

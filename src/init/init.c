@@ -23,7 +23,7 @@ _Noreturn void init_fail(struct init *in, enum init_stage stage, uint32_t index,
 
 	while (sys_write(in->sync, &m, sizeof m) == -EINTR)
 		;
-	_exit(1);
+	_exit(INIT_EXIT_SILENT);
 }
 
 int init_must(struct init *in, int r, enum init_stage stage, uint32_t index)
@@ -42,7 +42,7 @@ void init_tell(struct init *in, enum hs_phase phase, uint32_t index)
 		n = sys_write(in->sync, &m, sizeof m);
 	while (n == -EINTR);
 	if (n < 0)
-		_exit(1);
+		_exit(INIT_EXIT_SILENT);
 }
 
 /* The next message's phase; HS_NONE at end of file. */
@@ -64,7 +64,7 @@ void init_expect(struct init *in, enum hs_phase phase)
 	enum hs_phase got = hear(in);
 
 	if (got == HS_NONE)
-		_exit(1); /* the parent is gone, or gave up and will say why */
+		_exit(INIT_EXIT_SILENT); /* the parent is gone, or gave up and will say why */
 	if (got != phase)
 		init_fail(in, STAGE_PROTOCOL, (uint32_t)got, -EPROTO);
 }
@@ -109,7 +109,7 @@ static void pass_gate(struct init *in)
 		n = sys_read(in->f->gate[0], &c, 1);
 	while (n == -EINTR);
 	if (n != 1)
-		_exit(1);
+		_exit(INIT_EXIT_SILENT);
 }
 
 void apply_settings(struct init *in)
@@ -240,12 +240,12 @@ static void wait_for_start(struct init *in)
 				in->sync = sys_accept(start);
 			while (in->sync == -EINTR || in->sync == -ECONNABORTED);
 			if (in->sync < 0)
-				_exit(1);
+				_exit(INIT_EXIT_SILENT);
 			got = hear(in);
 		} while (got == HS_NONE);
 	}
 	if (got == HS_NONE)
-		_exit(1);
+		_exit(INIT_EXIT_SILENT);
 	if (got != HS_START)
 		init_fail(in, STAGE_PROTOCOL, (uint32_t)got, -EPROTO);
 	if (in->p->stop_for_start_hooks) {
@@ -300,7 +300,7 @@ _Noreturn void init_main(const struct plan *p, const struct init_fds *f)
 	init_home(in);
 	init_lookup(in);
 	wait_for_start(in);
+	sys_default_signals(); /* before the filter, which may forbid it */
 	init_finish_credentials(in);
-	sys_default_signals();
 	init_exec(in);
 }

@@ -113,7 +113,7 @@ static void hand_over(struct init *in, pid_t pid, int pidfd)
 	struct hs_msg m = { .phase = HS_FORKED, .index = (uint32_t)pid };
 
 	if (fd_send(in->sync, &m, sizeof m, &pidfd, 1) < 0)
-		_exit(1); /* init reads end of file at the gate and goes, too */
+		_exit(INIT_EXIT_SILENT); /* init reads end of file at the gate and goes, too */
 	fd_write_all(in->f->gate[1], "", 1);
 	_exit(0);
 }
