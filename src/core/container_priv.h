@@ -8,6 +8,7 @@
 #include "cgroup_systemd.h"
 #include "container.h"
 #include "launch.h"
+#include "log.h"
 
 struct record;
 
@@ -21,7 +22,7 @@ struct cgroup_ref { /* the opened cgroup of a record */
 	struct cgroup cg;
 	bool open;
 };
-/* `controller`: only the hierarchy that has it; NULL: all. */
+/* `controller`: only the hierarchy that has it; NULL: all; "": none, the path alone. */
 int cgroup_ref_open(struct core *c, const struct record *rec, const char *controller,
 		    struct cgroup_ref *ret, struct err *e);
 void cgroup_ref_close(struct cgroup_ref *ref);
@@ -37,6 +38,8 @@ struct stop_ctx {
 int run_hooks_at(struct launch *l, enum hs_phase where, struct err *e);
 int run_poststart(const struct spec *s, const struct record *rec, struct err *e);
 int container_ns_flags(const struct spec *s);
+/* delete.c; also where a creation is undone. A hook that fails is logged. */
+void run_poststop(const struct spec *s, const struct record *rec, enum log_level level);
 
 /* create.c: fills plan->process.filter from linux.seccomp. */
 struct plan;

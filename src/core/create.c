@@ -85,8 +85,16 @@ static int make_plan(struct creation *k, struct err *e)
 	int r = core_cgroup(k->c, NULL, e);
 
 	if (r >= 0)
-		r = host_facts_read(&k->facts, k->c->cgroup, k->c->in_user_ns, e);
-	return r < 0 ? r : plan_container(k->c->arena, o->spec, &k->facts, &po, &k->plan, e);
+		r = host_facts_read(&k->facts, k->o->spec, k->c->cgroup, k->c->in_user_ns, e);
+	if (r >= 0)
+		r = plan_container(k->c->arena, o->spec, &k->facts, &po, &k->plan, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < o->spec->n_warnings; i++)
+		log_line(LOG_LEVEL_DEBUG, o->spec->warnings[i]);
+	for (size_t i = 0; i < k->plan->n_warnings; i++)
+		log_line(LOG_LEVEL_DEBUG, k->plan->warnings[i]);
+	return 0;
 }
 
 /* What can be found wrong before anything is made. */
@@ -357,6 +365,7 @@ int run_hooks_at(struct launch *l, enum hs_phase where, struct err *e)
 		run.target = l->pidfd;
 		return hooks_run(&run, HOOK_START_CONTAINER, e);
 	}
+	run.cwd = s->rec->bundle;
 	r = hooks_run(&run, HOOK_PRESTART, e);
 	if (r >= 0)
 		r = hooks_run(&run, HOOK_CREATE_RUNTIME, e);
@@ -442,6 +451,8 @@ static void undo(struct creation *k)
 		r = -EBUSY;
 	if (k->has_pid_file)
 		sys_unlinkat(AT_FDCWD, k->o->pid_file, 0);
+	if (k->stop.spec) /* it came as far as its hooks */
+		run_poststop(k->stop.spec, &k->rec, LOG_LEVEL_DEBUG);
 	if (k->dir >= 0 && r >= 0)
 		file_remove_tree(k->root, k->o->id);
 	if (k->o->ret_master)

@@ -14,6 +14,7 @@
 #include "fd.h"
 #include "file.h"
 #include "hooks.h"
+#include "log.h"
 #include "mem.h"
 #include "proc.h"
 #include "rdt.h"
@@ -62,12 +63,15 @@ static int remove_cgroup(struct container *ct, struct err *e)
 	}
 	if (!ct->rec->cgroup_path)
 		return 0;
-	r = cgroup_ref_open(ct->core, ct->rec, NULL, &ref, e);
+	r = cgroup_ref_open(ct->core, ct->rec, "", &ref, e); /* empty, as a rule: the path is enough */
 	if (r >= 0)
 		r = cgroup_destroy(&ref.cg, 0, e);
 	if (r == -EBUSY || r == -ENOTEMPTY || r == -ETIMEDOUT) {
 		/* Processes of a shared pid namespace, or a creator's that died. */
-		r = cgroup_signal_all(&ref.cg, SIGKILL, e);
+		cgroup_ref_close(&ref);
+		r = cgroup_ref_open(ct->core, ct->rec, NULL, &ref, e);
+		if (r >= 0)
+			r = cgroup_signal_all(&ref.cg, SIGKILL, e);
 		if (r >= 0)
 			r = cgroup_destroy(&ref.cg, CGROUP_MS, e);
 	}
@@ -75,27 +79,35 @@ static int remove_cgroup(struct container *ct, struct err *e)
 	return r;
 }
 
-static void poststop(struct container *ct)
+/* A failing poststop hook stops neither the others nor delete. */
+void run_poststop(const struct spec *s, const struct record *rec, enum log_level level)
 {
 	OWN_SB struct sb state = SB_INIT;
-	struct hook_run run = { .target = -1 };
-	struct spec *s;
-	struct err ignored;
+	size_t n = s->hooks.n[HOOK_POSTSTOP];
+	struct err e;
+	char text[sizeof e.msg + 80];
 
-	if (!ct->rec->needs_spec || container_spec(ct, &s, &ignored) < 0 || !s->hooks.n[HOOK_POSTSTOP])
+	if (!n)
 		return;
-	record_state_json(ct->rec, CT_STOPPED, false, NULL, &state);
-	run.hooks = &s->hooks;
-	run.state = state.s;
-	for (size_t i = 0; i < s->hooks.n[HOOK_POSTSTOP]; i++) {
-		/* A failing poststop hook stops neither the others nor delete. */
+	record_state_json(rec, CT_STOPPED, false, NULL, &state);
+	for (size_t i = 0; i < n; i++) {
 		struct spec_hooks one = { 0 };
+		struct hook_run run = { .hooks = &one, .target = -1, .state = state.s };
 
 		one.list[HOOK_POSTSTOP] = &s->hooks.list[HOOK_POSTSTOP][i];
 		one.n[HOOK_POSTSTOP] = 1;
-		run.hooks = &one;
-		hooks_run(&run, HOOK_POSTSTOP, &ignored);
+		if (hooks_run(&run, HOOK_POSTSTOP, &e) < 0)
+			log_line(level, err_text(&e, text, sizeof text));
 	}
+}
+
+static void poststop(struct container *ct)
+{
+	struct spec *s;
+	struct err ignored;
+
+	if (ct->rec->needs_spec && container_spec(ct, &s, &ignored) >= 0)
+		run_poststop(s, ct->rec, LOG_LEVEL_WARNING); /* as the specification says */
 }
 
 static int remove_rdt_group(struct container *ct, struct err *e)

@@ -14,6 +14,7 @@
 #include "plan.h"
 #include "planner.h"
 #include "record.h"
+#include "rootfs.h"
 #include "spec.h"
 #include "str.h"
 #include "sys.h"
@@ -46,32 +47,70 @@ static int make_plan(struct execution *x, struct err *e)
 	if (r >= 0)
 		r = core_cgroup(c, NULL, e);
 	if (r >= 0)
-		r = host_facts_read(&x->facts, c->cgroup, c->in_user_ns, e);
+		r = host_facts_read(&x->facts, NULL, c->cgroup, c->in_user_ns, e);
 	if (r >= 0)
 		r = plan_exec(c->arena, x->spec, x->o->process, &x->facts, &po, &x->plan, e);
 	return r < 0 ? r : compile_filter(c, x->spec, x->plan, e);
 }
 
+/* One hierarchy goes to a sub-cgroup, which must exist. */
+static int enter_sub_cgroup(struct cgroup *cg, size_t i, const char *sub, struct err *e)
+{
+	int fd;
+
+	if (cg->fd[i] < 0)
+		return 0;
+	fd = rootfs_open(cg->fd[i], sub, O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return err_sys(e, fd, "open cgroup '%s/%s' (%s)", cg->path, sub,
+			       cg->host->h[i].controllers);
+	sys_close(cg->fd[i]);
+	cg->fd[i] = fd;
+	return 0;
+}
+
+/* "PATH" for all hierarchies, or "CONTROLLER[,CONTROLLER...]:PATH". */
+static int apply_sub_cgroup(struct execution *x, const char *arg, struct err *e)
+{
+	char *names = arena_strdup(x->ct->core->arena, arg), *sub = names ? strchr(names, ':') : NULL;
+	const char *name, *path = sub ? sub + 1 : arg;
+	int r = 0;
+
+	if (!names)
+		return err_sys(e, -ENOMEM, "open the cgroup");
+	if (strchr(path, ':') || (!sub && x->o->n_cgroups > 1))
+		return err_set(e, ERR_INVALID, 0, "invalid --cgroup argument: %s%s", arg,
+			       sub ? "" : " (missing <controller>: prefix)");
+	if (strstr(path, ".."))
+		return err_set(e, ERR_INVALID, 0, "%s is not a sub cgroup path", path);
+	for (size_t i = 0; !sub && r >= 0 && i < x->facts.cgroup->n; i++)
+		r = enter_sub_cgroup(&x->cg, i, path, e);
+	if (!sub)
+		return r;
+	*sub = '\0';
+	while (r >= 0 && (name = strsep(&names, ","))) {
+		int i = cgroup_hierarchy_of(x->facts.cgroup, name);
+
+		r = i < 0 ? err_set(e, ERR_INVALID, 0, "unknown controller %s in --cgroup %s", name, arg) :
+			    enter_sub_cgroup(&x->cg, (size_t)i, path, e);
+	}
+	return r;
+}
+
 static int open_cgroup(struct execution *x, struct err *e)
 {
-	struct arena *a = x->ct->core->arena;
 	const char *path = x->ct->rec->cgroup_path;
 	int r;
 
 	if (!path || !x->facts.cgroup)
 		return 0;
-	if (!str_empty(x->o->cgroup)) {
-		if (strstr(x->o->cgroup, ".."))
-			return err_set(e, ERR_INVALID, 0, "bad sub cgroup path '%s'", x->o->cgroup);
-		path = arena_printf(a, "%s/%s", path, x->o->cgroup);
-		if (!path)
-			return err_sys(e, -ENOMEM, "open the cgroup");
-	}
-	if (x->facts.cgroup->mode == CGROUP_V2 && str_empty(x->o->cgroup))
+	if (x->facts.cgroup->mode == CGROUP_V2 && !x->o->n_cgroups)
 		r = cgroup_open_of(&x->cg, x->facts.cgroup, x->ct->rec->pid, e);
 	else
 		r = cgroup_open(&x->cg, x->facts.cgroup, path, e);
 	x->has_cgroup = r >= 0;
+	for (size_t i = 0; r >= 0 && i < x->o->n_cgroups; i++)
+		r = apply_sub_cgroup(x, x->o->cgroups[i], e);
 	return r;
 }
 

@@ -13,6 +13,7 @@
 #include "fd.h"
 #include "mem.h"
 #include "planner.h"
+#include "spec.h"
 #include "str.h"
 #include "sys.h"
 
@@ -105,20 +106,26 @@ static int read_privilege(struct host_facts *f, bool in_user_ns, struct err *e)
 	return 0;
 }
 
-static void read_features(struct host_facts *f)
+static void read_features(struct host_facts *f, const struct spec *s)
 {
+	const struct spec_process *p = s ? s->process : NULL;
 	char line[8];
 
-	f->has_apparmor = read_line("/sys/module/apparmor/parameters/enabled", line, sizeof line) > 0 &&
-			  line[0] == 'Y';
-	f->has_selinux = exists("/sys/fs/selinux/status");
-	f->has_time_ns = exists("/proc/self/ns/time");
+	if (!s || (p && p->apparmor_profile))
+		f->has_apparmor = read_line("/sys/module/apparmor/parameters/enabled", line,
+					    sizeof line) > 0 &&
+				  line[0] == 'Y';
+	if (!s || s->linux->mount_label || (p && p->selinux_label))
+		f->has_selinux = exists("/sys/fs/selinux/status");
+	if (!s || s->linux->ns[NS_TIME].present)
+		f->has_time_ns = exists("/proc/self/ns/time");
+	if (!s || s->linux->intel_rdt)
+		f->has_resctrl = exists("/sys/fs/resctrl/schemata");
 	f->has_kcore = exists("/proc/kcore");
-	f->has_resctrl = exists("/sys/fs/resctrl/schemata");
 }
 
-int host_facts_read(struct host_facts *f, const struct cgroup_host *cgroup, bool in_user_ns,
-		    struct err *e)
+int host_facts_read(struct host_facts *f, const struct spec *s, const struct cgroup_host *cgroup,
+		    bool in_user_ns, struct err *e)
 {
 	int r;
 
@@ -130,6 +137,6 @@ int host_facts_read(struct host_facts *f, const struct cgroup_host *cgroup, bool
 		r = read_last_cap(f, e);
 	if (r < 0)
 		return r;
-	read_features(f);
+	read_features(f, s);
 	return 0;
 }

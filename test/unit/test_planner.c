@@ -892,11 +892,11 @@ static void test_facts_of_this_host(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_int_equal(host_facts_read(&f, NULL, false, &e), 0);
+	assert_int_equal(host_facts_read(&f, NULL, NULL, false, &e), 0);
 	assert_true(f.kernel_major >= 5);
 	assert_true(f.last_cap >= CAP_AUDIT_READ);
 	assert_int_equal(f.privileged, geteuid() == 0);
-	assert_int_equal(host_facts_read(&f, NULL, true, &e), 0);
+	assert_int_equal(host_facts_read(&f, NULL, NULL, true, &e), 0);
 	assert_false(f.privileged);
 }
 
