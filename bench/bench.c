@@ -69,7 +69,7 @@ struct runtime {
 
 struct bench {
 	const char *mode, *work, *cgroup, *cpuacct, *only;
-	const char *hierarchies; /* their names, for the floor */
+	const char *hierarchies; /* their names for the floor, or "cgroup2" */
 	long rounds, hot_rounds, gap_ms, per_slot;
 	uint64_t seed;
 	struct runtime rt[MAX_RUNTIMES];
@@ -136,19 +136,25 @@ static uint64_t children_ns(void)
 	return timeval_ns(u.ru_utime) + timeval_ns(u.ru_stime);
 }
 
-/* CPU of the whole cgroup less the driver's own; the sum over children where there is no cpuacct. */
-static uint64_t tree_ns(const struct bench *b)
+/* cpuacct.usage is one number of nanoseconds, cpu.stat begins with usage_usec. */
+static uint64_t usage_ns(const struct bench *b)
 {
-	char text[32];
+	char text[64];
 	ssize_t n;
 
-	if (b->usage_fd < 0)
-		return children_ns();
 	n = pread(b->usage_fd, text, sizeof(text) - 1, 0);
 	if (n <= 0)
-		die("read cpuacct.usage");
+		die("read the CPU usage");
 	text[n] = '\0';
-	return strtoull(text, NULL, 10) - clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	if (!strncmp(text, "usage_usec ", 11))
+		return strtoull(text + 11, NULL, 10) * 1000;
+	return strtoull(text, NULL, 10);
+}
+
+/* CPU of the whole cgroup less the driver's own; the sum over children where there is none. */
+static uint64_t tree_ns(const struct bench *b)
+{
+	return b->usage_fd < 0 ? children_ns() : usage_ns(b) - clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 static void idle(long ms)
@@ -237,6 +243,10 @@ static void floor_cgroups(const struct bench *b, struct command *c)
 {
 	if (!b->hierarchies)
 		return;
+	if (!strcmp(b->hierarchies, "cgroup2")) {
+		arg(c, "--cgroup2");
+		return;
+	}
 	arg(c, "--hierarchies");
 	arg(c, "%s", b->hierarchies);
 }
@@ -548,6 +558,10 @@ static void enter_cpuacct(struct bench *b)
 	close(fd);
 	snprintf(path, sizeof(path), "%s/cpuacct.usage", b->cpuacct);
 	b->usage_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (b->usage_fd < 0) {
+		snprintf(path, sizeof(path), "%s/cpu.stat", b->cpuacct);
+		b->usage_fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
 	if (b->usage_fd < 0)
 		die("open '%s'", path);
 }

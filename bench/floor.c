@@ -56,13 +56,15 @@ struct phases {
 };
 
 struct floor {
-	bool net, cgroupns;
+	bool net, cgroupns, unified;
 	const char *rootfs, *cgroup, *bpf, *pid_file;
 	pid_t exec_pid;
 	char *names; /* of the v1 hierarchies, with commas */
 	char **argv;
 	struct hierarchy h[MAX_HIERARCHIES];
 	int n_hierarchies;
+	char unified_dir[384];
+	int unified_fd;
 	struct sock_filter filter[MAX_BPF];
 	struct sock_fprog prog;
 	struct phases *phases;
@@ -116,34 +118,39 @@ static void find_hierarchies(struct floor *f)
 	}
 }
 
-static void write_file(int dirfd, const char *name, const char *text, size_t len)
+static int open_below(const char *dir, const char *name, int flags)
 {
+	char path[512];
 	int fd;
 
-	must(fd = openat(dirfd, name, O_WRONLY | O_CLOEXEC), name);
-	must(write(fd, text, len), name);
-	close(fd);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	must(fd = open(path, flags | O_CLOEXEC), path);
+	return fd;
 }
 
 /* A v1 cpuset takes no task before its cpus and mems are set. */
-static void fill_cpuset(int dirfd)
+static void fill_cpuset(const char *dir)
 {
-	static const char *const name[] = { "cpuset.cpus", "cpuset.mems" };
-	char path[32], buf[256];
+	static const char *const name[][2] = {
+		{ "cpuset.cpus", "../cpuset.cpus" },
+		{ "cpuset.mems", "../cpuset.mems" },
+	};
+	char buf[256];
 	ssize_t n;
 	int fd;
 
 	for (size_t i = 0; i < ARRAY_SIZE(name); i++) {
-		snprintf(path, sizeof(path), "../%s", name[i]);
-		must(fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC), path);
-		must(n = read(fd, buf, sizeof(buf)), path);
+		fd = open_below(dir, name[i][1], O_RDONLY);
+		must(n = read(fd, buf, sizeof(buf)), name[i][1]);
 		close(fd);
-		write_file(dirfd, name[i], buf, (size_t)n);
+		fd = open_below(dir, name[i][0], O_WRONLY);
+		must(write(fd, buf, (size_t)n), name[i][0]);
+		close(fd);
 	}
 }
 
 /* The spec denies all devices; every runtime then allows these. */
-static void limit_devices(int dirfd)
+static void limit_devices(const char *dir)
 {
 	static const char *const allow[] = {
 		"c *:* m",
@@ -157,38 +164,41 @@ static void limit_devices(int dirfd)
 		"c 5:2 rwm",
 		"c 136:* rwm",
 	};
+	int fd = open_below(dir, "devices.deny", O_WRONLY);
 
-	write_file(dirfd, "devices.deny", "a", 1);
+	must(write(fd, "a", 1), "devices.deny");
+	close(fd);
+	fd = open_below(dir, "devices.allow", O_WRONLY);
 	for (size_t i = 0; i < ARRAY_SIZE(allow); i++)
-		write_file(dirfd, "devices.allow", allow[i], strlen(allow[i]));
+		must(write(fd, allow[i], strlen(allow[i])), allow[i]);
+	close(fd);
+}
+
+static void make_dir(const char *dir)
+{
+	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+		die(dir);
 }
 
 static void make_cgroups(struct floor *f)
 {
 	for (int i = 0; i < f->n_hierarchies; i++) {
-		struct hierarchy *h = &f->h[i];
-		int dirfd;
-
-		if (mkdir(h->dir, 0755) < 0 && errno != EEXIST)
-			die(h->dir);
-		must(dirfd = open(h->dir, O_PATH | O_DIRECTORY | O_CLOEXEC), h->dir);
-		if (strstr(h->name, "cpuset"))
-			fill_cpuset(dirfd);
-		if (strstr(h->name, "devices"))
-			limit_devices(dirfd);
-		must(h->tasks = openat(dirfd, "tasks", O_WRONLY | O_CLOEXEC), "open tasks");
-		close(dirfd);
+		make_dir(f->h[i].dir);
+		if (strstr(f->h[i].name, "cpuset"))
+			fill_cpuset(f->h[i].dir);
+		if (strstr(f->h[i].name, "devices"))
+			limit_devices(f->h[i].dir);
 	}
+	if (f->unified)
+		make_dir(f->unified_dir);
 }
 
 static void open_cgroups(struct floor *f)
 {
-	char path[512];
-
-	for (int i = 0; i < f->n_hierarchies; i++) {
-		snprintf(path, sizeof(path), "%s/tasks", f->h[i].dir);
-		must(f->h[i].tasks = open(path, O_WRONLY | O_CLOEXEC), path);
-	}
+	for (int i = 0; i < f->n_hierarchies; i++)
+		f->h[i].tasks = open_below(f->h[i].dir, "tasks", O_WRONLY);
+	if (f->unified)
+		f->unified_fd = open_below(f->unified_dir, "", O_RDONLY | O_DIRECTORY);
 }
 
 /* Written by the single-threaded child itself: no RCU grace period to wait for. */
@@ -202,6 +212,20 @@ static void remove_cgroups(struct floor *f)
 {
 	for (int i = 0; i < f->n_hierarchies; i++)
 		must(rmdir(f->h[i].dir), f->h[i].dir);
+	if (f->unified)
+		must(rmdir(f->unified_dir), f->unified_dir);
+}
+
+/* cgroup v2: born in its cgroup, which costs a copy of our memory instead. */
+static pid_t fork_into_cgroup(struct floor *f, int flags)
+{
+	struct clone_args args = {
+		.flags = (unsigned int)flags | CLONE_INTO_CGROUP,
+		.exit_signal = SIGCHLD,
+		.cgroup = (unsigned int)f->unified_fd,
+	};
+
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
 /* ---- mounts; the working directory is the rootfs until pivot_root ---- */
@@ -343,6 +367,10 @@ static void build_root(struct floor *f)
 	mount_api(f);
 	if (f->n_hierarchies)
 		mount_cgroups(f);
+	if (f->unified)
+		must(mount("cgroup", "sys/fs/cgroup", "cgroup2",
+			   MS_NOSUID | MS_NOEXEC | MS_NODEV | MS_RDONLY, NULL),
+		     "cgroup2");
 	make_devices(f);
 	must(syscall(SYS_pivot_root, ".", "."), "pivot_root");
 	must(umount2(".", MNT_DETACH), "umount old root");
@@ -426,7 +454,8 @@ static int child(void *arg)
 
 	phase(f, "clone");
 	join_cgroups(f);
-	if (f->cgroupns)
+	/* the default spec has a cgroup namespace on v2 only */
+	if (f->cgroupns || f->unified)
 		must(unshare(CLONE_NEWCGROUP), "cgroup namespace");
 	phase(f, "cgroups joined");
 	must(setsid(), "setsid");
@@ -439,14 +468,20 @@ static int start(struct floor *f)
 {
 	static char stack[65536] __attribute__((aligned(16)));
 	/* on our own memory until it executes: nothing is copied that is not needed */
-	int flags = CLONE_VM | CLONE_VFORK | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC |
-		    CLONE_NEWPID | (f->net ? CLONE_NEWNET : 0) | SIGCHLD;
+	int shared = CLONE_VM | CLONE_VFORK | SIGCHLD;
+	int flags = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID |
+		    (f->net ? CLONE_NEWNET : 0);
 	pid_t pid;
 	int code;
 
 	make_cgroups(f);
+	open_cgroups(f);
 	phase(f, "cgroups made");
-	must(pid = clone(child, stack + sizeof(stack), flags, f), "clone");
+	must(pid = f->unified ? fork_into_cgroup(f, flags) :
+				clone(child, stack + sizeof(stack), flags | shared, f),
+	     "clone");
+	if (pid == 0)
+		child(f);
 	if (f->pid_file)
 		write_pid_file(f->pid_file, pid);
 	code = reap(pid);
@@ -466,7 +501,7 @@ static int exec_into(struct floor *f)
 	open_cgroups(f);
 	must(setns(pidfd, all), "setns");
 	phase(f, "setns");
-	must(pid = fork(), "fork");
+	must(pid = f->unified ? fork_into_cgroup(f, 0) : fork(), "fork");
 	if (pid == 0) {
 		join_cgroups(f);
 		must(setsid(), "setsid");
@@ -484,15 +519,17 @@ static void print_phases(const struct phases *p)
 }
 
 static const char usage[] =
-	"usage: floor [--net] [--cgroupns] [--bpf FILE] [--hierarchies NAME,NAME... --cgroup PATH]\n"
-	"             [--pid-file FILE] [--phases] --rootfs DIR [CMD [ARG...]]\n"
-	"       floor --exec PID [--bpf FILE] [--hierarchies NAME,NAME... --cgroup PATH] [CMD [ARG...]]\n";
+	"usage: floor [--net] [--cgroupns] [--bpf FILE] [CGROUP] [--pid-file FILE] [--phases]\n"
+	"             --rootfs DIR [CMD [ARG...]]\n"
+	"       floor --exec PID [--bpf FILE] [CGROUP] [CMD [ARG...]]\n"
+	"CGROUP: --cgroup PATH with --hierarchies NAME,NAME... (v1) or --cgroup2\n";
 
 static void parse(struct floor *f, int argc, char **argv)
 {
 	static const struct option opts[] = {
 		{ "net", 0, NULL, 'n' },
 		{ "cgroupns", 0, NULL, 'C' },
+		{ "cgroup2", 0, NULL, 'U' },
 		{ "bpf", 1, NULL, 'b' },
 		{ "cgroup", 1, NULL, 'c' },
 		{ "rootfs", 1, NULL, 'r' },
@@ -509,6 +546,9 @@ static void parse(struct floor *f, int argc, char **argv)
 		switch (c) {
 		case 'n':
 			f->net = true;
+			break;
+		case 'U':
+			f->unified = true;
 			break;
 		case 'C':
 			f->cgroupns = true;
@@ -558,6 +598,8 @@ int main(int argc, char **argv)
 		load_bpf(&f);
 	if (f.names)
 		find_hierarchies(&f);
+	if (f.unified)
+		snprintf(f.unified_dir, sizeof(f.unified_dir), "/sys/fs/cgroup%s", f.cgroup);
 	phase(&f, "ready-made facts");
 	code = f.exec_pid ? exec_into(&f) : start(&f);
 	if (f.phases)

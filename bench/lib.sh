@@ -1,5 +1,5 @@
 # Shared by bench/run and bench/profile: compile, set the scene, take it down.
-# Sourced by bash. Uses: here, top, build, out, work. Sets: runtimes, cgroup, hierarchies, cpuacct.
+# Sourced by bash. Uses: here, top, build, out, work. Sets: runtimes, cgroup, hierarchies, cpuacct, version.
 
 profile=${SECCOMP_PROFILE:-/usr/share/containers/seccomp.json}
 runtimes=()
@@ -13,9 +13,20 @@ bench_compile() {
 	${CC:-cc} $flags -o "$out/mkbpf" "$here/mkbpf.c" -lseccomp || rm -f "$out/mkbpf"
 }
 
-# /sys/fs/cgroup holding the v1 hierarchies only.
+# /sys/fs/cgroup holding the v1 hierarchies only, or cgroup v2 where that is all there is
+# (BENCH_CGROUP=v2 shows v2 on a hybrid host too, with whatever controllers it has there).
 bench_cgroup_view() {
 	local mnt name
+	version=v1
+	grep -q ' - cgroup ' /proc/self/mountinfo || version=v2
+	if [ "$version" = v2 ]; then
+		return
+	elif [ "${BENCH_CGROUP:-}" = v2 ]; then
+		version=v2
+		umount -R /sys/fs/cgroup
+		mount -t cgroup2 cgroup2 /sys/fs/cgroup
+		return
+	fi
 	mkdir "$work/view"
 	mount -t tmpfs -o mode=755 tmpfs "$work/view"
 	while read -r mnt; do
@@ -33,13 +44,23 @@ bench_cgroup_view() {
 bench_cgroup_parent() {
 	local dir file
 	cgroup=/berth-test/bench-$$
+	if [ "$version" = v2 ]; then
+		mkdir -p "/sys/fs/cgroup$cgroup"
+		for dir in /sys/fs/cgroup /sys/fs/cgroup/berth-test "/sys/fs/cgroup$cgroup"; do
+			for file in $(cat "$dir/cgroup.controllers"); do
+				echo "+$file" >"$dir/cgroup.subtree_control" 2>/dev/null || true
+			done
+		done
+		hierarchies=cgroup2
+		cpuacct=/sys/fs/cgroup$cgroup
+		return
+	fi
 	for dir in /sys/fs/cgroup/*; do
 		mkdir -p "$dir$cgroup"
 	done
 	dir=$(echo /sys/fs/cgroup/*cpuset*)
 	for file in cpuset.cpus cpuset.mems; do
-		[ -n "$(cat "$dir/berth-test/$file")" ] ||
-			cat "$dir/$file" >"$dir/berth-test/$file"
+		[ -n "$(cat "$dir/berth-test/$file")" ] || cat "$dir/$file" >"$dir/berth-test/$file"
 		cat "$dir/berth-test/$file" >"$dir$cgroup/$file"
 	done
 	hierarchies=$(cd /sys/fs/cgroup && printf '%s,' *)
@@ -48,6 +69,20 @@ bench_cgroup_parent() {
 	for dir in /sys/fs/cgroup/*cpuacct*; do
 		[ -e "$dir$cgroup/cpuacct.usage" ] && cpuacct=$dir$cgroup
 	done
+}
+
+# The floor's command line up to its own options: where its cgroups go.
+bench_floor() {
+	floor=("$out/floor" --cgroup "$cgroup/$1")
+	[ "$version" = v2 ] && floor+=(--cgroup2) || floor+=(--hierarchies "$hierarchies")
+}
+
+bench_usage() { # nanoseconds of CPU that the bench has used
+	if [ "$version" = v2 ]; then
+		awk '/^usage_usec/ { print $2 * 1000 }' "$cpuacct/cpu.stat"
+	elif [ -n "$cpuacct" ]; then
+		cat "$cpuacct/cpuacct.usage"
+	fi
 }
 
 bench_rootfs() {
@@ -86,7 +121,9 @@ bench_find_runtimes() {
 		crun) path=${CRUN:-$(command -v crun || true)} ;;
 		runc) path=${RUNC:-$(command -v runc || true)} ;;
 		esac
-		if [ -x "$path" ] && "$path" --root "$work/root-$name" run \
+		if [ ! -x "$path" ]; then
+			echo "bench: $name left out: ${path:-it} is not there" >&2
+		elif "$path" --root "$work/root-$name" run \
 			--bundle "$work/bundle/full" probe >"$work/probe.log" 2>&1; then
 			runtimes+=("$name=$path")
 		else
@@ -101,9 +138,9 @@ bench_start_exec_targets() {
 	for rt in "${runtimes[@]}"; do
 		name=${rt%%=*} path=${rt#*=}
 		if [ "$name" = floor ]; then
-			"$path" --net --rootfs "$work/rootfs" --cgroup "$cgroup/exec-floor" \
-				--hierarchies "$hierarchies" \
-				--pid-file "$work/exec-floor.pid" /bin/sleep 3600 </dev/null >/dev/null 2>&1 &
+			bench_floor exec-floor
+			"${floor[@]}" --net --rootfs "$work/rootfs" --pid-file "$work/exec-floor.pid" \
+				/bin/sleep 3600 </dev/null >/dev/null 2>&1 &
 			continue
 		fi
 		"$path" --root "$work/root-$name" create --bundle "$work/bundle/exec-$name" \
@@ -142,8 +179,8 @@ bench_facts() {
 	echo "cpus=$(nproc)"
 	echo "memory=$(awk '/MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo)"
 	echo "kernel=$(uname -r | cut -d- -f1)"
-	echo "hierarchies=$(grep -c ' - cgroup ' /proc/self/mountinfo)"
-	echo "cpu_from=$([ -n "$cpuacct" ] && echo cpuacct || echo rusage)"
+	echo "cgroups=$([ "$version" = v2 ] && echo "cgroup v2" ||
+		echo "$(grep -c ' - cgroup ' /proc/self/mountinfo) cgroup v1 hierarchies")"
 	echo "profile=${profile:-none}"
 	echo "mounts=$(wc -l </proc/self/mountinfo)"
 	for rt in "${runtimes[@]}"; do
@@ -156,31 +193,37 @@ bench_facts() {
 	echo "hot_rounds=$hot_rounds"
 	echo "load_begin=$(cut -d' ' -f1-3 /proc/loadavg)"
 	echo "busy_begin=$(cpu_busy)"
-	echo "usage_begin=$([ -z "$cpuacct" ] || cat "$cpuacct/cpuacct.usage")"
+	echo "usage_begin=$(bench_usage)"
 	echo "time_begin=$(date +%s.%N)"
 	echo "ticks=$(getconf CLK_TCK)"
 }
 
 bench_facts_end() {
 	echo "time_end=$(date +%s.%N)"
-	echo "usage_end=$([ -z "$cpuacct" ] || cat "$cpuacct/cpuacct.usage")"
+	echo "usage_end=$(bench_usage)"
 	echo "busy_end=$(cpu_busy)"
 	echo "load_end=$(cut -d' ' -f1-3 /proc/loadavg)"
 }
 
 # Kill what is left in our cgroups, then remove them.
 bench_leave() {
-	local try dir
-	[ -n "${cgroup:-}" ] || { rmdir "$work"; return; }
+	local try dir roots
+	[ -n "${cgroup:-}" ] || { umount -l "$work" 2>/dev/null; rmdir "$work"; return; }
+	roots=(/sys/fs/cgroup/*)
+	[ "$version" = v1 ] || roots=(/sys/fs/cgroup)
 	for try in 1 2 3 4 5 6 7 8 9 10; do
-		find "/sys/fs/cgroup/pids$cgroup" -name cgroup.procs -exec cat {} + 2>/dev/null |
-			xargs -r kill -9 2>/dev/null || true
-		for dir in /sys/fs/cgroup/*; do
+		for dir in "${roots[@]}"; do
+			find "$dir$cgroup" -name cgroup.procs -exec cat {} + 2>/dev/null |
+				grep -vx $$ | xargs -r kill -9 2>/dev/null || true
+		done
+		for dir in "${roots[@]}"; do
 			find "$dir$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || true
 		done
-		[ -n "$(find /sys/fs/cgroup -maxdepth 3 -path "*$cgroup" -print -quit)" ] || break
+		[ -n "$(find "${roots[@]/%/$cgroup}" -maxdepth 0 2>/dev/null)" ] || break
 		sleep 0.2
 	done
-	rmdir /sys/fs/cgroup/*/berth-test 2>/dev/null || true
+	for dir in "${roots[@]}"; do
+		rmdir "$dir/berth-test" 2>/dev/null || true
+	done
 	cd / && umount -l "$work" && rmdir "$work" || true
 }
