@@ -39,7 +39,7 @@ for rt in ("berth", "peer", "crun"):
     c["hostname"] = "box"
     l["cgroupsPath"] = os.environ["IT_CG"] + "/" + rt
     if len(sys.argv) > 2:
-        p["args"] = ["sh", "-c", sys.argv[2]]
+        p["args"] = ["sh", "-c", "exec 2>&1\n" + sys.argv[2]] # runc copies two pipes in any order
 
     def ns(kind, path=None, new=True):
         """Without, or joined to, a namespace of this kind."""
