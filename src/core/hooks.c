@@ -115,6 +115,8 @@ static int run_one(const struct hook_run *run, const struct spec_hook *h, struct
 	if (pid == 0) {
 		if (run->target >= 0)
 			hook_inside(run, h, in, out);
+		if (run->cwd)
+			sys_chdir(run->cwd);
 		exec_hook(h, in, out);
 	}
 	return finish(h, pidfd, out, e);

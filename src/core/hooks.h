@@ -11,6 +11,7 @@ struct err;
 struct hook_run {
 	const struct spec_hooks *hooks; /* may have none of the kind */
 	const char *state; /* JSON */
+	const char *cwd; /* of hooks in the runtime's namespaces; NULL: the caller's */
 	/* -1: in the runtime's namespaces. Else a pidfd of the container's first
 	 * process and the CLONE_NEW* to join (createContainer, startContainer). */
 	int target;
