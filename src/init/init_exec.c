@@ -20,10 +20,11 @@ static int read_passwd(struct home_reader *reader)
 	char buf[1024];
 	ssize_t n;
 
-	if (fd == -EIO || fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
-		return fd;
-	if (fd < 0)
+	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP || fd == -ENXIO || fd == -EACCES ||
+	    fd == -EPERM)
 		return 0;
+	if (fd < 0)
+		return fd;
 	n = sys_fstat(fd, &st);
 	if (n < 0 || !S_ISREG(st.st_mode))
 		return (int)n;
