@@ -96,7 +96,9 @@ int container_update(struct container *ct, const struct spec_resources *r,
 struct exec_options {
 	const struct spec_process *process; /* complete: defaults are the caller's business */
 	const char *console_socket, *pid_file, *pidfd_socket;
-	const char *cgroup; /* --cgroup: subpath below the container's, NULL: its own */
+	/* --cgroup: existing sub-cgroups of the container's, "[controllers:]path" */
+	const char *const *cgroups;
+	size_t n_cgroups;
 	bool ignore_paused, no_new_keyring;
 	uint32_t preserve_fds;
 	int *ret_master;

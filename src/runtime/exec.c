@@ -257,8 +257,6 @@ static int check_flags(const struct exec_flags *f, const struct spec_process *p,
 		return err_set(e, ERR_INVALID, 0,
 			       "cannot use console socket if " PROGRAM
 			       " will not detach or allocate tty");
-	if (f->cgroups.n > 1)
-		return err_set(e, ERR_UNSUPPORTED, 0, "--cgroup can be given once");
 	return 0;
 }
 
@@ -291,7 +289,8 @@ static int exec_in(struct request *q, struct container *ct, const struct exec_fl
 		.console_socket = f->console_socket,
 		.pid_file = f->pid_file,
 		.pidfd_socket = f->pidfd_socket,
-		.cgroup = f->cgroups.n ? f->cgroups.v[0] : NULL,
+		.cgroups = f->cgroups.v,
+		.n_cgroups = f->cgroups.n,
 		.ignore_paused = f->ignore_paused,
 		.preserve_fds = (uint32_t)f->preserve_fds + q->listen_fds,
 	};

@@ -256,6 +256,31 @@ life_runtime_pid() {
 	life_gone
 }
 
+# Where an exec without its cgroup would be outside all limits.
+@test "life: exec --cgroup: existing sub-cgroups, by controller or all" {
+	[ -d /sys/fs/cgroup/memory ] || skip "a host with cgroup v1"
+	in_cgroups() {
+		local rc
+
+		life_make running
+		for c in cpu memory freezer; do
+			mkdir "/sys/fs/cgroup/$c$IT_CG/$RT/sub"
+		done
+		for arg in / cpu:sub cpu,memory:/sub sub none cpu:none a:b:c nosuch:sub ../.. cpu:../..; do
+			rc=0
+			rt exec --cgroup "$arg" c cat /proc/self/cgroup >"$BATS_TEST_TMPDIR/out" 2>/dev/null || rc=$?
+			echo "$arg: $rc, $(grep "$RT/sub$" "$BATS_TEST_TMPDIR/out" | cut -d: -f2 | sort | tr '\n' ' ')"
+		done
+		rt exec --cgroup cpu:sub --cgroup freezer:sub c cat /proc/self/cgroup | grep -c "$RT/sub$"
+		rt exec --cgroup sub --cgroup freezer:sub c true || echo "$?"
+		for c in cpu memory freezer; do
+			it_wait 5 rmdir "/sys/fs/cgroup/$c$IT_CG/$RT/sub"
+		done
+		life_gone
+	}
+	both in_cgroups
+}
+
 # ---- the command line -------------------------------------------------------
 
 @test "life: wrong usage: exit codes and words of runc" {
