@@ -94,6 +94,7 @@ struct listing {
 	struct table table;
 	struct jw json;
 	bool as_json;
+	bool as_runc; /* which says null instead of [] */
 };
 
 static int add_row(struct listing *l, const struct container *ct)
@@ -176,8 +177,8 @@ static int list_all(struct listing *l, struct sb *out, struct err *e)
 	for (size_t i = 0; i < ARRAY_SIZE(head); i++)
 		if (table_cell(&l->table, l->q->core.arena, head[i]) < 0)
 			return no_memory(e);
-	if (l->as_json && !n) {
-		sb_puts(out, "null\n"); /* as runc says it */
+	if (l->as_runc && !n) {
+		sb_puts(out, "null\n");
 		return 0;
 	}
 	jw_init(&l->json, out, NULL);
@@ -217,7 +218,8 @@ static int list_run(struct request *q, void *options, struct err *e)
 	struct listing l = { .q = q, .users.a = q->core.arena };
 	int r;
 
-	l.as_json = f->json || !strcmp(f->format, "json");
+	l.as_runc = !f->json && !strcmp(f->format, "json");
+	l.as_json = f->json || l.as_runc;
 	if (f->quiet)
 		r = list_quiet(q, &out, e);
 	else if (l.as_json || !strcmp(f->format, "table"))

@@ -131,6 +131,22 @@ static int dry_run(struct request *q, const struct create_options *o, bool json,
 	return put_text(out.s, out.len, e);
 }
 
+/* With --debug the log says what is going to be done, a line for each step. */
+static void log_plan(struct request *q, const struct create_options *o)
+{
+	OWN_SB struct sb out = SB_INIT;
+	struct plan *p;
+	char *rest, *line;
+
+	if (!log_debug_enabled() || container_dry_run(&q->core, o, &p, NULL) < 0)
+		return;
+	plan_print(p, &out);
+	rest = out.failed ? NULL : out.s;
+	while ((line = strsep(&rest, "\n")))
+		if (*line)
+			log_line(LOG_LEVEL_DEBUG, line);
+}
+
 static int create_container(struct request *q, const struct create_flags *f, struct err *e)
 {
 	struct create_options o;
@@ -148,6 +164,7 @@ static int create_container(struct request *q, const struct create_flags *f, str
 	r = check_terminal(f, b.spec->process, true, e);
 	if (r < 0)
 		return r;
+	log_plan(q, &o);
 	return container_create(&q->core, &o, &pidfd, &pid, e);
 }
 
@@ -227,6 +244,7 @@ static int run_container(struct request *q, const struct create_flags *f, struct
 	r = check_terminal(f, b.spec->process, f->detach, e);
 	if (r < 0)
 		return r;
+	log_plan(q, &o);
 	if (!f->detach)
 		return run_foreground(q, f, &o, e);
 	return container_create(&q->core, &o, &pidfd, &pid, e);
