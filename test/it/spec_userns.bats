@@ -1,0 +1,166 @@
+#!/usr/bin/env bats
+# spec_userns.bats: user namespaces: maps written directly and by newuidmap, a
+# joined one, who owns what the runtime makes in it, id-mapped mounts.
+
+load lib.bash
+load spec_lib.bash
+
+setup_file() {
+	it_need newuidmap newgidmap setpriv
+	spec_up
+	chown -R 100000:100000 "$IT_OUT/rootfs/home"
+	local f
+
+	# shellcheck disable=SC2043
+	for f in passwd group subuid subgid; do
+		cp "/etc/$f" "$IT_OUT/$f" 2>/dev/null || : >"$IT_OUT/$f"
+	done
+	echo 'kim:x:4242:4242::/tmp:/bin/sh' >>"$IT_OUT/passwd"
+	echo 'kim:x:4242:' >>"$IT_OUT/group"
+	echo 'kim:500000:65536' >"$IT_OUT/subuid"
+	echo 'kim:500000:65536' >"$IT_OUT/subgid"
+	for f in passwd group subuid subgid; do
+		ns touch "/etc/$f"
+		ns mount --bind "$IT_OUT/$f" "/etc/$f"
+	done
+}
+
+teardown_file() {
+	local f
+
+	ns_stop holder
+	for f in passwd group subuid subgid; do
+		ns umount "/etc/$f"
+	done
+	spec_down
+}
+
+# Owners inside of what the runtime made, and the device nodes.
+OWNERS='ls -lnd / /proc /dev /dev/shm /dev/pts /dev/mqueue /dev/pts/ptmx /sys | awk "{ print \$1, \$3, \$NF }"
+ls -ln /dev | awk "/^c/ { print \$1, \$5, \$6, \$NF }"; echo x >/dev/null && echo null works'
+
+@test "userns: one map" {
+	same 'maps(0, 100000)' "cat /proc/self/uid_map /proc/self/gid_map; id -u; touch /home/x && ls -ln /home | grep x; rm /home/x
+		touch /data/x 2>&1; grep ^Cap /proc/self/status; cat /proc/self/setgroups"
+	expect_in '0     100000      65536'
+	expect_in 'Permission denied'
+}
+
+@test "userns: several maps, a process that is not root" {
+	same 'maps(0, 100000); l["uidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 1000}, {"containerID": 1000, "hostID": 4242, "size": 1},
+{"containerID": 2000, "hostID": 300000, "size": 7}]; p["user"] = {"uid": 1000, "gid": 1000, "additionalGids": [5, 2000]}' \
+		'cat /proc/self/uid_map; id; grep ^Cap /proc/self/status'
+	expect_in 'uid=1000(kay)'
+}
+
+@test "userns: what the runtime makes belongs to the container's root" {
+	same 'maps(0, 100000)' "$OWNERS"
+	expect_in '0 /dev/shm'
+	# runc leaves this one to nobody.
+	ours 'maps(0, 100000)' 'stat -c "%u %g" /dev/mqueue'
+	expect '0 0'
+}
+
+@test "userns: mounts, sysctl, hostname and a read-only root work inside" {
+	same 'maps(0, 100000); c["root"]["readonly"] = True; l["sysctl"] = {"net.ipv4.ip_forward": "1", "kernel.shmmax": "4096"}
+mount("/tmp", "tmpfs", "tmpfs", "mode=1777"); mount("/data", out + "/rootfs/data", "bind", "rbind", "ro")' \
+		'hostname; cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shmmax; touch /x /data/x /tmp/x 2>&1; ls -ln /tmp | tail -n 1 | cut -c1-30'
+	expect_in 'touch: /x: Read-only file system'
+}
+
+@test "userns: exec is root of the container, too" {
+	ex() {
+		up || return 1
+		rt exec c sh -c 'id -u; cat /proc/self/uid_map; [ $(readlink /proc/self/ns/user) = $(readlink /proc/1/ns/user) ] && echo same'
+		rt exec -u 5:6 c id
+		gone c
+	}
+	conf 'maps(0, 100000); caps("CAP_SYS_PTRACE")' 'exec sleep 600'
+	both ex
+	expect_in '100000'
+}
+
+@test "userns: one joined by path" {
+	local pid
+
+	ns_daemon holder unshare -U sleep 601
+	it_until 5 'ns_left | grep -q "^[0-9]* sleep 601"'
+	pid=$(ns_left | sed -n 's/^\([0-9]*\) sleep 601.*/\1/p')
+	ns sh -c "echo 0 100000 65536 >/proc/$pid/uid_map; echo 0 100000 65536 >/proc/$pid/gid_map"
+	ours "ns('user', '/proc/$pid/ns/user')" "id -u; cat /proc/self/uid_map; readlink /proc/self/ns/user; touch /home/x && stat -c %u /home/x; rm /home/x"
+	[ "$status" = 0 ] || { echo "$output"; return 1; }
+	expect_in '0     100000      65536'
+	expect_in "$(ns readlink "/proc/$pid/ns/user")"
+	ns_stop holder
+}
+
+@test "userns: maps that are missing, empty, overlapping or without a namespace are refused" {
+	refused_by_both /linux/uidMappings 'ns("user")' true
+	refused_by_both /linux/uidMappings 'maps(0, 100000, 0)' true
+	refused /linux/uidMappings 'l["uidMappings"] = [{"containerID": 0, "hostID": 1, "size": 1}]' true
+	refused_by_both uid 'maps(0, 100000); l["uidMappings"] *= 2' true
+	refused_by_both /process/user 'maps(0, 100000, 10); p["user"] = {"uid": 10, "gid": 0}' true
+}
+
+@test "userns: devices are the host's, bound" {
+	same 'maps(0, 100000); l["devices"] = [{"path": "/dev/mine", "type": "c", "major": 1, "minor": 5}]' \
+		'ls -ln /dev/zero | awk "{ print \$1, \$5, \$6 }"; head -c 4 /dev/zero | wc -c'
+	ours 'maps(0, 100000)' 'head -c 4 /dev/zero | wc -c; ls -ln /dev/zero | awk "{ print \$1, \$3 }"'
+	expect '4
+crw-rw-rw- 65534'
+}
+
+# As kim, who is nobody special: no cgroup, ids of her own and from /etc/subuid.
+as_kim() {
+	# shellcheck disable=SC2086
+	ns setpriv --reuid 4242 --regid 4242 --clear-groups env XDG_RUNTIME_DIR="$IT/kim" \
+		timeout -k 1 20 "$@" </dev/null 3>&- 4>&-
+}
+
+@test "userns: an unprivileged caller, mapped by newuidmap" {
+	rootless() {
+		local bin=$BERTH
+
+		[ "$RT" = berth ] || bin=$PEER
+		ns rm -rf "$IT/kim"
+		ns install -d -o 4242 -g 4242 -m 700 "$IT/kim" "$IT/kim/$RT"
+		as_kim "$bin" --root "$IT/kim/$RT" run -b "$(bundle)" c
+	}
+	conf 'maps(0, 4242, 1); l["cgroupsPath"] = ""; l.pop("resources"); ns("network", new=False)
+for k in ("uidMappings", "gidMappings"):
+    l[k].append({"containerID": 1, "hostID": 500000, "size": 1000})
+c["mounts"] = [m for m in c["mounts"] if m["type"] not in ("sysfs", "cgroup")]
+for m in c["mounts"]:
+    m["options"] = [o for o in m.get("options", []) if o != "gid=5"]' \
+		'cat /proc/self/uid_map /proc/self/setgroups; id -u; grep ^CapEff /proc/self/status; hostname'
+	both rootless
+	[ "$status" = 0 ] || { echo "$output"; return 1; }
+	expect_in '500000       1000'
+	expect_in allow
+}
+
+@test "userns: an unprivileged caller without newuidmap's help has only itself" {
+	rootless() {
+		local bin=$BERTH
+
+		[ "$RT" = berth ] || bin=$PEER
+		ns rm -rf "$IT/kim"
+		ns install -d -o 4242 -g 4242 -m 700 "$IT/kim" "$IT/kim/$RT"
+		as_kim env -u PATH PATH=/none "$bin" --root "$IT/kim/$RT" run -b "$(bundle)" c
+	}
+	conf 'maps(0, 4242, 1); l["cgroupsPath"] = ""; l.pop("resources"); ns("network", new=False)
+c["mounts"] = [m for m in c["mounts"] if m["type"] not in ("sysfs", "cgroup")]
+for m in c["mounts"]:
+    m["options"] = [o for o in m.get("options", []) if o != "gid=5"]' \
+		'cat /proc/self/uid_map /proc/self/setgroups; id -u'
+	both rootless
+	expect_in deny
+}
+
+@test "userns: an unprivileged caller without a user namespace is told so" {
+	conf 'l["cgroupsPath"] = ""' true
+	ns rm -rf "$IT/kim"
+	ns install -d -o 4242 -g 4242 -m 700 "$IT/kim"
+	output=$(as_kim "$BERTH" --root "$IT/kim" run -b "$IT_OUT/berth" c 2>&1) && return 1
+	expect_in /linux/namespaces
+}
