@@ -103,8 +103,9 @@ mount("/tmp", "tmpfs", "tmpfs", "mode=1777"); mount("/data", out + "/rootfs/data
 }
 
 @test "userns: devices are the host's, bound" {
-	same 'maps(0, 100000); l["devices"] = [{"path": "/dev/mine", "type": "c", "major": 1, "minor": 5}]' \
-		'ls -ln /dev/zero | awk "{ print \$1, \$5, \$6 }"; head -c 4 /dev/zero | wc -c'
+	refused_by_both /linux/devices/0 'maps(0, 100000); l["devices"] = [{"path": "/dev/mine", "type": "c", "major": 1, "minor": 5}]' true
+	same 'maps(0, 100000); l["devices"] = [{"path": "/dev/kmsg", "type": "c", "major": 1, "minor": 11}]' \
+		'ls -ln /dev/zero /dev/kmsg | awk "{ print \$1, \$5, \$6 }"; head -c 4 /dev/zero | wc -c'
 	ours 'maps(0, 100000)' 'head -c 4 /dev/zero | wc -c; ls -ln /dev/zero | awk "{ print \$1, \$3 }"'
 	expect '4
 crw-rw-rw- 65534'
