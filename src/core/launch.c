@@ -45,7 +45,7 @@ void launch_init(struct launch *l, struct arena *a, const struct plan *plan)
 	l->plan = plan;
 	l->deadline_ms = PHASE_DEADLINE_MS;
 	l->start = l->console = l->target = l->target_root = l->proc = l->sync = l->pidfd = l->stage_pidfd = -1;
-	l->fds.sync = l->fds.start = l->fds.console = l->fds.rootfs_tree = -1;
+	l->fds.sync = l->fds.parent_sync = l->fds.start = l->fds.console = l->fds.rootfs_tree = -1;
 	l->fds.proc = l->fds.target = l->fds.target_root = l->fds.clone_cgroup = -1;
 	l->fds.gate[0] = l->fds.gate[1] = -1;
 	for (size_t i = 0; i < sizeof l->fds.join / sizeof l->fds.join[0]; i++)
@@ -405,6 +405,7 @@ static int open_fds(struct launch *l, struct err *e)
 		return err_sys(e, r, "make the handshake socket");
 	l->sync = pair[0];
 	l->fds.sync = pair[1];
+	l->fds.parent_sync = pair[0];
 	l->fds.proc = l->proc;
 	l->fds.start = l->start;
 	l->fds.console = l->console;

@@ -119,6 +119,7 @@ struct hs_msg {
 /* The fds that the child works with; all O_CLOEXEC, -1 when there is none. */
 struct init_fds {
 	int sync; /* the child's end of the handshake pair */
+	int parent_sync; /* the other end: kept open by us, its death would not be noticed */
 	bool settings; /* make the settings ourselves, first of all */
 	bool wait_for_maps; /* a new user namespace: CLONED, MAPPED first */
 	int gate[2]; /* init, cloned by a stage: waits for one byte that says FORKED was sent */

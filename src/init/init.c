@@ -264,6 +264,7 @@ _Noreturn void init_main(const struct plan *p, const struct init_fds *f)
 	in->sync = f->sync;
 	in->root = in->null = in->mask_tmpfs = -1;
 
+	sys_close(f->parent_sync);
 	pass_gate(in);
 	if (f->settings)
 		apply_settings(in);

@@ -127,6 +127,8 @@ _Noreturn void stage_main(const struct plan *p, const struct init_fds *f)
 	int pidfd = -1;
 	pid_t pid;
 
+	sys_close(f->parent_sync);
+	child.parent_sync = -1;
 	if (f->settings) {
 		apply_settings(&stage);
 		child.settings = false;
