@@ -188,7 +188,7 @@ read_back() {
 		: >"$IT_OUT/events.$RT"
 		rt events --interval 60s c >"$IT_OUT/events.$RT" 2>&1 &
 		sleep 0.5
-		rt exec c sh -c 'head -c 60000000 /dev/zero | tail -c 50000000 >/dev/null'
+		rt exec c sh -c 'tail -c 50000000 /dev/zero' >/dev/null 2>&1
 		it_wait 5 grep -q oom "$IT_OUT/events.$RT" && echo told
 		gone c
 		wait $!
@@ -197,6 +197,19 @@ read_back() {
 	conf 'l["resources"]["memory"] = {"limit": 8388608, "swap": 8388608}' 'exec sleep 600'
 	both ooms
 	expect_in told
+}
+
+@test "cgroup: an OOM kill of the first process is still told at its end" {
+	conf 'l["resources"]["memory"] = {"limit": 8388608, "swap": 8388608}' 'exec tail -c 50000000 /dev/zero'
+	RT=berth
+	rt create -b "$(bundle)" c >/dev/null 2>&1
+	rt events --interval 60s c >"$IT_OUT/events" 2>&1 &
+	sleep 0.5
+	rt start c
+	it_until 5 'rt state c | grep -q stopped'
+	it_wait 5 grep -q '"type":"oom","id":"c"' "$IT_OUT/events"
+	gone c
+	wait $!
 }
 
 @test "cgroup: a path of its own, a nested one, none at all" {

@@ -86,6 +86,7 @@ gone() {
 
 # Run the container in the foreground. Afterwards nothing is left of it, unless
 # that is the failure.
+# shellcheck disable=SC2120
 go() {
 	local rc=0
 

@@ -96,6 +96,14 @@ rel'
 	rm -r "$IT_OUT/rootfs/new"
 }
 
+@test "mounts: a relative destination is taken as absolute; --debug says so" {
+	conf 'mount("data", out + "/src", "bind", "bind")' 'cat /data/file'
+	RT=berth
+	expect inner "$(go)"
+	output=$(rt --debug run -b "$(bundle)" c 2>&1)
+	expect_in "level=debug msg=\"mount destination 'data' is not absolute"
+}
+
 @test "mounts: read-only root, with what is mounted on it still writable" {
 	same 'c["root"]["readonly"] = True; mount("/tmp", "tmpfs", "tmpfs"); p["cwd"] = "/made/here"' \
 		'pwd; touch /x /dev/y /tmp/z 2>&1; ls /tmp; grep " / / \| / " /proc/self/mountinfo | cut -d" " -f6 | head -n 1'

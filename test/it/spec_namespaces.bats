@@ -49,7 +49,7 @@ c.pop('hostname'); caps('CAP_SYS_PTRACE')" "for n in cgroup ipc net pid uts; do
 	tr '\0' ' ' </proc/1/cmdline"
 	expect_in "$(printf '%s same\n' cgroup ipc net pid uts)"
 	expect_in 'sleep 600'
-	ns_stop holder
+	ns kill -KILL "$pid"
 }
 
 @test "namespaces: those of another container, joined by path" {
