@@ -167,8 +167,8 @@ it_end() {
 		bad=1
 	fi
 	kill -KILL "$IT_UNSHARE_PID" 2>/dev/null
-	it_wait 5 it_gone "$IT_PID" || bad=1
 	it_cgroup_remove "$IT_CG" || bad=1
+	it_wait 5 it_gone "$IT_PID" || bad=1
 	return "$bad"
 }
 
@@ -198,6 +198,10 @@ it_cgroup_remove() {
 	local d
 
 	case $1 in /berth-test/?*) ;; *) return 1 ;; esac
+	# What is frozen does not die of SIGKILL either.
+	for d in $(it_cgroup_dirs "$1"); do
+		[ ! -e "$d/freezer.state" ] || echo THAWED 2>/dev/null >"$d/freezer.state" || true
+	done
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		for d in $(it_cgroup_dirs "$1"); do
 			rmdir "$d" 2>/dev/null

@@ -31,7 +31,7 @@ docker_down() {
 	[ -n "${IT_PID:-}" ] || return 0
 	ids=$(d ps -aq 2>/dev/null)
 	# shellcheck disable=SC2086
-	[ -z "$ids" ] || d rm -f $ids >/dev/null
+	[ -z "$ids" ] || ns timeout 60 "$DOCKER" rm -f $ids >/dev/null || bad=1
 	it_unchanged "$IT/exec/runtime-runc/moby" || bad=1
 	ns_stop dockerd || bad=1
 	return "$bad"
