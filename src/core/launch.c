@@ -23,7 +23,7 @@
 
 /* Between two messages of the child; copying up a large tmpfs is the longest. */
 enum { PHASE_DEADLINE_MS = 120 * 1000 };
-enum { DYING_MS = 1000 };
+enum { DYING_MS = 1000, ADOPTED_MS = 10 };
 #define PF_FORKNOEXEC 0x40u /* <linux/sched.h> of the kernel: forked, but has not executed */
 
 static const char *const phase_words[HS_PHASE_COUNT] = {
@@ -568,6 +568,10 @@ static void kill_and_reap(pid_t pid, int pidfd)
 	if (!pid)
 		return;
 	sys_pidfd_send_signal(pidfd, SIGKILL);
+	/* Init of a pid namespace ends after all in it were reaped, some perhaps by
+	 * us: a subreaper inherits what a hook's process leaves. */
+	while (proc_wait(pidfd, ADOPTED_MS) == -ETIMEDOUT)
+		proc_reap_others(pid);
 	while (sys_waitid(P_PIDFD, pidfd, &si, WEXITED | __WALL) == -EINTR)
 		;
 }
