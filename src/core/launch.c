@@ -565,7 +565,7 @@ static void kill_and_reap(pid_t pid, int pidfd)
 {
 	siginfo_t si;
 
-	if (!pid)
+	if (!pid || pidfd < 0) /* none, or done before */
 		return;
 	sys_pidfd_send_signal(pidfd, SIGKILL);
 	/* Init of a pid namespace ends after all in it were reaped, some perhaps by
