@@ -23,7 +23,7 @@
 
 /* Between two messages of the child; copying up a large tmpfs is the longest. */
 enum { PHASE_DEADLINE_MS = 120 * 1000 };
-enum { DYING_MS = 1000, ADOPTED_MS = 10 };
+enum { DYING_MS = 1000, ADOPTED_MS = 10, END_MS = 10 * 1000 };
 #define PF_FORKNOEXEC 0x40u /* <linux/sched.h> of the kernel: forked, but has not executed */
 
 static const char *const phase_words[HS_PHASE_COUNT] = {
@@ -253,12 +253,11 @@ static int hear(struct launch *l, struct hs_msg *m, int *fd, struct err *e)
 
 static void reap_stage(struct launch *l)
 {
-	siginfo_t si;
-
 	if (!l->stage)
 		return;
-	while (sys_waitid(P_PIDFD, l->stage_pidfd, &si, WEXITED | __WALL) == -EINTR)
-		;
+	if (proc_wait(l->stage_pidfd, PHASE_DEADLINE_MS) < 0)
+		sys_pidfd_send_signal(l->stage_pidfd, SIGKILL);
+	proc_reap(l->stage_pidfd);
 	l->stage = 0;
 	fd_closep(&l->stage_pidfd);
 }
@@ -354,19 +353,33 @@ int launch_drive(struct launch *l, enum hs_phase until, struct err *e)
 
 /* ---- making the process -------------------------------------------------- */
 
-/* What is joined may be our own: then net.* would be the host's. */
-static int check_net_sysctl(struct launch *l, int ns, struct err *e)
+/* Is the namespace that is joined our own? 1, 0 or an error. */
+static int is_own(struct launch *l, int ns, const char *ours, struct err *e)
 {
-	const struct plan *p = l->plan;
 	struct stat own, joined;
-	int r = sys_fstatat(l->proc, "self/ns/net", &own, 0);
+	int r = sys_fstatat(l->proc, ours, &own, 0);
 
 	if (r >= 0)
 		r = sys_fstat(ns, &joined);
 	if (r < 0)
-		return err_sys(e, r, "compare network namespaces");
-	if (own.st_dev != joined.st_dev || own.st_ino != joined.st_ino)
+		return err_sys(e, r, "look at '/proc/%s'", ours);
+	return own.st_dev == joined.st_dev && own.st_ino == joined.st_ino;
+}
+
+/* What would then be done to the host: net.* is set, "/" is replaced. */
+static int check_join(struct launch *l, int type, int ns, struct err *e)
+{
+	const struct plan *p = l->plan;
+	int r;
+
+	if (type != CLONE_NEWNS && type != CLONE_NEWNET)
 		return 0;
+	r = is_own(l, ns, type == CLONE_NEWNS ? "self/ns/mnt" : "self/ns/net", e);
+	if (r <= 0)
+		return r;
+	if (type == CLONE_NEWNS)
+		return err_set(e, ERR_INVALID, 0,
+			       "/linux/namespaces: the mount namespace is the caller's own");
 	for (size_t i = 0; i < p->n_sysctl; i++)
 		if (str_starts(p->sysctl[i].key, "net/"))
 			return err_set(e, ERR_INVALID, 0, "%s: the network namespace is the caller's own",
@@ -383,12 +396,9 @@ static int open_joins(struct launch *l, struct err *e)
 		if (fd < 0)
 			return err_sys(e, fd, "open the %s namespace '%s'", j->name, j->path);
 		l->fds.join[i] = fd;
-		if (j->type == CLONE_NEWNET) {
-			int r = check_net_sysctl(l, fd, e);
-
-			if (r < 0)
-				return r;
-		}
+		fd = check_join(l, j->type, fd, e);
+		if (fd < 0)
+			return fd;
 	}
 	return 0;
 }
@@ -492,12 +502,18 @@ static int clone_init(struct launch *l, struct err *e)
 	if (l->plan->own_user_ns)
 		flags &= ~(uint64_t)CLONE_NEWIPC;
 	l->fds.enter_target = l->target >= 0;
+	/* Born where the container sees it, with our privileges and files:
+	 * nothing of the container may trace it. The child inherits this. */
+	if (l->target >= 0)
+		sys_prctl(PR_SET_DUMPABLE, 0, 0, 0);
 	pid = clone_process(flags, l->fds.clone_cgroup, &l->pidfd, &joined);
 	if (pid == 0) {
 		if (joined)
 			l->fds.n_cgroup = 0;
 		init_main(l->plan, &l->fds);
 	}
+	if (l->target >= 0)
+		sys_prctl(PR_SET_DUMPABLE, 1, 0, 0);
 	if (pid < 0)
 		return err_sys(e, pid, "clone a process in new namespaces");
 	l->pid = pid;
@@ -563,17 +579,17 @@ int launch_resume(struct launch *l, int sync, pid_t pid, int pidfd, struct err *
 
 static void kill_and_reap(pid_t pid, int pidfd)
 {
-	siginfo_t si;
-
 	if (!pid || pidfd < 0) /* none, or done before */
 		return;
 	sys_pidfd_send_signal(pidfd, SIGKILL);
 	/* Init of a pid namespace ends after all in it were reaped, some perhaps by
 	 * us: a subreaper inherits what a hook's process leaves. */
-	while (proc_wait(pidfd, ADOPTED_MS) == -ETIMEDOUT)
+	for (int ms = 0; proc_wait(pidfd, ADOPTED_MS) == -ETIMEDOUT; ms += ADOPTED_MS) {
+		if (ms >= END_MS)
+			return; /* it cannot die: frozen, or in a call that hangs */
 		proc_reap_others(pid);
-	while (sys_waitid(P_PIDFD, pidfd, &si, WEXITED | __WALL) == -EINTR)
-		;
+	}
+	proc_reap(pidfd);
 }
 
 /* A stage that was stopped may have made init without our having heard of it. */

@@ -288,7 +288,7 @@ static int plan_namespaces(struct planner *pl)
 			p->new_ns |= (uint64_t)(uint32_t)namespace_flag((enum ns_type)t);
 	p->new_cgroup_ns = plan_new_ns(s, NS_CGROUP);
 	p->own_user_ns = plan_new_ns(s, NS_USER);
-	p->own_mount_ns = plan_new_ns(s, NS_MOUNT);
+	p->own_mount_ns = plan_has_ns(s, NS_MOUNT);
 	p->loopback_up = plan_new_ns(s, NS_NETWORK);
 	r = plan_joins(pl);
 	if (r >= 0)

@@ -169,7 +169,7 @@ struct plan {
 
 	/* root file system */
 	const char *rootfs; /* absolute host path; NULL: no mount work */
-	bool own_mount_ns;
+	bool own_mount_ns; /* new or joined; false: the caller's, where nothing may be mounted */
 	bool no_pivot;
 	unsigned long root_propagation; /* of "/" before anything is mounted */
 	unsigned long final_propagation; /* of the new root at the end; 0: leave */

@@ -52,6 +52,24 @@ c.pop('hostname'); caps('CAP_SYS_PTRACE')" "for n in cgroup ipc net pid uts; do
 	ns kill -KILL "$pid"
 }
 
+@test "namespaces: a joined mount namespace gets the root file system and its mounts" {
+	mounted() {
+		local pid
+
+		ns_daemon holder unshare -m sleep 602
+		it_until 5 'ns_left | grep -q "^[0-9]* sleep 602"'
+		pid=$(ns_left | sed -n 's/^\([0-9]*\) sleep 602.*/\1/p')
+		conf "ns('mount', '/proc/$pid/ns/mnt'); p['env'].append('WANT=$(ns readlink "/proc/$pid/ns/mnt")')" \
+			'cat /data/seed; cut -d" " -f5 /proc/self/mountinfo | sort; [ $(readlink /proc/self/ns/mnt) = $WANT ] && echo there'
+		go
+		ns kill -KILL "$pid"
+	}
+	both mounted
+	expect_in there
+	expect_in /dev/shm
+	refused "the mount namespace is the caller's own" 'ns("mount", "/proc/self/ns/mnt")' true
+}
+
 @test "namespaces: those of another container, joined by path" {
 	shares() {
 		local pid
