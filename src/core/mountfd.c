@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
-#include <sys/wait.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "err.h"
@@ -16,6 +16,7 @@
 #include "mem.h"
 #include "plan.h"
 #include "planner.h"
+#include "proc.h"
 #include "sys.h"
 
 static int clone_tree(const char *path, bool recursive, struct err *e)
@@ -26,6 +27,21 @@ static int clone_tree(const char *path, bool recursive, struct err *e)
 	return fd < 0 ? err_sys(e, fd, "open the mount '%s'", path) : fd;
 }
 
+pid_t clone_idle(uint64_t flags, int *ret_pidfd)
+{
+	pid_t parent = getpid(), pid;
+	bool joined;
+
+	pid = clone_process(flags, -1, ret_pidfd, &joined);
+	if (pid)
+		return pid;
+	sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
+	if (getppid() != parent) /* it died before that */
+		_exit(1);
+	for (;;)
+		pause();
+}
+
 /* A user namespace that exists only to carry the maps of an id-mapped mount:
  * held by its fd, without a process in it. */
 static int user_ns_fd(struct launch *l, const struct fs_step *s, struct err *e)
@@ -33,20 +49,20 @@ static int user_ns_fd(struct launch *l, const struct fs_step *s, struct err *e)
 	struct plan maps = *l->plan;
 	int pidfd = -1, fd = -1, r;
 	char path[32];
-	siginfo_t si;
-	bool joined;
 	pid_t pid;
 
+	for (size_t i = 0; !s->n_uid_maps && i < maps.n_joins; i++)
+		if (maps.joins[i].type == CLONE_NEWUSER) {
+			fd = sys_fcntl(l->fds.join[i], F_DUPFD_CLOEXEC, 0);
+			return fd < 0 ? err_sys(e, fd, "keep the user namespace of an id-mapped mount") : fd;
+		}
 	if (s->n_uid_maps) {
 		maps.uid_maps = s->uid_maps;
 		maps.n_uid_maps = s->n_uid_maps;
 		maps.gid_maps = s->gid_maps;
 		maps.n_gid_maps = s->n_gid_maps;
 	}
-	pid = clone_process(CLONE_NEWUSER, -1, &pidfd, &joined);
-	if (pid == 0)
-		for (;;)
-			pause();
+	pid = clone_idle(CLONE_NEWUSER, &pidfd);
 	if (pid < 0)
 		return err_sys(e, pid, "clone a process for an id-mapped mount");
 	r = idmap_write(&maps, l->proc, pid, e);
@@ -56,9 +72,7 @@ static int user_ns_fd(struct launch *l, const struct fs_step *s, struct err *e)
 		if (fd < 0)
 			r = err_sys(e, fd, "open the user namespace of an id-mapped mount");
 	}
-	sys_pidfd_send_signal(pidfd, SIGKILL);
-	while (sys_waitid(P_PIDFD, pidfd, &si, WEXITED | __WALL) == -EINTR)
-		;
+	proc_end(pidfd);
 	sys_close(pidfd);
 	return r < 0 ? r : fd;
 }

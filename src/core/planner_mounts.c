@@ -63,8 +63,8 @@ static int check_attrs(struct planner *pl, const struct spec_mount *m, const cha
 		return plan_bad(pl, pointer, "an id-mapped mount needs CAP_SYS_ADMIN on the host");
 	if (!m->n_uid_maps != !m->n_gid_maps)
 		return plan_bad(pl, pointer, "uidMappings and gidMappings belong together");
-	if (!m->n_uid_maps && !plan_new_ns(pl->s, NS_USER))
-		return plan_bad(pl, pointer, "an id-mapped mount needs uidMappings, or a new user namespace");
+	if (!m->n_uid_maps && !plan_has_ns(pl->s, NS_USER))
+		return plan_bad(pl, pointer, "an id-mapped mount needs uidMappings, or a user namespace");
 	return 0;
 }
 
@@ -113,9 +113,9 @@ static int bind_mount(struct planner *pl, const struct spec_mount *m, const char
 	s->recursive = m->recursive;
 	if (step_maps(pl, m, s) < 0)
 		return -EINVAL;
-	/* In a new user namespace the source may be out of reach, and part of a
+	/* In another user namespace the source may be out of reach, and part of a
 	 * mount that came along is locked. */
-	s->from_host = s->idmap || (pl->p->own_user_ns && pl->f->privileged);
+	s->from_host = s->idmap || (plan_has_ns(pl->s, NS_USER) && pl->f->privileged);
 	return 0;
 }
 

@@ -94,6 +94,27 @@ mount("/tmp", "tmpfs", "tmpfs", "mode=1777"); mount("/data", out + "/rootfs/data
 	ns_stop holder
 }
 
+@test "userns: bind sources only root of the host can reach, in a new and in a joined one" {
+	local pid
+
+	mkdir -p "$IT_OUT/closed/in"
+	echo reached >"$IT_OUT/closed/in/file"
+	chmod 700 "$IT_OUT/closed"
+	same 'maps(0, 100000); mount("/data", out + "/closed/in", "bind", "bind")' 'cat /data/file'
+	expect reached
+	ns_daemon holder unshare -U sleep 601
+	it_until 5 'ns_left | grep -q "^[0-9]* sleep 601"'
+	pid=$(ns_left | sed -n 's/^\([0-9]*\) sleep 601.*/\1/p')
+	ns sh -c "echo 0 100000 65536 >/proc/$pid/uid_map; echo 0 100000 65536 >/proc/$pid/gid_map"
+	ours "ns('user', '/proc/$pid/ns/user'); mount('/data', out + '/closed/in', 'bind', 'bind')" 'cat /data/file; stat -c %u /dev/mqueue; echo x >/dev/null && echo null'
+	expect 'reached
+0
+null'
+	ours "ns('user', '/proc/$pid/ns/user'); mount('/data', out + '/closed/in', 'bind', 'bind', 'idmap')" 'stat -c %u /data/file'
+	expect 0
+	ns_stop holder
+}
+
 @test "userns: maps that are missing, empty, overlapping or without a namespace are refused" {
 	refused_by_both /linux/uidMappings 'ns("user")' true
 	refused_by_both /linux/uidMappings 'maps(0, 100000, 0)' true
