@@ -3,6 +3,7 @@
 # test/fault/faults says what must hold afterwards. A fixed sample of the calls;
 # all of them with BERTH_SOAK=1. Each test prints what was hit.
 
+# bats file_tags=nosan
 bats_require_minimum_version 1.5.0
 
 setup_file() {
