@@ -122,12 +122,10 @@ static int plan_env(struct planner *pl, const struct spec_process *proc)
 
 /* ---- identity --------------------------------------------------------- */
 
-static int check_ids(struct planner *pl, const struct spec_user *u)
+static int check_mapped(struct planner *pl, const struct spec_user *u)
 {
 	const struct plan *p = pl->p;
 
-	if (!p->n_uid_maps)
-		return 0;
 	if (!plan_mapped(p->uid_maps, p->n_uid_maps, u->uid))
 		return plan_bad(pl, "/process/user/uid", "%u has no mapping in the user namespace", u->uid);
 	if (!plan_mapped(p->gid_maps, p->n_gid_maps, u->gid))
@@ -140,6 +138,23 @@ static int check_ids(struct planner *pl, const struct spec_user *u)
 			return plan_bad(pl, "/process/user/additionalGids",
 					"%u has no mapping in the user namespace", u->additional_gids[i]);
 	return 0;
+}
+
+/* To the kernel (uid_t)-1 means "as it is": the process would stay root. */
+static int check_id(struct planner *pl, const char *pointer, uint32_t id)
+{
+	return id == UINT32_MAX ? plan_bad(pl, pointer, "must be at most %u", UINT32_MAX - 1) : 0;
+}
+
+static int check_ids(struct planner *pl, const struct spec_user *u)
+{
+	int r = check_id(pl, "/process/user/uid", u->uid);
+
+	if (r >= 0)
+		r = check_id(pl, "/process/user/gid", u->gid);
+	for (size_t i = 0; r >= 0 && i < u->n_additional_gids; i++)
+		r = check_id(pl, "/process/user/additionalGids", u->additional_gids[i]);
+	return r < 0 || !pl->p->n_uid_maps ? r : check_mapped(pl, u);
 }
 
 static int plan_user(struct planner *pl, const struct spec_process *proc,
