@@ -122,5 +122,8 @@ int record_write(int dir, const struct record *r, struct err *e)
 	jw_end(&w);
 	if (b.failed)
 		return err_sys(e, -ENOMEM, "write record.json");
+	/* Never one that cannot be read again; escapes make annotations longer. */
+	if (b.len > MAX_SIZE)
+		return err_set(e, ERR_INVALID, -EFBIG, "write record.json: /annotations");
 	return file_replace(dir, "record.json", b.s, b.len, 0600, e);
 }
