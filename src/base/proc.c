@@ -18,6 +18,8 @@
 
 extern char **environ;
 
+enum { END_MS = 10 * 1000 };
+
 /* A small file of /proc, NUL-terminated. */
 static int read_small(const char *path, char *buf, size_t cap)
 {
@@ -133,6 +135,15 @@ int proc_reap(int pidfd)
 		r = sys_waitid(P_PIDFD, pidfd, &si, WEXITED | __WALL);
 	while (r == -EINTR);
 	return r < 0 ? r : proc_status_of(&si);
+}
+
+int proc_end(int pidfd)
+{
+	int r;
+
+	sys_pidfd_send_signal(pidfd, SIGKILL);
+	r = proc_wait(pidfd, END_MS);
+	return r < 0 ? r : proc_reap(pidfd);
 }
 
 void proc_reap_others(pid_t except)

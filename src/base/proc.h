@@ -40,6 +40,10 @@ int proc_wait(int pidfd, int ms);
 int proc_reap(int pidfd);
 int proc_status_of(const siginfo_t *si);
 
+/* Kills a child and reaps it. One that cannot die (frozen, or in a call that
+ * hangs) is left after 10 s: -ETIMEDOUT. */
+int proc_end(int pidfd);
+
 /* Reaps whatever other children have ended (of a subreaper); never blocks. */
 void proc_reap_others(pid_t except);
 

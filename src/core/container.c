@@ -38,7 +38,8 @@ const char *core_text(enum core_text t)
 	return texts[t];
 }
 
-/* runc's rule: letters, digits, "_", "+", "-", "." and neither "." nor "..". */
+/* runc's rule: letters, digits, "_", "+", "-", "." and neither "." nor ".."; nor
+ * what else is in the state root. */
 int container_check_id(const char *id, struct err *e)
 {
 	if (str_empty(id))
@@ -48,7 +49,7 @@ int container_check_id(const char *id, struct err *e)
 	for (const char *p = id; *p; p++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.", *p))
 			return err_set(e, ERR_INVALID, 0, "invalid container ID format: '%.100s'", id);
-	if (!strcmp(id, ".") || !strcmp(id, ".."))
+	if (!strcmp(id, ".") || !strcmp(id, "..") || !strcmp(id, SECCOMP_CACHE))
 		return err_set(e, ERR_INVALID, 0, "invalid container ID format: '%s'", id);
 	return 0;
 }
@@ -401,7 +402,7 @@ int container_list(struct core *c, char ***ret, size_t *n, struct err *e)
 			struct dirent64 *d = (struct dirent64 *)(void *)(buf + i);
 
 			i += d->d_reclen;
-			if (d->d_name[0] == '.' || container_check_id(d->d_name, NULL) < 0)
+			if (container_check_id(d->d_name, NULL) < 0)
 				continue;
 			if (count == cap) {
 				cap = cap ? cap * 2 : 64;

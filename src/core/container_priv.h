@@ -12,6 +12,9 @@
 
 struct record;
 
+/* Below the state root beside the containers; no id of one. */
+#define SECCOMP_CACHE ".seccomp"
+
 /* container.c */
 int container_open_dir(const struct core *c, const char *id, struct err *e);
 int container_lock(int dir, int *ret, struct err *e);

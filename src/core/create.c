@@ -191,14 +191,8 @@ static bool may_go_without_cgroup(const struct creation *k, int r)
  * when the container's own is there. */
 static int make_placeholder(struct creation *k, pid_t *ret, struct err *e)
 {
-	bool joined;
-	pid_t pid = clone_process(0, -1, &k->placeholder, &joined);
+	pid_t pid = clone_idle(0, &k->placeholder);
 
-	if (pid == 0) {
-		sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
-		for (;;)
-			pause();
-	}
 	if (pid < 0)
 		return err_sys(e, pid, "clone a process for the scope");
 	*ret = pid;
@@ -209,9 +203,7 @@ static void end_placeholder(struct creation *k)
 {
 	if (k->placeholder < 0)
 		return;
-	sys_pidfd_send_signal(k->placeholder, SIGKILL);
-	proc_wait(k->placeholder, -1);
-	proc_reap(k->placeholder);
+	proc_end(k->placeholder);
 	fd_closep(&k->placeholder);
 }
 
@@ -321,7 +313,7 @@ int compile_filter(struct core *c, const struct spec *s, struct plan *p, struct 
 
 	if (!p->process.has_filter)
 		return 0;
-	snprintf(cache, sizeof cache, "%s/.seccomp", c->root);
+	snprintf(cache, sizeof cache, "%s/" SECCOMP_CACHE, c->root);
 	r = seccomp_compile(c->arena, s->linux->seccomp, cache, &f, e);
 	if (r < 0)
 		return r;
@@ -432,6 +424,17 @@ static int go(struct creation *k, struct err *e)
 	return r;
 }
 
+/* A `delete --force` may have removed it before we had its lock, and another
+ * create made it again. */
+static bool is_still_ours(const struct creation *k)
+{
+	struct stat ours, there;
+
+	return k->dir >= 0 && sys_fstat(k->dir, &ours) >= 0 &&
+	       sys_fstatat(k->root, k->o->id, &there, AT_SYMLINK_NOFOLLOW) >= 0 &&
+	       ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
 /* What cannot be undone keeps its state directory, for `delete --force`. */
 static void undo(struct creation *k)
 {
@@ -453,7 +456,7 @@ static void undo(struct creation *k)
 		sys_unlinkat(AT_FDCWD, k->o->pid_file, 0);
 	if (k->stop.spec) /* it came as far as its hooks */
 		run_poststop(k->stop.spec, &k->rec, LOG_LEVEL_DEBUG);
-	if (k->dir >= 0 && r >= 0)
+	if (r >= 0 && is_still_ours(k))
 		file_remove_tree(k->root, k->o->id);
 	if (k->o->ret_master)
 		fd_closep(k->o->ret_master);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -78,12 +79,11 @@ static int finish(const struct spec_hook *h, int pidfd, int out, struct err *e)
 {
 	char text[512];
 	ssize_t n;
-	int r = proc_wait(pidfd, h->timeout > 0 ? h->timeout * 1000 : -1);
+	int most = h->timeout > INT_MAX / 1000 ? INT_MAX : h->timeout * 1000;
+	int r = proc_wait(pidfd, h->timeout > 0 ? most : -1);
 
 	if (r == -ETIMEDOUT) {
-		sys_pidfd_send_signal(pidfd, SIGKILL);
-		proc_wait(pidfd, -1);
-		proc_reap(pidfd);
+		proc_end(pidfd);
 		return err_set(e, ERR_TIMEOUT, -ETIMEDOUT, "hook '%s' ran past %ds", h->path, h->timeout);
 	}
 	r = proc_reap(pidfd);

@@ -65,6 +65,9 @@ int launch_drive(struct launch *l, enum hs_phase until, struct err *e);
 /* `start` in another process: `sync` is the connection to the start socket. */
 int launch_resume(struct launch *l, int sync, pid_t pid, int pidfd, struct err *e);
 
+/* mountfd.c: a child that does nothing, and dies with us at the latest. */
+pid_t clone_idle(uint64_t flags, int *ret_pidfd);
+
 /* idmap.c: writes the id maps of a new user namespace, directly or with
  * newuidmap and newgidmap. */
 int idmap_write(const struct plan *p, int proc, pid_t pid, struct err *e);

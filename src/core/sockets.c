@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -19,6 +20,8 @@
 #include "sys.h"
 
 static const char START_SOCKET[] = "start.sock";
+
+enum { SEND_SECONDS = 10 };
 
 /* A socket's path may have 107 bytes; through an fd any directory is short. */
 static struct sockaddr_un address_in(int dir, const char *name)
@@ -62,12 +65,21 @@ int start_socket_connect(int dir, struct err *e)
 	return r < 0 ? err_sys(e, r, "connect to the container's start socket") : take_fd(&fd);
 }
 
+/* A listener that takes no connection, or nothing we send, must not hold us up. */
+static int set_deadline(int fd, struct err *e)
+{
+	const struct timeval most = { .tv_sec = SEND_SECONDS };
+	int r = sys_setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
+
+	return r < 0 ? err_sys(e, r, "set the deadline of a socket") : 0;
+}
+
 int unix_connect(const char *path, const char *what, struct err *e)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	OWN_FD fd = unix_socket(SOCK_STREAM, e);
 	OWN_FD at = -1;
-	int r = fd;
+	int r = fd < 0 ? fd : set_deadline(fd, e);
 
 	if (r < 0)
 		return r;
@@ -80,6 +92,8 @@ int unix_connect(const char *path, const char *what, struct err *e)
 		snprintf(sa.sun_path, sizeof sa.sun_path, "/proc/self/fd/%d", at);
 	}
 	r = sys_connect(fd, (struct sockaddr *)&sa, sizeof sa);
+	if (r == -EAGAIN)
+		r = -ETIMEDOUT;
 	return r < 0 ? err_sys(e, r, "connect to %s '%s'", what, path) : take_fd(&fd);
 }
 
