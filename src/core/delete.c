@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cgroup.h"
 #include "cgroup_systemd.h"
@@ -163,6 +164,11 @@ static int remove_unreadable(struct core *c, const char *id, struct err *e)
 		r = container_lock(dir, &lock, e);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
+	/* Its creator had only not come so far when we looked. */
+	if (sys_faccessat(dir, "record.json", F_OK, 0) >= 0) {
+		fd_closep(&lock);
+		return container_delete(c, id, true, e);
+	}
 	root = sys_openat(AT_FDCWD, c->root, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	r = root < 0 ? root : file_remove_tree(root, id);
 	return r < 0 ? err_sys(e, r, "remove '%s/%s'", c->root, id) : 0;
