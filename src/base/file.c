@@ -91,7 +91,11 @@ int file_replace(int dir, const char *name, const void *data, size_t len,
 	int r;
 
 	snprintf(tmp, sizeof tmp, ".%.200s.%d", name, (int)getpid());
-	fd = r = sys_openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	/* Somebody else's file of that name, or one of a writer that was killed,
+	 * must not become ours. */
+	fd = r = sys_openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	if (r == -EEXIST && sys_unlinkat(dir, tmp, 0) >= 0)
+		fd = r = sys_openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (r >= 0)
 		r = sys_fchmod(fd, mode); /* whatever the umask says */
 	if (r >= 0)

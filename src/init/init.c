@@ -269,11 +269,8 @@ _Noreturn void init_main(const struct plan *p, const struct init_fds *f)
 	if (f->settings)
 		apply_settings(in);
 	join_cgroups(in);
-	if (f->enter_target) {
-		/* Nothing of the container may trace us once we are inside. */
-		init_must(in, sys_prctl(PR_SET_DUMPABLE, 0, 0, 0), STAGE_SESSION, 0);
-		join_target(in);
-	}
+	if (f->enter_target)
+		join_target(in); /* undumpable already; see clone_init() */
 	if (p->process.affinity_final)
 		init_must(in, affinity_set(0, p->process.affinity_final), STAGE_SETTING,
 			  SETTING_AFFINITY);
