@@ -140,16 +140,18 @@ static int close_inherited_fds(const struct request *q, const void *options, str
 	for (; d && d->name; d++)
 		if (!strcmp(d->name, "preserve-fds"))
 			memcpy(&keep, (const char *)options + d->offset, sizeof keep);
+	if (keep >= 0)
+		keep += q->listen_fds;
 	if (keep < 0 || keep > 65536)
 		return err_set(e, ERR_INVALID, 0, "invalid number of fds to preserve: %lld",
 			       (long long)keep);
-	for (int i = 0; i < (int)keep + (int)q->listen_fds; i++) {
+	for (int i = 0; i < (int)keep; i++) {
 		int r = sys_fcntl(3 + i, F_SETFD, FD_CLOEXEC);
 
 		if (r < 0)
 			return err_sys(e, r, "preserve fd %d (of %lld)", 3 + i, (long long)keep);
 	}
-	sys_close_range(3 + (unsigned)keep + q->listen_fds, ~0u, 0);
+	sys_close_range(3 + (unsigned)keep, ~0u, 0);
 	return 0;
 }
 
