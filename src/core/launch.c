@@ -342,7 +342,8 @@ int launch_drive(struct launch *l, enum hs_phase until, struct err *e)
 		case HS_FAILED:
 			return failed(l, &m, e);
 		default:
-			return err_set(e, ERR_INTERNAL, -EPROTO, "message %u from the container's process out of turn", m.phase);
+			return err_set(e, ERR_INTERNAL, -EPROTO,
+				       "message %u from the container's process out of turn", m.phase);
 		}
 		if (r < 0)
 			return r;
