@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "err.h"
@@ -281,6 +282,8 @@ int main(int argc, char **argv)
 	int r;
 
 	fault_init();
+	/* Executed from an fd, the kernel calls us by its number. */
+	sys_prctl(PR_SET_NAME, (unsigned long)PROGRAM, 0, 0);
 	open_standard_fds();
 	r = options_parse(&arena, global_flags, &q.globals, &args, &e);
 	if (r < 0) {
