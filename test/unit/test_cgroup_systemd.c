@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -379,6 +381,18 @@ static void be_systemd(const char *bus, int ready, int log)
 	_exit(0);
 }
 
+/* A socket that is bound need not listen yet. */
+static bool listens(const char *path)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
+
+	snprintf(sa.sun_path, sizeof sa.sun_path, "%s", path);
+	r = connect(fd, (struct sockaddr *)&sa, sizeof sa);
+	close(fd);
+	return r == 0;
+}
+
 static int world_setup(void **state)
 {
 	static struct world w;
@@ -408,7 +422,7 @@ static int world_setup(void **state)
 		execl("/usr/bin/dbus-daemon", "dbus-daemon", "--nofork", "--nopidfile", path, NULL);
 		_exit(127);
 	}
-	for (int i = 0; i < 500 && access(bus, F_OK) < 0; i++)
+	for (int i = 0; i < 500 && !listens(bus); i++)
 		usleep(10000);
 	if (pipe2(ready, O_CLOEXEC) < 0 || pipe2(log, O_CLOEXEC) < 0)
 		return -1;
