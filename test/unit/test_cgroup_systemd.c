@@ -387,7 +387,7 @@ static bool listens(const char *path)
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
 
-	snprintf(sa.sun_path, sizeof sa.sun_path, "%s", path);
+	snprintf(sa.sun_path, sizeof sa.sun_path, "%.107s", path);
 	r = connect(fd, (struct sockaddr *)&sa, sizeof sa);
 	close(fd);
 	return r == 0;
