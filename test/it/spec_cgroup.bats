@@ -187,9 +187,11 @@ read_back() {
 		up || return 1
 		: >"$IT_OUT/events.$RT"
 		rt events --interval 60s c >"$IT_OUT/events.$RT" 2>&1 &
-		sleep 0.5
-		rt exec c sh -c 'tail -c 50000000 /dev/zero' >/dev/null 2>&1
-		it_wait 5 grep -q oom "$IT_OUT/events.$RT" && echo told
+		# As often as it takes for the watcher to be there.
+		for _ in 1 2 3 4 5 6 7 8; do
+			rt exec c tail -c 50000000 /dev/zero >/dev/null 2>&1
+			it_wait 0 grep -q oom "$IT_OUT/events.$RT" && echo told && break
+		done
 		gone c
 		wait $!
 		grep -o '"type":"oom","id":"c"' "$IT_OUT/events.$RT" | head -n 1
