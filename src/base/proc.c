@@ -18,7 +18,7 @@
 
 extern char **environ;
 
-enum { END_MS = 10 * 1000 };
+enum { END_MS = 10 * 1000, FORKED_NOT_EXECUTED = 0x40 /* PF_FORKNOEXEC */ };
 
 /* A small file of /proc, NUL-terminated. */
 static int read_small(const char *path, char *buf, size_t cap)
@@ -42,17 +42,19 @@ int proc_stat_parse(const char *text, struct proc_stat *ret)
 {
 	const char *p = strrchr(text, ')');
 	unsigned long long start;
+	unsigned flags;
 	int ppid;
 	char state;
 
 	if (!p || sscanf(p + 1,
-			 " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
+			 " %c %d %*s %*s %*s %*s %u %*s %*s %*s %*s %*s %*s %*s"
 			 " %*s %*s %*s %*s %*s %llu",
-			 &state, &ppid, &start) != 3)
+			 &state, &ppid, &flags, &start) != 4)
 		return -EINVAL;
 	ret->state = state;
 	ret->ppid = ppid;
 	ret->start_time = start;
+	ret->executed = !(flags & FORKED_NOT_EXECUTED);
 	return 0;
 }
 

@@ -17,6 +17,7 @@ struct proc_stat {
 	char state; /* 'R', 'S', 'Z', ... */
 	pid_t ppid;
 	uint64_t start_time; /* field 22, in clock ticks since boot */
+	bool executed; /* it has called execve since it was forked */
 };
 
 /* /proc/PID/stat. -ESRCH when there is no such process. The second is the pure

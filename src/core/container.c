@@ -83,7 +83,7 @@ int container_lock(int dir, int *ret, struct err *e)
 
 /* The recorded process, if that pid is still the one it was: same boot, same
  * start time, looked at after the pidfd pins it. -ESRCH when it is gone. */
-static int open_process(const struct record *rec)
+static int open_process(const struct record *rec, bool *ret_executed)
 {
 	OWN_FD fd = -1;
 	char boot[PROC_BOOT_ID];
@@ -100,6 +100,7 @@ static int open_process(const struct record *rec)
 		return r;
 	if (st.start_time != rec->start_time || st.state == 'Z' || st.state == 'X')
 		return -ESRCH;
+	*ret_executed = st.executed;
 	r = proc_boot_id(boot);
 	if (r < 0)
 		return r;
@@ -134,9 +135,10 @@ static bool is_being_made(int dir)
 static int find_state(struct container *ct, struct err *e)
 {
 	const struct record *rec = ct->rec;
+	bool executed = false;
 	int r;
 
-	ct->pidfd = open_process(rec);
+	ct->pidfd = open_process(rec, &executed);
 	if (ct->pidfd < 0 && ct->pidfd != -ESRCH && ct->pidfd != -EINVAL)
 		return err_sys(e, ct->pidfd, "look at process %d", (int)rec->pid);
 	if (ct->pidfd < 0) {
@@ -156,7 +158,8 @@ static int find_state(struct container *ct, struct err *e)
 	if (r)
 		ct->state = CT_PAUSED;
 	else
-		ct->state = !strcmp(rec->status, "created") ? CT_CREATED : CT_RUNNING;
+		/* A `start` that was killed may not have come to write it down. */
+		ct->state = !strcmp(rec->status, "created") && !executed ? CT_CREATED : CT_RUNNING;
 	return 0;
 }
 

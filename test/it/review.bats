@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+# review.bats: found by reading the code with ill will: ids that mean "no
+# change", records that cannot be read again, commands that meet half-way, and
+# peers that never answer.
+
+load lib.bash
+load spec_lib.bash
+
+setup_file() {
+	spec_up
+}
+
+teardown_file() {
+	spec_down
+}
+
+setup() {
+	export RT=berth
+}
+
+# To the kernel an id of 2^32-1 means "as it is", and that is root.
+@test "review: exec as user or group 4294967295 is refused" {
+	local how
+
+	conf '' 'exec sleep 600'
+	up
+	for how in '-u 4294967295' '-u 1000:4294967295' '-u 1000 -g 4294967295'; do
+		# shellcheck disable=SC2086
+		output=$(rt exec $how c id 2>&1) && { echo "exec $how: $output"; return 1; }
+		expect_in 'must be at most 4294967294'
+	done
+	gone c
+}
+
+@test "review: annotations that make a record too long to read are refused" {
+	conf 'c["annotations"] = {"a": "@" * 1000000}' true
+	tr @ '\177' <"$IT_OUT/berth/config.json" >"$IT_OUT/raw"
+	mv "$IT_OUT/raw" "$IT_OUT/berth/config.json"
+	output=$(go 2>&1) && return 1
+	expect_in '/annotations: file too large'
+	it_cgroup_none
+}
+
+@test "review: an id that begins with a dot is listed, the filter cache is none" {
+	conf '' 'exec sleep 600'
+	rt run -d -b "$(bundle)" .dot >/dev/null 2>&1
+	output=$(rt list -q)
+	[ "$output" = .dot ]
+	rt delete -f .dot
+	output=$(rt create -b "$(bundle)" .seccomp 2>&1) && return 1
+	expect_in 'invalid container ID'
+}
+
+@test "review: a hook's timeout of weeks is not one of milliseconds" {
+	ours 'c["hooks"] = {"createRuntime": [{"path": "/bin/sleep", "args": ["sleep", "1"], "timeout": 4294968}]}' 'echo fine'
+	[ "$output" = fine ]
+}
+
+@test "review: more passed sockets than there can be are an error" {
+	# shellcheck disable=SC2016 # the inner shell's
+	output=$(ns sh -c 'LISTEN_FDS=4294967295 LISTEN_PID=$$ exec "$0" --root "$1" list' \
+		"$BERTH" "$IT/berth/root" 2>&1) && return 1
+	expect_in 'invalid number of fds to preserve'
+}
+
+# It came when the directory was there and the record was not.
+@test "review: delete --force during create leaves no container without a state" {
+	local creator
+
+	command -v strace >/dev/null || skip "'strace' is not installed"
+	conf '' 'exec sleep 600'
+	ns strace -f -qq -o /dev/null -e trace=mkdirat -e inject=mkdirat:delay_exit=1000000:when=2 \
+		"$BERTH" --root "$IT/berth/root" create -b "$(bundle)" c >/dev/null 2>&1 </dev/null 3>&- 4>&- &
+	creator=$!
+	it_wait 5 ns test -e "$IT/berth/root/c"
+	ns timeout 20 strace -qq -o /dev/null -e trace=flock -e inject=flock:delay_enter=2500000:when=2 \
+		"$BERTH" --root "$IT/berth/root" delete --force c
+	wait "$creator" || true
+	ns test ! -e "$IT/berth/root/c"
+	it_cgroup_none
+}
+
+@test "review: a console socket that takes no connection ends create" {
+	local peer
+
+	ns python3 -c '
+import socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen(0)
+peer = socket.socket(socket.AF_UNIX)
+peer.connect(sys.argv[1])
+time.sleep(14)' "$IT/deaf" 3>&- 4>&- &
+	peer=$!
+	it_wait 5 ns test -S "$IT/deaf"
+	sleep 0.5
+	conf 'p["terminal"] = True' true
+	output=$(rt create --console-socket "$IT/deaf" -b "$(bundle)" c 2>&1) && return 1
+	expect_in 'console socket'
+	expect_in 'timed out'
+	ns test ! -e "$IT/berth/root/c"
+	wait "$peer"
+}
+
+# `delete` without --force ended a container that ran, as its record said "created".
+@test "review: what a start that was killed let go is running" {
+	command -v strace >/dev/null || skip "'strace' is not installed"
+	conf '' 'exec sleep 600'
+	rt create -b "$(bundle)" c >/dev/null 2>&1
+	rt state c | grep -q '"status": "created"'
+	ns strace -qq -o /dev/null -e trace=unlinkat -e inject=unlinkat:signal=KILL:when=1 \
+		"$BERTH" --root "$IT/berth/root" start c </dev/null 3>&- 4>&- || true
+	rt state c | grep -q '"status": "running"'
+	output=$(rt start c 2>&1) && return 1
+	expect_in 'cannot start an already running container'
+	output=$(rt delete c 2>&1) && return 1
+	rt delete -f c
+}
