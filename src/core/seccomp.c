@@ -13,6 +13,7 @@
 #include "fd.h"
 #include "mem.h"
 #include "seccomp_parts.h"
+#include "seccomp_shrink.h"
 #include "spec.h"
 #include "sys.h"
 
@@ -227,7 +228,12 @@ static int compile(struct arena *a, const struct spec_seccomp *s, struct seccomp
 		r = add_calls(ctx, s, e);
 	if (r == 0)
 		r = seccomp_prologue(a, s, arches, n_arches, &prologue, e);
-	return r < 0 ? r : export(ctx, a, &prologue, ret, e);
+	if (r == 0)
+		r = export(ctx, a, &prologue, ret, e);
+	if (r < 0)
+		return r;
+	r = seccomp_shrink(a, ret->insns, ret->n, &ret->insns, &ret->n);
+	return r < 0 ? err_sys(e, r, "compile the seccomp filter") : 0;
 }
 
 /* ---- the cache's key -------------------------------------------------- */
@@ -235,7 +241,7 @@ static int compile(struct arena *a, const struct spec_seccomp *s, struct seccomp
 static void key_of(const struct spec_seccomp *s, uint8_t key[SHA256_SIZE])
 {
 	/* A change in what is generated here must change the first number. */
-	const uint32_t facts[] = { 1, seccomp_arch_native(), SCMP_VER_MAJOR, SCMP_VER_MINOR,
+	const uint32_t facts[] = { 2, seccomp_arch_native(), SCMP_VER_MAJOR, SCMP_VER_MINOR,
 				   SCMP_VER_MICRO };
 	struct sha256 h;
 
