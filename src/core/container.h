@@ -72,7 +72,6 @@ struct create_options {
 	bool run; /* no waiting for start: run in one go */
 	/* run: a terminal's master end comes here instead of a console socket */
 	int *ret_master; /* -1 when there is none */
-	int stdio[3]; /* fds for 0, 1, 2; -1: inherit the caller's */
 };
 
 /* On success the container is created (or, with `run`, running) and its first

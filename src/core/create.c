@@ -223,11 +223,11 @@ static int make_scope(struct creation *k, const struct spec_resources *res, stru
 	k->rec.systemd_user = k->unit.user;
 	k->rec.cgroup_path = (char *)(uintptr_t)k->unit.path;
 	r = record_write(k->dir, &k->rec, e);
+	k->has_unit = r >= 0; /* even if the answer is late: undo stops it */
 	if (r >= 0)
 		r = cgroup_systemd_start(a, &k->unit, k->facts.cgroup, res, pid, e);
 	if (r < 0)
 		return r;
-	k->has_unit = true;
 	k->rec.cgroup_path = (char *)(uintptr_t)k->unit.path; /* a user manager's is now whole */
 	r = cgroup_adopt(&k->cg, k->facts.cgroup, k->unit.path, e);
 	k->has_cgroup = r >= 0;
@@ -436,6 +436,16 @@ static bool is_still_ours(const struct creation *k)
 }
 
 /* What cannot be undone keeps its state directory, for `delete --force`. */
+/* One that was there before, empty, may by now hold somebody else's processes. */
+static bool is_our_cgroup(const struct creation *k)
+{
+	bool ours = k->has_unit;
+
+	for (size_t i = 0; i < k->facts.cgroup->n; i++)
+		ours = ours || k->cg.made[i];
+	return ours;
+}
+
 static void undo(struct creation *k)
 {
 	struct err ignored;
@@ -445,7 +455,7 @@ static void undo(struct creation *k)
 	end_placeholder(k);
 	if (k->has_unit)
 		r = cgroup_systemd_stop(&k->unit, &ignored);
-	if (k->has_cgroup) {
+	if (k->has_cgroup && is_our_cgroup(k)) {
 		cgroup_signal_all(&k->cg, SIGKILL, &ignored);
 		if (cgroup_destroy(&k->cg, UNDO_MS, &ignored) < 0)
 			r = -EBUSY;

@@ -24,6 +24,7 @@
 #include "str.h"
 #include "sys.h"
 
+enum { POSTSTOP_SECONDS = 60 }; /* of a hook without a timeout: it must not keep a container for ever */
 enum { KILL_MS = 10 * 1000, CGROUP_MS = 10 * 1000 };
 
 /* A creator that died before it had looked may have named a cgroup in which
@@ -93,7 +94,12 @@ void run_poststop(const struct spec *s, const struct record *rec, enum log_level
 	record_state_json(rec, CT_STOPPED, false, NULL, &state);
 	for (size_t i = 0; i < n; i++) {
 		struct spec_hooks one = { 0 };
-		struct hook_run run = { .hooks = &one, .target = -1, .state = state.s };
+		struct hook_run run = {
+			.hooks = &one,
+			.target = -1,
+			.state = state.s,
+			.timeout = POSTSTOP_SECONDS,
+		};
 
 		one.list[HOOK_POSTSTOP] = &s->hooks.list[HOOK_POSTSTOP][i];
 		one.n[HOOK_POSTSTOP] = 1;

@@ -75,16 +75,16 @@ static int memory_file(const char *text, struct err *e)
 	return take_fd(&fd);
 }
 
-static int finish(const struct spec_hook *h, int pidfd, int out, struct err *e)
+static int finish(const struct spec_hook *h, int timeout, int pidfd, int out, struct err *e)
 {
 	char text[512];
 	ssize_t n;
-	int most = h->timeout > INT_MAX / 1000 ? INT_MAX : h->timeout * 1000;
-	int r = proc_wait(pidfd, h->timeout > 0 ? most : -1);
+	int most = timeout > INT_MAX / 1000 ? INT_MAX : timeout * 1000;
+	int r = proc_wait(pidfd, timeout > 0 ? most : -1);
 
 	if (r == -ETIMEDOUT) {
 		proc_end(pidfd);
-		return err_set(e, ERR_TIMEOUT, -ETIMEDOUT, "hook '%s' ran past %ds", h->path, h->timeout);
+		return err_set(e, ERR_TIMEOUT, -ETIMEDOUT, "hook '%s' ran past %ds", h->path, timeout);
 	}
 	r = proc_reap(pidfd);
 	if (r == 0)
@@ -119,7 +119,7 @@ static int run_one(const struct hook_run *run, const struct spec_hook *h, struct
 			sys_chdir(run->cwd);
 		exec_hook(h, in, out);
 	}
-	return finish(h, pidfd, out, e);
+	return finish(h, h->timeout > 0 ? h->timeout : run->timeout, pidfd, out, e);
 }
 
 int hooks_run(const struct hook_run *run, enum hook_kind kind, struct err *e)

@@ -16,6 +16,7 @@ struct hook_run {
 	 * process and the CLONE_NEW* to join (createContainer, startContainer). */
 	int target;
 	int target_ns;
+	int timeout; /* seconds, for a hook that names none; 0: none either */
 };
 
 int hooks_run(const struct hook_run *run, enum hook_kind kind, struct err *e);

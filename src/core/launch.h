@@ -33,7 +33,6 @@ struct launch {
 	int target; /* exec: pidfd of the container's first process; -1 */
 	int target_ns; /* exec: CLONE_NEW* */
 	int target_root; /* exec without a mount namespace to join: its root, O_PATH; -1 */
-	bool host_mounts; /* bind sources are opened here, with our privileges */
 	/* Called at MOUNTED and STARTING, if the plan stops there. */
 	int (*on_stop)(struct launch *l, enum hs_phase where, struct err *e);
 	/* Called with the seccomp listener's fd (borrowed). */

@@ -200,7 +200,6 @@ static void check_on_host(struct request *q, const char *bundle, struct spec *s,
 		.bundle = bundle,
 		.spec = s,
 		.spec_text = text,
-		.stdio = { -1, -1, -1 },
 	};
 	OWN_FD dir = -1, root = -1;
 	struct plan *plan;

@@ -110,7 +110,6 @@ static struct create_options options_of(const struct request *q, const struct cr
 		.no_pivot = f->no_pivot,
 		.no_new_keyring = f->no_new_keyring,
 		.preserve_fds = (uint32_t)f->preserve_fds + q->listen_fds,
-		.stdio = { -1, -1, -1 },
 	};
 }
 
