@@ -230,7 +230,7 @@ static int compile(struct arena *a, const struct spec_seccomp *s, struct seccomp
 		r = seccomp_prologue(a, s, arches, n_arches, &prologue, e);
 	if (r == 0)
 		r = export(ctx, a, &prologue, ret, e);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = seccomp_shrink(a, ret->insns, ret->n, &ret->insns, &ret->n);
 	return r < 0 ? err_sys(e, r, "compile the seccomp filter") : 0;
