@@ -404,6 +404,7 @@ static int plan_seccomp(struct planner *pl)
 	for (size_t i = 0; i < sc->n_syscalls; i++)
 		if (sc->syscalls[i].action == notify)
 			p->wants_listener = true;
+	p->listener_needs_dumpable = p->wants_listener && !pl->f->privileged;
 	if (!p->wants_listener)
 		return 0;
 	if (str_empty(sc->listener_path))

@@ -238,9 +238,13 @@ static void load_filter(struct init *in)
 {
 	const struct plan_process *pr = &in->p->process;
 	struct sock_fprog prog = { .len = pr->filter.n, .filter = pr->filter.insns };
-	int fd = sys_seccomp(SECCOMP_SET_MODE_FILTER, pr->filter.flags, &prog);
+	int fd;
 
-	init_must(in, fd, STAGE_SECCOMP, 0);
+	/* Nothing but the handshake is open any more, and execve is next. */
+	if (in->p->listener_needs_dumpable)
+		init_must(in, sys_prctl(PR_SET_DUMPABLE, 1, 0, 0), STAGE_SECCOMP, 1);
+	fd = init_must(in, sys_seccomp(SECCOMP_SET_MODE_FILTER, pr->filter.flags, &prog),
+		       STAGE_SECCOMP, 0);
 	if (!(pr->filter.flags & SECCOMP_FILTER_FLAG_NEW_LISTENER))
 		return;
 	/* The parent takes it with pidfd_getfd: sendmsg may be notified. */

@@ -187,6 +187,7 @@ struct plan {
 	bool stop_for_start_hooks; /* pause between start and execve */
 	const char *listener_path, *listener_metadata; /* seccomp notify */
 	bool wants_listener;
+	bool listener_needs_dumpable; /* a parent without privileges takes it: only from a dumpable process */
 
 	struct plan_process process;
 };
