@@ -238,3 +238,21 @@ told() {
 	grep -q 'not implemented' "$BATS_TEST_TMPDIR/out"
 	grep -q on "$BATS_TEST_TMPDIR/out"
 }
+
+# The parent has no privileges over the process whose fd it takes.
+@test "seccomp: an unprivileged caller's agent gets the listener, too" {
+	agent_up
+	ns chmod 711 "$IT/agent"
+	ns chmod 777 "$IT/agent/sock"
+	ns install -d -o 4242 -g 4242 -m 700 "$IT/kim"
+	conf "$NOTIFY"'maps(0, 4242, 1); l["cgroupsPath"] = ""; l.pop("resources"); ns("network", new=False)
+c["mounts"] = [m for m in c["mounts"] if m["type"] not in ("sysfs", "cgroup")]
+for m in c["mounts"]:
+    m["options"] = [o for o in m.get("options", []) if o != "gid=5"]' 'mkdir /tmp/new; echo on'
+	run ns setpriv --reuid 4242 --regid 4242 --clear-groups env XDG_RUNTIME_DIR="$IT/kim" \
+		timeout -k 1 20 "$BERTH" --root "$IT/kim/root" run -b "$(bundle)" c
+	ns_stop agent
+	[ "$status" = 0 ] || { echo "$output"; return 1; }
+	expect_in 'No medium found'
+	expect_in on
+}
