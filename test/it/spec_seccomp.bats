@@ -241,6 +241,7 @@ told() {
 
 # The parent has no privileges over the process whose fd it takes.
 @test "seccomp: an unprivileged caller's agent gets the listener, too" {
+	RT=berth
 	agent_up
 	ns chmod 711 "$IT/agent"
 	ns chmod 777 "$IT/agent/sock"
