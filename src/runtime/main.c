@@ -14,6 +14,7 @@
 #include "mem.h"
 #include "proc.h"
 #include "selfexe.h"
+#include "spec_features.h"
 #include "str.h"
 #include "sys.h"
 #include "verb.h"
@@ -266,7 +267,7 @@ static void print_version(void)
 {
 	static const char text[] = PROGRAM " version " BERTH_VERSION "\n"
 					   "commit: v" BERTH_VERSION "\n"
-					   "spec: 1.2.0\n";
+					   "spec: " SPEC_VERSION_MAX "\n";
 
 	put_text(text, sizeof text - 1, NULL);
 }
