@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
-#include <time.h>
 
+#include "clock.h"
 #include "fd.h"
 #include "sys.h"
 
@@ -258,20 +258,12 @@ ssize_t dbus_parse(const uint8_t *data, size_t len, struct dbus_message *ret)
 
 /* ---- the connection --------------------------------------------------- */
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static int wait_for(int fd, short events, int64_t deadline)
 {
 	struct pollfd p = { .fd = fd, .events = events };
 
 	for (;;) {
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - clock_ms();
 		int r = left > 0 ? sys_poll(&p, 1, (int)left) : 0;
 
 		if (r == 0)
@@ -394,7 +386,7 @@ int dbus_open_fd(struct dbus *b, int fd, enum dbus_kind kind, int ms)
 	int r;
 
 	*b = (struct dbus){ .fd = fd, .in = malloc(DBUS_MAX_MESSAGE) };
-	r = b->in ? authenticate(fd, now_ms() + ms) : -ENOMEM;
+	r = b->in ? authenticate(fd, clock_ms() + ms) : -ENOMEM;
 	if (r == 0 && kind == DBUS_BUS)
 		r = hello(b, ms);
 	if (r < 0)
@@ -438,7 +430,7 @@ int dbus_call(struct dbus *b, const struct dbus_call *c, const struct sb *body,
 	      struct dbus_message *reply, int ms)
 {
 	OWN_SB struct sb out = SB_INIT;
-	int64_t deadline = now_ms() + ms;
+	int64_t deadline = clock_ms() + ms;
 	int r;
 
 	b->error[0] = '\0';
@@ -461,7 +453,7 @@ int dbus_call(struct dbus *b, const struct dbus_call *c, const struct sb *body,
 int dbus_wait(struct dbus *b, int (*is_it)(const struct dbus_message *m, void *ctx), void *ctx,
 	      int ms)
 {
-	int64_t deadline = now_ms() + ms;
+	int64_t deadline = clock_ms() + ms;
 	struct dbus_message m;
 	int r = 0;
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "err.h"
 #include "fd.h"
 #include "json.h"
@@ -100,11 +101,10 @@ static void format_json(struct sb *out, enum log_level level, const char *words,
 void log_format(struct sb *out, enum log_style style, enum log_level level,
 		const char *words, time_t when)
 {
-	char stamp[32];
-	struct tm tm;
+	const struct timespec t = { .tv_sec = when };
+	char stamp[CLOCK_TEXT];
 
-	gmtime_r(&when, &tm);
-	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	clock_utc(&t, 0, stamp);
 	switch (style) {
 	case LOG_JSON:
 		format_json(out, level, words, stamp);

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <time.h>
 
+#include "clock.h"
 #include "err.h"
 #include "sys.h"
 
@@ -19,14 +19,6 @@ struct loop_slot {
 	uint32_t generation;
 	uint32_t next_free;
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 int loop_init(struct loop *l, struct err *e)
 {
@@ -175,7 +167,7 @@ int source_timer(struct source *s, struct loop *l, uint32_t ms,
 	s->loop = l;
 	s->fn = fn;
 	s->fd = -1;
-	s->due = now_ms() + (ms ? ms : 1); /* always later: a pass over the timers ends */
+	s->due = (uint64_t)clock_ms() + (ms ? ms : 1); /* always later: a pass over the timers ends */
 	while (*at && (*at)->due <= s->due)
 		at = &(*at)->next;
 	s->next = *at;
@@ -248,7 +240,7 @@ static void dispatch(struct loop *l, const struct epoll_event *ev)
 
 static void run_timers(struct loop *l)
 {
-	uint64_t now = now_ms();
+	uint64_t now = (uint64_t)clock_ms();
 
 	while (!l->stopped && l->timers && l->timers->due <= now) {
 		struct source *s = l->timers;
@@ -272,7 +264,7 @@ static int wait_ms(const struct loop *l)
 
 	if (!l->timers)
 		return -1;
-	now = now_ms();
+	now = (uint64_t)clock_ms();
 	if (l->timers->due <= now)
 		return 0;
 	return l->timers->due - now > INT32_MAX ? INT32_MAX : (int)(l->timers->due - now);

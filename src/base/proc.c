@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fd.h"
 #include "str.h"
 #include "sys.h"
@@ -97,21 +97,13 @@ bool proc_in_user_ns(void)
 	return !(inside == 0 && outside == 0 && size == UINT32_MAX);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 int proc_wait(int pidfd, int ms)
 {
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
-	int64_t end = now_ms() + ms;
+	int64_t end = clock_ms() + ms;
 
 	for (;;) {
-		int64_t left = ms < 0 ? -1 : end - now_ms();
+		int64_t left = ms < 0 ? -1 : end - clock_ms();
 		int r = sys_poll(&p, 1, ms < 0 ? -1 : left < 0 ? 0 : (int)left);
 
 		if (r > 0)

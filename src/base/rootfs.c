@@ -268,11 +268,27 @@ int rootfs_make_file(int root, const char *path, mode_t mode)
 	return make(root, path, WANT_FILE, mode);
 }
 
-int rootfs_make_parent(int root, const char *path, char *leaf)
+void rootfs_forget(struct rootfs_dir *memory)
+{
+	fd_closep(&memory->fd);
+}
+
+bool rootfs_knows_parent(const struct rootfs_dir *memory, const char *path)
+{
+	char dir[PATH_MAX], leaf[NAME_MAX + 1];
+
+	return memory->fd >= 0 && split(path, dir, leaf) && !strcmp(dir, memory->path);
+}
+
+int rootfs_parent(int root, struct rootfs_dir *memory, const char *path, char *leaf)
 {
 	char dir[PATH_MAX];
 
 	if (!split(path, dir, leaf))
 		return -EINVAL;
-	return rootfs_make_dir(root, dir, 0755);
+	if (memory->fd >= 0 && !strcmp(dir, memory->path))
+		return memory->fd;
+	rootfs_forget(memory);
+	strcpy(memory->path, dir);
+	return memory->fd = rootfs_make_dir(root, dir, 0755);
 }

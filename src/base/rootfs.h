@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include <limits.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* Opens an existing object. `flags` as for open(2), without O_CREAT. */
@@ -21,7 +23,17 @@ int rootfs_open(int root, const char *path, int flags);
 int rootfs_make_dir(int root, const char *path, mode_t mode);
 int rootfs_make_file(int root, const char *path, mode_t mode);
 
+/* The parent directory of the last path, for one in which several things are
+ * made. It stays the directory that was found: forget it before anything may
+ * be mounted over it or above it. */
+struct rootfs_dir {
+	int fd; /* -1: none */
+	char path[PATH_MAX];
+};
+
 /* The parent directory of `path`, made when missing, and the last component;
- * `leaf` holds at least NAME_MAX + 1 bytes. -EINVAL when there is no last
- * component ("/", "a/.."). */
-int rootfs_make_parent(int root, const char *path, char *leaf);
+ * `leaf` holds at least NAME_MAX + 1 bytes. The fd is the memory's. -EINVAL
+ * when there is no last component ("/", "a/.."). */
+int rootfs_parent(int root, struct rootfs_dir *memory, const char *path, char *leaf);
+bool rootfs_knows_parent(const struct rootfs_dir *memory, const char *path);
+void rootfs_forget(struct rootfs_dir *memory);

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "cgroup_files.h"
+#include "clock.h"
 #include "err.h"
 #include "fd.h"
 #include "str.h"
@@ -357,14 +358,6 @@ int cgroup_clone_fd(const struct cgroup *cg)
 	return cg->host->mode == CGROUP_V2 ? cg->fd[0] : -1;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* The usual case is one rmdir. Children are looked for only when it fails. */
 static int remove_dir(const char *path)
 {
@@ -393,7 +386,7 @@ static int remove_until(const char *path, int64_t deadline)
 		struct timespec ts = { 0, pause_us * 1000 };
 		int r = remove_dir(path);
 
-		if (r != -EBUSY || now_ms() >= deadline)
+		if (r != -EBUSY || clock_ms() >= deadline)
 			return r;
 		nanosleep(&ts, NULL);
 		if (pause_us < 10000)
@@ -413,7 +406,7 @@ int cgroup_destroy(struct cgroup *cg, int ms, struct err *e)
 		if (one == 0)
 			one = remove_dir(path);
 		if (one == -EBUSY && !deadline && ms > 0) {
-			deadline = now_ms() + ms;
+			deadline = clock_ms() + ms;
 			cgroup_wait_empty(cg, ms, NULL);
 		}
 		if (one == -EBUSY && deadline)

@@ -48,6 +48,8 @@ ssize_t cgroup_read(int dir, const char *file, char *buf, size_t cap)
 	return n;
 }
 
+enum { CPUSET_MAX = 4096 };
+
 /* What getdents64(2) writes; glibc does not promise the layout of its own. */
 struct entry {
 	uint64_t ino;
@@ -190,12 +192,11 @@ int cgroup_remove_children(int dir)
 	}
 }
 
-/* Copies one of cpus and mems down from where it is set. */
-static int inherit_file(int dir, const char *file, int depth)
+/* Copies one of cpus and mems down from where it is set; buf then has it. */
+static int inherit_file(int dir, const char *file, char buf[CPUSET_MAX], int depth)
 {
 	OWN_FD parent = -1;
-	char buf[4096];
-	ssize_t n = cgroup_read(dir, file, buf, sizeof buf);
+	ssize_t n = cgroup_read(dir, file, buf, CPUSET_MAX);
 	int r;
 
 	if (n != 0)
@@ -205,11 +206,8 @@ static int inherit_file(int dir, const char *file, int depth)
 	parent = open_dir(dir, "..");
 	if (parent < 0)
 		return parent;
-	r = inherit_file(parent, file, depth + 1);
-	if (r < 0)
-		return r;
-	n = cgroup_read(parent, file, buf, sizeof buf);
-	return n < 0 ? (int)n : cgroup_write(dir, file, buf);
+	r = inherit_file(parent, file, buf, depth + 1);
+	return r < 0 ? r : cgroup_write(dir, file, buf);
 }
 
 /* The kernel fills a new cpuset itself below a parent with
@@ -217,9 +215,10 @@ static int inherit_file(int dir, const char *file, int depth)
  * then this is two reads. */
 int cgroup_inherit_cpuset(int dir)
 {
-	int r = inherit_file(dir, "cpuset.cpus", 0);
+	char buf[CPUSET_MAX];
+	int r = inherit_file(dir, "cpuset.cpus", buf, 0);
 
-	return r < 0 ? r : inherit_file(dir, "cpuset.mems", 0);
+	return r < 0 ? r : inherit_file(dir, "cpuset.mems", buf, 0);
 }
 
 /* "a b c" -> "+a +b +c" in one write; if the kernel refuses, one by one: what

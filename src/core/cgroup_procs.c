@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "cgroup_files.h"
+#include "clock.h"
 #include "err.h"
 #include "fd.h"
 #include "mem.h"
@@ -21,14 +22,6 @@
 #include "sys.h"
 
 enum { FREEZE_MS = 10000, KILL_ROUNDS = 200, BATCH = 128, MAX_PIDS = 1 << 22 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void sleep_us(long us)
 {
@@ -185,7 +178,7 @@ static int wait_event(int dir, const char *key, uint64_t want, int64_t deadline)
 		return fd;
 	p.fd = fd;
 	for (;;) {
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - clock_ms();
 
 		r = read_keyed(fd, key, &v);
 		if (r < 0 || v == want)
@@ -225,7 +218,7 @@ static int v1_freeze(int dir, const char *state, int64_t deadline)
 			r = v1_is(dir, state);
 		if (r != 0)
 			return r < 0 ? r : 0;
-		if (now_ms() >= deadline)
+		if (clock_ms() >= deadline)
 			return -ETIMEDOUT;
 		sleep_us(pause_us);
 		if (pause_us < 5000)
@@ -251,9 +244,9 @@ int cgroup_freeze(const struct cgroup *cg, bool freeze, struct err *e)
 	if (dir < 0)
 		return err_set(e, ERR_UNSUPPORTED, -EOPNOTSUPP,
 			       "%s the container: the freezer controller is not available", verb);
-	r = freeze_dir(cg, dir, freeze, now_ms() + FREEZE_MS);
+	r = freeze_dir(cg, dir, freeze, clock_ms() + FREEZE_MS);
 	if (r < 0 && freeze)
-		freeze_dir(cg, dir, false, now_ms() + FREEZE_MS);
+		freeze_dir(cg, dir, false, clock_ms() + FREEZE_MS);
 	return r < 0 ? err_sys(e, r, "%s cgroup '%s'", verb, cg->path) : 0;
 }
 
@@ -388,7 +381,7 @@ int cgroup_signal_all(const struct cgroup *cg, int sig, struct err *e)
 static int v1_wait_some(const pid_t *pids, size_t n, int64_t deadline)
 {
 	struct pollfd p[BATCH];
-	int64_t left = deadline - now_ms();
+	int64_t left = deadline - clock_ms();
 	nfds_t k = 0;
 	int r = 0;
 
@@ -415,7 +408,7 @@ static int v1_wait_empty(int dir, int64_t deadline)
 	int r;
 
 	while ((r = list_pids(dir, &l)) == 0 && l.n) {
-		if (now_ms() >= deadline)
+		if (clock_ms() >= deadline)
 			return -ETIMEDOUT;
 		r = v1_wait_some(l.pids, l.n, deadline);
 		if (r < 0)
@@ -426,7 +419,7 @@ static int v1_wait_empty(int dir, int64_t deadline)
 
 int cgroup_wait_empty(const struct cgroup *cg, int ms, struct err *e)
 {
-	int64_t deadline = now_ms() + ms;
+	int64_t deadline = clock_ms() + ms;
 	int dir = procs_dir(cg), r;
 
 	if (dir < 0)

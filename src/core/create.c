@@ -14,6 +14,7 @@
 
 #include "cgroup.h"
 #include "cgroup_systemd.h"
+#include "clock.h"
 #include "container.h"
 #include "container_priv.h"
 #include "err.h"
@@ -52,7 +53,7 @@ struct creation {
 	int start, console, master_pair;
 	int resctrl; /* -1 unless the plan has a group in it */
 	char boot_id[PROC_BOOT_ID];
-	char created[96];
+	char created[CLOCK_TEXT];
 };
 
 int container_ns_flags(const struct spec *s)
@@ -126,17 +127,12 @@ static int make_record(struct creation *k, struct err *e)
 	const struct create_options *o = k->o;
 	struct record *rec = &k->rec;
 	struct timespec now;
-	struct tm tm;
 	int r = proc_boot_id(k->boot_id);
 
 	if (r < 0)
 		return err_sys(e, r, "read the boot id");
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	/* Not strftime: it reads the host's time zone. */
-	snprintf(k->created, sizeof k->created, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ",
-		 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		 now.tv_nsec);
+	clock_utc(&now, 1, k->created);
 	*rec = (struct record){
 		.id = (char *)(uintptr_t)o->id,
 		.oci_version = o->spec->oci_version,

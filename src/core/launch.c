@@ -24,7 +24,6 @@
 /* Between two messages of the child; copying up a large tmpfs is the longest. */
 enum { PHASE_DEADLINE_MS = 120 * 1000 };
 enum { DYING_MS = 1000, ADOPTED_MS = 10, END_MS = 10 * 1000 };
-#define PF_FORKNOEXEC 0x40u /* <linux/sched.h> of the kernel: forked, but has not executed */
 
 static const char *const phase_words[HS_PHASE_COUNT] = {
 #define X(id, words) [HS_##id] = words,
@@ -176,23 +175,12 @@ static int died(struct launch *l, struct err *e)
 		       phase_words[l->phase]);
 }
 
-/* The kernel keeps a flag on a process from fork to execve, also on a zombie. */
+/* One that is gone ran, ended, and was reaped. */
 static bool has_executed(const struct launch *l)
 {
-	char path[32], buf[1024], *p;
-	OWN_FD stat = -1;
-	unsigned flags;
-	ssize_t n;
+	struct proc_stat st;
 
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)l->pid);
-	stat = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-	n = stat < 0 ? 0 : sys_read(stat, buf, sizeof buf - 1);
-	if (n <= 0)
-		return true; /* it ran, ended, and was reaped */
-	buf[n] = '\0';
-	p = strrchr(buf, ')');
-	return !p || sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1 ||
-	       !(flags & PF_FORKNOEXEC);
+	return proc_stat(l->pid, &st) < 0 || st.executed;
 }
 
 /* End of file after START is the execve, or a death before it. One that could

@@ -123,12 +123,10 @@ void apply_settings(struct init *in)
 
 static void loopback_up(struct init *in)
 {
-	struct ifreq ifr = { .ifr_name = "lo" };
+	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
 	int fd = init_must(in, sys_socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0),
 			   STAGE_LOOPBACK, 0);
 
-	init_must(in, sys_ioctl(fd, SIOCGIFFLAGS, &ifr), STAGE_LOOPBACK, 0);
-	ifr.ifr_flags |= IFF_UP;
 	init_must(in, sys_ioctl(fd, SIOCSIFFLAGS, &ifr), STAGE_LOOPBACK, 0);
 	sys_close(fd);
 }
@@ -155,6 +153,7 @@ static void make_file_system(struct init *in)
 	for (uint32_t i = 0; i < p->n_steps; i++)
 		init_must(in, init_step(in, &p->steps[i], in->f->step ? in->f->step[i] : -1),
 			  STAGE_STEP, i);
+	rootfs_forget(&in->parent); /* hooks may mount */
 	if (p->process.terminal)
 		init_console(in);
 	if (p->stop_for_hooks) {
@@ -262,7 +261,7 @@ _Noreturn void init_main(const struct plan *p, const struct init_fds *f)
 	in->p = p;
 	in->f = f;
 	in->sync = f->sync;
-	in->root = in->null = in->mask_tmpfs = -1;
+	in->root = in->null = in->mask_tmpfs = in->parent.fd = -1;
 
 	sys_close(f->parent_sync);
 	pass_gate(in);

@@ -10,6 +10,7 @@
 
 #include "handshake.h"
 #include "plan.h"
+#include "rootfs.h"
 
 struct init {
 	const struct plan *p;
@@ -18,6 +19,7 @@ struct init {
 	int root; /* the root file system, O_PATH; -1 before it exists */
 	int null; /* the host's /dev/null, O_PATH, for masks */
 	int mask_tmpfs; /* the empty tmpfs that all masked directories share */
+	struct rootfs_dir parent; /* of what the last steps made */
 	bool old_mount_api; /* fsopen or open_tree is missing: mount(2) from now on */
 	char path[PATH_MAX]; /* of the program, found by init_lookup() */
 	char home[PATH_MAX + 8]; /* "HOME=..." */

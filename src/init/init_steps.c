@@ -168,16 +168,36 @@ static int check_not_proc(int target, const struct fs_step *s)
 	return r < 0 || s->on_proc || fs.f_type != PROC_SUPER_MAGIC ? r : -EXDEV;
 }
 
-/* A directory to mount on, *st describes it; *made: it was not there. /proc and
- * /sys must not be redirected by a symbolic link of the image. */
+/* A new directory: nothing of the image, and no link to anywhere. */
+static int fresh_dir(struct init *in, const char *target)
+{
+	char leaf[NAME_MAX + 1];
+	int dir = rootfs_parent(in->root, &in->parent, target, leaf);
+	int r = dir < 0 ? dir : sys_mkdirat(dir, leaf, 0755);
+
+	return r < 0 ? r : sys_openat(dir, leaf, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+}
+
+/* A directory to mount on; *made: it was not there, else *st describes it. /proc
+ * and /sys must not be redirected by a symbolic link of the image. */
 static int open_target_dir(struct init *in, const struct fs_step *s, struct stat *st, bool *made)
 {
-	int fd = rootfs_open(in->root, s->target, O_PATH | (s->no_symlink ? O_NOFOLLOW : 0));
+	int fd = rootfs_knows_parent(&in->parent, s->target) ? fresh_dir(in, s->target) : -ENOENT;
 	int r;
 
-	*made = fd == -ENOENT;
+	*made = fd >= 0;
 	if (*made)
-		fd = rootfs_make_dir(in->root, s->target, 0755);
+		return fd;
+	rootfs_forget(&in->parent);
+	fd = rootfs_open(in->root, s->target, O_PATH | (s->no_symlink ? O_NOFOLLOW : 0));
+	*made = fd == -ENOENT;
+	if (*made) {
+		fd = fresh_dir(in, s->target);
+		if (fd >= 0)
+			return fd;
+		rootfs_forget(&in->parent);
+		fd = rootfs_make_dir(in->root, s->target, 0755); /* through a link that led nowhere */
+	}
 	if (fd < 0)
 		return fd;
 	r = sys_fstat(fd, st);
@@ -222,12 +242,15 @@ static int step_mount(struct init *in, const struct fs_step *s)
 static int bind_target(struct init *in, const struct fs_step *s, int source)
 {
 	struct stat st;
+	bool made;
 	int r = sys_fstat(source, &st), fd;
 
 	if (r < 0)
 		return r;
-	fd = S_ISDIR(st.st_mode) ? rootfs_make_dir(in->root, s->target, 0755) :
-				   rootfs_make_file(in->root, s->target, 0755);
+	if (S_ISDIR(st.st_mode))
+		return open_target_dir(in, s, &st, &made);
+	rootfs_forget(&in->parent);
+	fd = rootfs_make_file(in->root, s->target, 0755);
 	r = fd < 0 ? fd : check_not_proc(fd, s);
 	if (r >= 0)
 		return fd;
@@ -305,12 +328,11 @@ static int bind_device(struct init *in, const struct fs_step *s)
 static int step_node(struct init *in, const struct fs_step *s)
 {
 	char leaf[NAME_MAX + 1];
-	OWN_FD dir = -1;
-	int r;
+	int dir, r;
 
 	if (in->p->own_user_ns && !S_ISFIFO(s->mode))
 		return bind_device(in, s);
-	dir = r = rootfs_make_parent(in->root, s->target, leaf);
+	dir = r = rootfs_parent(in->root, &in->parent, s->target, leaf);
 	if (r < 0)
 		return r;
 	r = sys_mknodat(dir, leaf, s->mode, s->dev);
@@ -326,8 +348,7 @@ static int step_node(struct init *in, const struct fs_step *s)
 static int step_symlink(struct init *in, const struct fs_step *s)
 {
 	char leaf[NAME_MAX + 1];
-	OWN_FD dir = rootfs_make_parent(in->root, s->target, leaf);
-	int r;
+	int dir = rootfs_parent(in->root, &in->parent, s->target, leaf), r;
 
 	if (dir < 0)
 		return dir;
@@ -431,8 +452,10 @@ int init_step(struct init *in, const struct fs_step *s, int prepared)
 	case FS_SYMLINK:
 		return step_symlink(in, s);
 	case FS_MASK:
+		rootfs_forget(&in->parent);
 		return step_mask(in, s);
 	case FS_READONLY:
+		rootfs_forget(&in->parent);
 		return step_readonly(in, s);
 	case FS_REMOUNT:
 		return step_remount(in, s);

@@ -87,6 +87,21 @@ for i, o in enumerate("rro rrw rnosuid rsuid rnodev rdev rnoexec rexec rnoatime 
 	expect drwx--x--x
 }
 
+# What is made below a directory goes to the mount that is on it by then, also by another name.
+@test "mounts: one over another, and what comes after goes to the upper one" {
+	ln -s m "$IT_OUT/rootfs/alias"
+	same 'src = out + "/src"
+mount("/m", "tmpfs", "tmpfs"); mount("/m/a", "tmpfs", "tmpfs"); mount("/m/b", src, "bind", "bind")
+mount("/m", "tmpfs", "tmpfs"); mount("/m/c", "tmpfs", "tmpfs"); mount("/m/d", src, "bind", "bind")
+mount("/alias", "tmpfs", "tmpfs"); mount("/m/e", "tmpfs", "tmpfs"); mount("/m/f/g", src, "bind", "bind")
+mount("/alias/f/h", "tmpfs", "tmpfs"); mount("/m/f", "tmpfs", "tmpfs"); mount("/m/f/i", src, "bind", "bind")' \
+		'ls -R /m | grep -v "^$"; cut -d" " -f5 /proc/self/mountinfo | grep ^/m'
+	[ "$status" = 0 ]
+	expect_in /m/f/i
+	[ ! -e "$IT_OUT/rootfs/m/a" ]
+	rm -r "$IT_OUT/rootfs/m" "$IT_OUT/rootfs/alias"
+}
+
 @test "mounts: relative source and destination, missing mount points" {
 	same 'os.makedirs(out + "/" + rt + "/rel", exist_ok=True); open(out + "/" + rt + "/rel/here", "w").write("rel\n")
 mount("/new/deep/dir", "rel", "bind", "bind"); mount("/new/file/f", "rel/here", "bind", "bind")' \

@@ -116,6 +116,13 @@ static const char *where(int fd, char *buf, size_t cap)
 	return buf;
 }
 
+static int parent_only(int root, const char *path, char *leaf)
+{
+	struct rootfs_dir memory = { .fd = -1 };
+
+	return rootfs_parent(root, &memory, path, leaf);
+}
+
 static int perform(enum op op, int root, const char *path, char *leaf)
 {
 	switch (op) {
@@ -130,7 +137,7 @@ static int perform(enum op op, int root, const char *path, char *leaf)
 	case MAKE_FILE:
 		return rootfs_make_file(root, path, 0644);
 	default:
-		return rootfs_make_parent(root, path, leaf);
+		return parent_only(root, path, leaf);
 	}
 }
 
@@ -233,6 +240,44 @@ static void magic_links(void **state)
 	close(root);
 }
 
+/* The memory of a parent: for its own entries only, and until it is forgotten. */
+static void remembers_parent(void **state)
+{
+	struct rootfs_dir memory = { .fd = -1 };
+	char leaf[NAME_MAX + 1], buf[PATH_MAX], path[PATH_MAX + 16];
+	int root, fd;
+
+	make_tree();
+	snprintf(path, sizeof path, "%s/root", base);
+	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_false(rootfs_knows_parent(&memory, "/dir/a"));
+	fd = rootfs_parent(root, &memory, "/dir/a", leaf);
+	assert_string_equal(where(fd, buf, sizeof buf), "/root/dir");
+	assert_string_equal(leaf, "a");
+	assert_true(rootfs_knows_parent(&memory, "/dir/b/"));
+	assert_int_equal(rootfs_parent(root, &memory, "/dir/b/", leaf), fd);
+	assert_string_equal(leaf, "b");
+	assert_false(rootfs_knows_parent(&memory, "/dir/b/c"));
+	assert_false(rootfs_knows_parent(&memory, "/dir/.."));
+	assert_false(rootfs_knows_parent(&memory, "/di"));
+	assert_int_equal(rootfs_parent(root, &memory, "/dir/..", leaf), -EINVAL);
+
+	/* Another directory is there now: seen only after it was forgotten. */
+	assert_int_equal(renameat(root, "dir", root, "moved"), 0);
+	assert_int_equal(mkdirat(root, "dir", 0755), 0);
+	fd = rootfs_parent(root, &memory, "/dir/c", leaf);
+	assert_string_equal(where(fd, buf, sizeof buf), "/root/moved");
+	rootfs_forget(&memory);
+	assert_int_equal(memory.fd, -1);
+	fd = rootfs_parent(root, &memory, "/dir/c", leaf);
+	assert_string_equal(where(fd, buf, sizeof buf), "/root/dir");
+	fd = rootfs_parent(root, &memory, "/etc/x", leaf);
+	assert_string_equal(where(fd, buf, sizeof buf), "/root/etc");
+	rootfs_forget(&memory);
+	close(root);
+	remove_tree();
+}
+
 static atomic_bool stop;
 
 /* Exchanges a directory and a link out of the root, without end. */
@@ -306,6 +351,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hostile_table),
 		cmocka_unit_test(magic_links),
+		cmocka_unit_test(remembers_parent),
 		cmocka_unit_test(racing_renames),
 		cmocka_unit_test(refuse_openat2),
 		{ "hostile_table_without_openat2", hostile_table, NULL, NULL, NULL },

@@ -1,0 +1,13 @@
+/* Clocks: for deadlines, and as people and records read the time. */
+#pragma once
+
+#include <stdint.h>
+#include <time.h>
+
+/* CLOCK_MONOTONIC in milliseconds. */
+int64_t clock_ms(void);
+
+/* UTC as RFC 3339 has it, "2026-11-22T03:37:00Z"; with `fraction`, nine digits
+ * of it. Unlike gmtime_r(3), never reads the host's time zone. */
+enum { CLOCK_TEXT = 64 };
+void clock_utc(const struct timespec *t, int fraction, char ret[CLOCK_TEXT]);
