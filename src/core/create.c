@@ -86,7 +86,7 @@ static int make_plan(struct creation *k, struct err *e)
 	int r = core_cgroup(k->c, NULL, e);
 
 	if (r >= 0)
-		r = host_facts_read(&k->facts, k->o->spec, k->c->cgroup, k->c->in_user_ns, e);
+		r = host_facts_read(&k->facts, o->spec, NULL, k->c->cgroup, k->c->in_user_ns, e);
 	if (r >= 0)
 		r = plan_container(k->c->arena, o->spec, &k->facts, &po, &k->plan, e);
 	if (r < 0)

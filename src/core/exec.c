@@ -47,7 +47,8 @@ static int make_plan(struct execution *x, struct err *e)
 	if (r >= 0)
 		r = core_cgroup(c, NULL, e);
 	if (r >= 0)
-		r = host_facts_read(&x->facts, NULL, c->cgroup, c->in_user_ns, e);
+		r = host_facts_read(&x->facts, x->spec, x->o->process, c->cgroup, c->in_user_ns,
+				    e);
 	if (r >= 0)
 		r = plan_exec(c->arena, x->spec, x->o->process, &x->facts, &po, &x->plan, e);
 	return r < 0 ? r : compile_filter(c, x->spec, x->plan, e);

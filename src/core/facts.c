@@ -106,26 +106,29 @@ static int read_privilege(struct host_facts *f, bool in_user_ns, struct err *e)
 	return 0;
 }
 
-static void read_features(struct host_facts *f, const struct spec *s)
+static void read_features(struct host_facts *f, const struct spec *s,
+			  const struct spec_process *exec)
 {
-	const struct spec_process *p = s ? s->process : NULL;
+	const struct spec_process *p = s->process;
 	char line[8];
 
-	if (!s || (p && p->apparmor_profile))
+	if ((p && p->apparmor_profile) || (exec && exec->apparmor_profile))
 		f->has_apparmor = read_line("/sys/module/apparmor/parameters/enabled", line,
 					    sizeof line) > 0 &&
 				  line[0] == 'Y';
-	if (!s || s->linux->mount_label || (p && p->selinux_label))
+	if (s->linux->mount_label || (p && p->selinux_label) || (exec && exec->selinux_label))
 		f->has_selinux = exists("/sys/fs/selinux/status");
-	if (!s || s->linux->ns[NS_TIME].present)
+	if (exec)
+		return;
+	if (s->linux->ns[NS_TIME].present)
 		f->has_time_ns = exists("/proc/self/ns/time");
-	if (!s || s->linux->intel_rdt)
+	if (s->linux->intel_rdt)
 		f->has_resctrl = exists("/sys/fs/resctrl/schemata");
 	f->has_kcore = exists("/proc/kcore");
 }
 
-int host_facts_read(struct host_facts *f, const struct spec *s, const struct cgroup_host *cgroup,
-		    bool in_user_ns, struct err *e)
+int host_facts_read(struct host_facts *f, const struct spec *s, const struct spec_process *exec,
+		    const struct cgroup_host *cgroup, bool in_user_ns, struct err *e)
 {
 	int r;
 
@@ -137,6 +140,6 @@ int host_facts_read(struct host_facts *f, const struct spec *s, const struct cgr
 		r = read_last_cap(f, e);
 	if (r < 0)
 		return r;
-	read_features(f, s);
+	read_features(f, s, exec);
 	return 0;
 }

@@ -32,12 +32,11 @@ struct host_facts {
 	uint32_t kernel_major, kernel_minor;
 };
 
-/* A kernel older than 5.10 is an error here. */
-/* Looks only for what `s` asks for (NULL: everything). `in_user_ns`:
- * capabilities in a user namespace of somebody's own are not privileges.
- * `cgroup` is borrowed. */
-int host_facts_read(struct host_facts *f, const struct spec *s, const struct cgroup_host *cgroup,
-		    bool in_user_ns, struct err *e);
+/* Looks only for what `s` asks for, or `exec` (NULL: the container itself is
+ * made). `in_user_ns`: capabilities in a user namespace of somebody's own are
+ * not privileges. `cgroup` is borrowed. A kernel older than 5.10 is an error. */
+int host_facts_read(struct host_facts *f, const struct spec *s, const struct spec_process *exec,
+		    const struct cgroup_host *cgroup, bool in_user_ns, struct err *e);
 /* The pure part: "5.10.0-28-amd64". -EINVAL when it is no version. */
 int host_facts_kernel(struct host_facts *f, const char *release);
 

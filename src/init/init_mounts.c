@@ -227,9 +227,11 @@ void init_root(struct init *in)
 }
 
 /* pivot_root(".", ".") stacks the old root on the new one, from where it is
- * detached; slave first, so that no unmount reaches the host. */
+ * detached; slave first (unless everything is), so that no unmount reaches the
+ * host. */
 static int pivot(struct init *in)
 {
+	const unsigned long slave = MS_SLAVE | MS_REC;
 	int old = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0), r;
 
 	if (old < 0)
@@ -239,8 +241,8 @@ static int pivot(struct init *in)
 		r = sys_pivot_root(".", ".");
 	if (r >= 0)
 		r = sys_fchdir(old);
-	if (r >= 0)
-		r = sys_mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL);
+	if (r >= 0 && in->p->root_propagation != slave)
+		r = sys_mount(NULL, ".", NULL, slave, NULL);
 	if (r >= 0)
 		r = sys_umount2(".", MNT_DETACH);
 	sys_close(old);

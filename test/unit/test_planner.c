@@ -888,16 +888,22 @@ static void test_kernel_version(void **state)
 
 static void test_facts_of_this_host(void **state)
 {
+	struct spec_linux linux_part = { .ns[NS_TIME].present = true };
+	const struct spec s = { .linux = &linux_part };
+	const struct spec_process exec = { 0 };
 	struct host_facts f;
 	struct err e = { 0 };
 
 	(void)state;
-	assert_int_equal(host_facts_read(&f, NULL, NULL, false, &e), 0);
+	assert_int_equal(host_facts_read(&f, &s, NULL, NULL, false, &e), 0);
+	assert_int_equal(f.has_time_ns, access("/proc/self/ns/time", F_OK) == 0);
+	assert_int_equal(f.has_kcore, access("/proc/kcore", F_OK) == 0);
 	assert_true(f.kernel_major >= 5);
 	assert_true(f.last_cap >= CAP_AUDIT_READ);
 	assert_int_equal(f.privileged, geteuid() == 0);
-	assert_int_equal(host_facts_read(&f, NULL, NULL, true, &e), 0);
+	assert_int_equal(host_facts_read(&f, &s, &exec, NULL, true, &e), 0);
 	assert_false(f.privileged);
+	assert_false(f.has_time_ns); /* not what an exec needs to know */
 }
 
 int main(void)
