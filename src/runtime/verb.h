@@ -27,7 +27,6 @@ struct request {
 	struct core core;
 	struct global_options globals;
 	const struct verb *verb;
-	char **argv; /* of the program */
 	char **args; /* after the verb's flags, NULL-terminated */
 	size_t n_args;
 	uint32_t listen_fds; /* LISTEN_FDS that are meant for us */

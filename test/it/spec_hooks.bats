@@ -30,6 +30,26 @@ teardown_file() {
 	spec_down
 }
 
+# A hook in the container is forked off a process that must not show it the host's binary; the
+# poststart hook, which is not in there, tells what its parent was executed from.
+@test "hooks: start runs from a protected copy when it has hooks to run in the container" {
+	RT=berth
+	conf "$ALL"'
+c["hooks"] = {}
+hook("poststart", "sh", "-c", "readlink /proc/$PPID/exe >>" + log)'
+	rt create -b "$(bundle)" c
+	rt start c
+	expect_in "$BERTH" "$(logged)"
+	gone c
+	conf "$ALL"'
+c["hooks"] = {}
+hook("startContainer"); hook("poststart", "sh", "-c", "readlink /proc/$PPID/exe >>" + log)'
+	rt create -b "$(bundle)" c
+	rt start c
+	expect / "$(logged | tail -n 1)"
+	gone c
+}
+
 KINDS='prestart createRuntime createContainer startContainer poststart poststop'
 
 # In Python: all hooks, each of which logs to what is /log in the container too.
