@@ -1,8 +1,8 @@
 /*
  * Reading JSON. The only file that knows json-c. json-c checks the grammar;
  * the scan before it refuses what json-c lets through (NaN, single quotes,
- * raw control characters, leading zeros, saturating numbers) and counts keys,
- * so that a duplicate shows as a key that got lost.
+ * raw control characters, bytes that are not UTF-8, leading zeros, saturating
+ * numbers) and counts keys, so that a duplicate shows as a key that got lost.
  */
 #include "json.h"
 
@@ -352,7 +352,7 @@ static int read_tree(const struct json_doc *doc, struct json_object **ret, struc
 
 	if (!t)
 		return err_set(e, ERR_INTERNAL, -ENOMEM, "read '%s'", doc->name);
-	json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	json_tokener_set_flags(t, JSON_TOKENER_STRICT); /* the scan has seen to UTF-8 */
 	o = json_tokener_parse_ex(t, doc->text, (int)doc->len);
 	te = json_tokener_get_error(t);
 	end = json_tokener_get_parse_end(t);

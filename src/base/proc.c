@@ -19,6 +19,8 @@
 extern char **environ;
 
 enum { END_MS = 10 * 1000, FORKED_NOT_EXECUTED = 0x40 /* PF_FORKNOEXEC */ };
+/* PROC_USER_INIT_INO of the kernel: the first user namespace has it on every boot. */
+static const ino_t FIRST_USER_NS = 0xEFFFFFFD;
 
 /* A small file of /proc, NUL-terminated. */
 static int read_small(const char *path, char *buf, size_t cap)
@@ -87,8 +89,11 @@ int proc_boot_id(char ret[PROC_BOOT_ID])
 bool proc_in_user_ns(void)
 {
 	unsigned long long inside, outside, size;
+	struct stat ns;
 	char buf[256];
 
+	if (sys_fstatat(AT_FDCWD, "/proc/self/ns/user", &ns, 0) >= 0 && ns.st_ino == FIRST_USER_NS)
+		return false;
 	/* without user namespaces in the kernel there is no such file */
 	if (read_small("/proc/self/uid_map", buf, sizeof buf) < 0)
 		return false;
