@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -151,6 +152,36 @@ static int make_record(struct creation *k, struct err *e)
 	return 0;
 }
 
+/* A `create` that was killed before it wrote the record, or a `delete` after it
+ * had removed it, leaves a directory that is no container, and no lock. */
+static void remove_remains(int root, const char *id)
+{
+	OWN_FD dir = sys_openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	OWN_FD lock = -1;
+
+	if (dir >= 0)
+		lock = sys_openat(dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (lock >= 0 && sys_flock(lock, LOCK_EX | LOCK_NB) >= 0 &&
+	    sys_faccessat(dir, "record.json", F_OK, 0) == -ENOENT)
+		file_remove_tree(root, id);
+}
+
+static int make_dir(struct creation *k)
+{
+	const char *id = k->o->id;
+	int r = sys_mkdirat(k->root, id, 0700);
+
+	if (r == -EEXIST) {
+		remove_remains(k->root, id);
+		r = sys_mkdirat(k->root, id, 0700);
+	}
+	if (r >= 0)
+		k->dir = r = sys_openat(k->root, id,
+					O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	/* Gone again: another create of this id took our empty one for remains. */
+	return r == -ENOENT ? -EEXIST : r;
+}
+
 static int make_state_dir(struct creation *k, struct err *e)
 {
 	int r;
@@ -158,23 +189,25 @@ static int make_state_dir(struct creation *k, struct err *e)
 	k->root = r = file_mkdirs(k->c->root, 0700, e);
 	if (r < 0)
 		return r;
-	r = sys_mkdirat(k->root, k->o->id, 0700);
+	r = make_dir(k);
 	if (r == -EEXIST)
 		return err_set(e, ERR_EXISTS, 0, "%s", core_text(TEXT_EXISTS));
 	if (r < 0)
 		return err_sys(e, r, "make '%s/%s'", k->c->root, k->o->id);
-	k->dir = r = sys_openat(k->root, k->o->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
-	if (r < 0) {
-		sys_unlinkat(k->root, k->o->id, AT_REMOVEDIR);
-		return err_sys(e, r, "open '%s/%s'", k->c->root, k->o->id);
-	}
 	r = container_lock(k->dir, &k->lock, e);
+	if (r < 0 && e->kind == ERR_NOT_FOUND)
+		return err_set(e, ERR_EXISTS, 0, "%s", core_text(TEXT_EXISTS));
 	if (r >= 0)
 		r = record_write(k->dir, &k->rec, e);
-	if (r >= 0 && k->o->spec_text)
-		r = file_replace(k->dir, "config.json", k->o->spec_text, strlen(k->o->spec_text),
-				 0600, e);
 	return r;
+}
+
+/* For exec, and for the hooks of start and delete. */
+static int keep_spec(struct creation *k, struct err *e)
+{
+	const char *text = k->o->spec_text;
+
+	return text ? file_replace(k->dir, "config.json", text, strlen(text), 0600, e) : 0;
 }
 
 static bool may_go_without_cgroup(const struct creation *k, int r)
@@ -377,7 +410,11 @@ static int make_process(struct creation *k, struct err *e)
 	l->on_stop = run_hooks_at;
 	l->on_listener = hand_listener_over;
 	l->ctx = &k->stop;
-	r = launch_create(l, e);
+	r = launch_clone(l, e);
+	if (r >= 0)
+		r = keep_spec(k, e); /* while the child is at work */
+	if (r >= 0)
+		r = launch_drive(l, HS_CREATED, e);
 	if (r < 0)
 		return err_wrap(e, r, "unable to start container process");
 	return k->resctrl >= 0 ? rdt_join(k->resctrl, k->plan->rdt_group, l->pid, e) : 0;

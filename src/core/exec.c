@@ -142,6 +142,11 @@ static int open_root(struct execution *x, struct err *e)
 			   EV_EXEC, e);
 }
 
+static bool into_frozen(const struct execution *x)
+{
+	return x->ct->state == CT_PAUSED && x->o->ignore_paused;
+}
+
 static int make_process(struct execution *x, struct err *e)
 {
 	struct launch *l = &x->launch;
@@ -161,6 +166,8 @@ static int make_process(struct execution *x, struct err *e)
 	}
 	l->on_listener = hand_listener_over;
 	l->ctx = &x->stop;
+	if (into_frozen(x))
+		l->deadline_ms = -1; /* it goes on when somebody resumes it */
 	r = launch_create(l, e);
 	if (r < 0)
 		return err_wrap(e, r, "unable to start container process");
@@ -179,8 +186,7 @@ int container_exec(struct container *ct, const struct exec_options *o, int *ret_
 		   pid_t *ret_pid, struct err *e)
 {
 	struct execution x = { .ct = ct, .o = o, .console = -1, .master_pair = -1, .root = -1 };
-	bool frozen_is_fine = ct->state == CT_PAUSED && o->ignore_paused;
-	int r = frozen_is_fine ? 0 : state_check(ct->state, EV_EXEC, e);
+	int r = into_frozen(&x) ? 0 : state_check(ct->state, EV_EXEC, e);
 
 	launch_init(&x.launch, ct->core->arena, NULL);
 	if (o->ret_master)

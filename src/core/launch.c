@@ -523,13 +523,20 @@ static void close_child_fds(struct launch *l)
 	mountfd_done(l);
 }
 
-int launch_create(struct launch *l, struct err *e)
+int launch_clone(struct launch *l, struct err *e)
 {
 	int r = open_fds(l, e);
 
 	if (r >= 0)
 		r = needs_stage(l) ? clone_stage(l, e) : clone_init(l, e);
 	close_child_fds(l);
+	return r;
+}
+
+int launch_create(struct launch *l, struct err *e)
+{
+	int r = launch_clone(l, e);
+
 	return r < 0 ? r : launch_drive(l, HS_CREATED, e);
 }
 

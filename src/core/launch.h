@@ -38,7 +38,7 @@ struct launch {
 	/* Called with the seccomp listener's fd (borrowed). */
 	int (*on_listener)(struct launch *l, int fd, struct err *e);
 	void *ctx;
-	int deadline_ms; /* between two messages */
+	int deadline_ms; /* between two messages; -1: none */
 
 	/* made here */
 	struct init_fds fds;
@@ -54,6 +54,8 @@ struct launch {
 
 void launch_init(struct launch *l, struct arena *a, const struct plan *plan);
 int launch_create(struct launch *l, struct err *e);
+/* The same in two steps: this, and launch_drive() to HS_CREATED. */
+int launch_clone(struct launch *l, struct err *e);
 int launch_start(struct launch *l, struct err *e);
 int launch_detach(struct launch *l, struct err *e);
 void launch_done(struct launch *l);

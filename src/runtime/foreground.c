@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -25,6 +26,7 @@ struct waiting {
 	/* typed, and not yet taken by the terminal */
 	char input[4096];
 	size_t input_len;
+	bool unread; /* nobody takes our output, and we were told to end */
 	bool input_is_file; /* cannot be polled: read whenever there is room */
 };
 #define waiting_of(s, member) \
@@ -82,11 +84,11 @@ void foreground_done(struct foreground *f)
 
 /* ---- signals and the end -------------------------------------------------- */
 
-static int on_signal(struct source *s, uint32_t events)
+/* -ESRCH: it was for the process, which is gone. */
+static int take_signal(struct waiting *w)
 {
-	struct waiting *w = waiting_of(s, signal_src);
 	struct signalfd_siginfo si;
-	int r = loop_take_signal(s->fd, &si);
+	int r = loop_take_signal(w->f->signals, &si);
 
 	if (r <= 0)
 		return r;
@@ -102,7 +104,14 @@ static int on_signal(struct source *s, uint32_t events)
 	case SIGPIPE: /* of our own writing */
 		return 0;
 	}
-	r = sys_pidfd_send_signal(w->pidfd, (int)si.ssi_signo);
+	return proc_wait(w->pidfd, 0) == 0 ? -ESRCH :
+					     sys_pidfd_send_signal(w->pidfd, (int)si.ssi_signo);
+}
+
+static int on_signal(struct source *s, uint32_t events)
+{
+	int r = take_signal(waiting_of(s, signal_src));
+
 	return r == -ESRCH ? 0 : r;
 }
 
@@ -118,18 +127,25 @@ static int on_exit_of_process(struct source *s, uint32_t events)
 
 /* ---- the terminal --------------------------------------------------------- */
 
-static int write_out(const char *p, size_t len)
+/* Whoever reads this may stop reading: signals are still forwarded then, and
+ * one that comes when the process is gone (-ESRCH) is for us to end. What a pipe
+ * says it has room for is PIPE_BUF, so a write does not block. */
+static int write_out(struct waiting *w, const char *p, size_t len)
 {
 	while (len) {
-		ssize_t n = sys_write(STDOUT_FILENO, p, len);
+		struct pollfd fds[] = { { .fd = STDOUT_FILENO, .events = POLLOUT },
+					{ .fd = w->f->signals, .events = POLLIN } };
+		ssize_t n = sys_poll(fds, 2, -1);
 
-		if (n == -EAGAIN) { /* somebody shares it and made it non-blocking */
-			struct pollfd pfd = { .fd = STDOUT_FILENO, .events = POLLOUT };
-
-			sys_poll(&pfd, 1, -1);
+		if (n >= 0 && fds[1].revents)
+			n = take_signal(w);
+		w->unread = n == -ESRCH;
+		if (n < 0 && n != -EINTR)
+			return (int)n;
+		if (!fds[0].revents)
 			continue;
-		}
-		if (n == -EINTR)
+		n = sys_write(STDOUT_FILENO, p, len < PIPE_BUF ? len : PIPE_BUF);
+		if (n == -EINTR || n == -EAGAIN)
 			continue;
 		if (n < 0)
 			return (int)n;
@@ -155,7 +171,8 @@ static int copy_output(struct waiting *w, bool all)
 			return 0;
 		if (n <= 0)
 			return n ? (int)n : -EIO;
-		write_out(buf, (size_t)n);
+		if (write_out(w, buf, (size_t)n) == -ESRCH)
+			return -ESRCH;
 	} while (all);
 	return 0;
 }
@@ -274,7 +291,7 @@ int foreground_wait(struct foreground *f, int pidfd, pid_t pid, struct err *e)
 		r = loop_run(&w.loop);
 		if (r < 0)
 			err_sys(e, r, "wait for the process");
-		else if (f->master >= 0)
+		else if (f->master >= 0 && !w.unread)
 			copy_output(&w, true); /* what was written before the end */
 	}
 	loop_done(&w.loop);

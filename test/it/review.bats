@@ -118,3 +118,66 @@ time.sleep(14)' "$IT/deaf" 3>&- 4>&- &
 	output=$(rt delete c 2>&1) && return 1
 	rt delete -f c
 }
+
+# A create that was killed before it had written the record, or a delete after it had removed it.
+@test "review: a state directory without a record is no container, and in nobody's way" {
+	local root=$IT/berth/root/c
+
+	conf '' 'echo fine'
+	for what in empty some locked; do
+		ns mkdir -p -m 700 "$root"
+		[ $what = empty ] || ns sh -c 'echo "{}" >"$1/config.json"; : >"$1/lock"' - "$root"
+		if [ $what != locked ]; then
+			expect fine "$(go)"
+			continue
+		fi
+		# Somebody is at it: a directory that is being filled.
+		output=$(ns flock "$root/lock" "$BERTH" --root "$IT/berth/root" create -b "$(bundle)" c 2>&1) && return 1
+		expect_in 'already exists'
+		ns test -e "$root/config.json"
+		ns rm -r "$root"
+	done
+}
+
+# Output that waits for a reader must not hold up signals, nor the end.
+@test "review: a terminal whose output nobody reads: signals are forwarded, and end it" {
+	local fifo=$IT_OUT/fifo pid next rc=0
+
+
+	conf '' 'exec sleep 600'
+	up
+	mkfifo "$fifo"
+	exec 7<>"$fifo"
+	# shellcheck disable=SC2086
+	$IT_ENTER -- "$BERTH" --root "$IT/berth/root" exec -t c yes >"$fifo" 2>&1 </dev/null 3>&- 4>&- 7>&- &
+	pid=$!
+	it_until 5 'rt ps c | grep -q yes'
+	while next=$(pgrep -P "$pid" -x berth | head -n 1) && [ -n "$next" ]; do
+		pid=$next
+	done
+	sleep 0.5
+	kill -TERM "$pid"
+	it_until 5 '! rt ps c | grep -q yes'
+	kill -TERM "$pid"
+	wait $! || rc=$?
+	exec 7>&-
+	rm "$fifo"
+	expect 143 "$rc"
+	gone c
+}
+
+@test "review: exec --ignore-paused goes on when the container is resumed" {
+	local pid rc=0
+
+	conf '' 'exec sleep 600'
+	up
+	rt pause c
+	rt exec --ignore-paused c sh -c 'exit 5' >/dev/null 2>&1 &
+	pid=$!
+	sleep 1
+	kill -0 "$pid"
+	rt resume c
+	wait "$pid" || rc=$?
+	expect 5 "$rc"
+	gone c
+}
