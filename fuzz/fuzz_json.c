@@ -1,6 +1,7 @@
 /*
  * JSON: whatever is accepted must print, and read back to the same text; every
- * value has a pointer and a line within the text.
+ * value has a pointer and a line within the text; with members left out it is
+ * still accepted, and has all the others.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -39,6 +40,32 @@ static void visit(const struct json_doc *doc, const struct json *v, int *left, i
 	}
 }
 
+/* "a" and "b" in "c" are null (or too short to matter), the others as they were. */
+static void leave_out(struct arena *a, const char *text, size_t len, const struct json *was)
+{
+	static const struct json_member out[] = { { "a", NULL }, { "c", "b" }, { NULL, NULL } };
+	size_t less_len;
+	char *less = json_text_without(a, text, len, out, &less_len);
+	struct json_doc doc;
+	struct err e = { 0 };
+
+	require(less && less_len <= len);
+	if (!was)
+		return;
+	require(json_parse(a, less, less_len, "less", &doc, &e) == 0);
+	require(doc.root->type == was->type);
+	if (was->type != JSON_ARRAY && was->type != JSON_OBJECT)
+		return;
+	require(doc.root->n == was->n);
+	for (uint32_t i = 0; was->type == JSON_OBJECT && i < was->n; i++) {
+		const struct json *v = &doc.root->items[i];
+
+		require(strcmp(v->key, was->items[i].key) == 0);
+		require(v->type == was->items[i].type ||
+			(v->type == JSON_NULL && strcmp(v->key, "a") == 0));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	OWN_ARENA struct arena a = ARENA_INIT;
@@ -49,11 +76,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (json_parse(&a, (const char *)data, size, "fuzz", &doc, &e) < 0) {
 		require(e.kind != ERR_NONE && e.msg[0]);
+		leave_out(&a, (const char *)data, size, NULL);
 		return 0;
 	}
 	for (size_t i = 0; i < size; i++)
 		lines += data[i] == '\n';
 	visit(&doc, doc.root, &left, lines);
+	leave_out(&a, (const char *)data, size, doc.root);
 	text = json_print(&a, doc.root);
 	require(text != NULL);
 	require(json_parse(&a, text, strlen(text), "again", &again, &e) == 0);

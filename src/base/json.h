@@ -68,6 +68,15 @@ int json_parse(struct arena *a, const char *text, size_t len, const char *name,
 int json_parse_fd(struct arena *a, int fd, const char *name,
 		  struct json_doc *ret, struct err *e);
 
+/* A copy of a text that was read before, with null for members that are not
+ * needed now: most of the work of reading is to build the tree. Ends with a row
+ * without key. NULL: out of memory. */
+struct json_member {
+	const char *key, *below; /* "linux", "resources": /linux/resources; NULL: all of `key` */
+};
+char *json_text_without(struct arena *a, const char *text, size_t len,
+			const struct json_member *out, size_t *ret_len);
+
 /* Accept NULL and the wrong type: NULL, or the default, comes back. */
 const struct json *json_get(const struct json *object, const char *key);
 const struct json *json_at(const struct json *array, size_t i); /* item, or member of an object */

@@ -1,4 +1,4 @@
-/* Finds lines and columns in JSON text by walking it again. */
+/* Works on JSON text by walking it: finds lines and columns, leaves members out. */
 #include "json_text.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 
 #include "err.h"
 #include "json.h"
+#include "mem.h"
 
 struct walk {
 	const char *s;
@@ -289,4 +290,96 @@ void json_text_duplicate(const struct json_doc *doc, size_t *pos, size_t *len)
 	w.pos = *pos;
 	skip_string(&w);
 	*len = w.pos - *pos;
+}
+
+/* ---- leaving members out ------------------------------------------------ */
+
+struct copy {
+	struct walk w;
+	size_t from; /* what is before it is in the copy, or left out */
+	char *to;
+	const struct json_member *out;
+};
+
+static void copy_up_to_here(struct copy *c)
+{
+	memcpy(c->to, c->w.s + c->from, c->w.pos - c->from);
+	c->to += c->w.pos - c->from;
+	c->from = c->w.pos;
+}
+
+/* A text that ends too early is for the parser to say. */
+static void pass_value(struct copy *c)
+{
+	skip_value(&c->w);
+	if (c->w.pos > c->w.len)
+		c->w.pos = c->w.len;
+}
+
+/* As it is written: one with escapes is another key, and stays. */
+static bool is_written(const struct walk *w, const char *key)
+{
+	size_t n = strlen(key);
+
+	return w->len - w->pos >= n + 2 && !memcmp(w->s + w->pos + 1, key, n) &&
+	       w->s[w->pos + 1 + n] == '"';
+}
+
+/* The row that leaves out the key here, or one for something inside of it. */
+static const struct json_member *row_of(const struct copy *c, const char *parent)
+{
+	for (const struct json_member *m = c->out; m->key; m++) {
+		if (parent && (!m->below || strcmp(m->key, parent) != 0))
+			continue;
+		if (is_written(&c->w, parent ? m->below : m->key))
+			return m;
+	}
+	return NULL;
+}
+
+static void copy_object(struct copy *c, const char *parent)
+{
+	enter(&c->w);
+	while (at(&c->w) == '"') {
+		const struct json_member *m = row_of(c, parent);
+
+		skip_key(&c->w);
+		if (c->w.pos > c->w.len)
+			return;
+		if (m && !parent && m->below && at(&c->w) == '{') {
+			copy_object(c, m->key);
+			skip_space(&c->w);
+			if (at(&c->w) == '}')
+				c->w.pos++;
+		} else if (m && (parent || !m->below)) {
+			copy_up_to_here(c);
+			pass_value(c);
+			if (c->w.pos - c->from > strlen("null")) {
+				c->to = mempcpy(c->to, "null", strlen("null"));
+				c->from = c->w.pos;
+			}
+		} else {
+			pass_value(c);
+		}
+		skip_space(&c->w);
+		if (at(&c->w) == ',') {
+			c->w.pos++;
+			skip_space(&c->w);
+		}
+	}
+}
+
+char *json_text_without(struct arena *a, const char *text, size_t len,
+			const struct json_member *out, size_t *ret_len)
+{
+	struct copy c = { .w = { .s = text, .len = len }, .out = out };
+	char *to = c.to = arena_alloc(a, len + 1);
+
+	if (!to)
+		return NULL;
+	copy_object(&c, NULL);
+	c.w.pos = len;
+	copy_up_to_here(&c);
+	*ret_len = (size_t)(c.to - to);
+	return to;
 }

@@ -338,18 +338,45 @@ int container_update(struct container *ct, const struct spec_resources *r, struc
 	return rc;
 }
 
-int container_spec(struct container *ct, struct spec **ret, struct err *e)
+static int read_spec(struct container *ct, const struct json_member *out, struct err *e)
 {
+	struct arena *a = ct->core->arena;
 	char *text;
 	size_t len;
-	int r = 0;
+	int r = file_read(a, ct->dir, "config.json", JSON_MAX_SIZE, &text, &len, e);
 
-	if (!ct->spec)
-		r = file_read(ct->core->arena, ct->dir, "config.json", JSON_MAX_SIZE, &text, &len, e);
-	if (r >= 0 && !ct->spec)
-		r = spec_parse(ct->core->arena, text, len, "config.json", NULL, &ct->spec, e);
-	if (r >= 0)
-		*ret = ct->spec;
+	if (r < 0)
+		return r;
+	if (out)
+		text = json_text_without(a, text, len, out, &len);
+	return text ? spec_parse(a, text, len, "config.json", NULL, &ct->spec, e) :
+		      err_sys(e, -ENOMEM, "read 'config.json'");
+}
+
+int container_spec(struct container *ct, struct spec **ret, struct err *e)
+{
+	int r = ct->spec ? 0 : read_spec(ct, NULL, e);
+
+	*ret = ct->spec;
+	return r < 0 ? r : 0;
+}
+
+int container_spec_for_exec(struct container *ct, struct spec **ret, struct err *e)
+{
+	static const struct json_member out[] = {
+		{ "mounts", NULL },
+		{ "hooks", NULL },
+		{ "annotations", NULL },
+		{ "linux", "resources" },
+		{ "linux", "devices" },
+		{ "linux", "sysctl" },
+		{ "linux", "maskedPaths" },
+		{ "linux", "readonlyPaths" },
+		{ NULL, NULL },
+	};
+	int r = ct->spec ? 0 : read_spec(ct, out, e);
+
+	*ret = ct->spec;
 	return r < 0 ? r : 0;
 }
 

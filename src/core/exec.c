@@ -42,7 +42,7 @@ static int make_plan(struct execution *x, struct err *e)
 		.no_new_keyring = x->o->no_new_keyring,
 		.preserve_fds = x->o->preserve_fds,
 	};
-	int r = container_spec(x->ct, &x->spec, e);
+	int r = container_spec_for_exec(x->ct, &x->spec, e);
 
 	if (r >= 0)
 		r = core_cgroup(c, NULL, e);

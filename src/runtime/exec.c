@@ -216,7 +216,7 @@ static int process_of_flags(struct request *q, struct container *ct, const struc
 
 	if (!p)
 		return no_memory(e);
-	r = container_spec(ct, &s, e);
+	r = container_spec_for_exec(ct, &s, e);
 	if (r < 0)
 		return r;
 	if (s->process)

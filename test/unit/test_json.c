@@ -611,6 +611,45 @@ static void test_fd(void **state)
 	assert_string_equal(e.msg, "read 'none'");
 }
 
+/* What is left out becomes null, whatever is in it; all else stays to the byte. */
+static void test_without(void **state)
+{
+	static const struct json_member out[] = {
+		{ "mounts", NULL }, { "linux", "resources" }, { "linux", "devices" }, { NULL, NULL },
+	};
+	static const struct {
+		const char *text, *want;
+	} t[] = {
+		{ "{}", "{}" },
+		{ "", "" },
+		{ "[{\"mounts\":[1,2,3]}]", "[{\"mounts\":[1,2,3]}]" },
+		{ " { \"mounts\" : [ {\"a\": \"]}\\\"\"} ] , \"b\": 1 }\n", " { \"mounts\" : null , \"b\": 1 }\n" },
+		{ "{\"mounts\":[]}", "{\"mounts\":[]}" }, /* nothing to win */
+		{ "{\"a\":{\"mounts\":\"stays\"},\"mounts\":\"12345\"}",
+		  "{\"a\":{\"mounts\":\"stays\"},\"mounts\":null}" },
+		{ "{\"linux\":{\"resources\":{\"x\":{}},\"seccomp\":{\"devices\":[0,0,0]},\"devices\":[1,[2],3]},\"z\":\"\"}",
+		  "{\"linux\":{\"resources\":null,\"seccomp\":{\"devices\":[0,0,0]},\"devices\":null},\"z\":\"\"}" },
+		{ "{\"linux\":[\"resources\"],\"resources\":[1,2,3]}",
+		  "{\"linux\":[\"resources\"],\"resources\":[1,2,3]}" },
+		{ "{\"mount\\u0073\":[1,2,3]}", "{\"mount\\u0073\":[1,2,3]}" },
+		/* not JSON: for the parser to say */
+		{ "{\"mounts\":[1,22", "{\"mounts\":null" },
+		{ "{\"mounts", "{\"mounts" },
+		{ "{\"linux\":{\"resources\":", "{\"linux\":{\"resources\":" },
+		{ "{\"a\\", "{\"a\\" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		OWN_ARENA struct arena a = ARENA_INIT;
+		size_t len;
+		char *got = json_text_without(&a, t[i].text, strlen(t[i].text), out, &len);
+
+		assert_non_null(got);
+		assert_int_equal(len, strlen(got));
+		assert_string_equal(got, t[i].want);
+	}
+}
+
 static void test_long_pipe(void **state)
 {
 	OWN_ARENA struct arena a = ARENA_INIT;
@@ -681,6 +720,7 @@ int main(void)
 		cmocka_unit_test(test_write_indented),
 		cmocka_unit_test(test_write_depth),
 		cmocka_unit_test(test_fd),
+		cmocka_unit_test(test_without),
 		cmocka_unit_test(test_long_pipe),
 		cmocka_unit_test(test_file),
 	};
