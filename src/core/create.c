@@ -175,11 +175,14 @@ static int make_dir(struct creation *k)
 		remove_remains(k->root, id);
 		r = sys_mkdirat(k->root, id, 0700);
 	}
-	if (r >= 0)
-		k->dir = r = sys_openat(k->root, id,
-					O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
-	/* Gone again: another create of this id took our empty one for remains. */
-	return r == -ENOENT ? -EEXIST : r;
+	if (r < 0)
+		return r;
+	k->dir = r = sys_openat(k->root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (r == -ENOENT) /* another create of this id took our empty one for remains */
+		return -EEXIST;
+	if (r < 0)
+		sys_unlinkat(k->root, id, AT_REMOVEDIR);
+	return r;
 }
 
 static int make_state_dir(struct creation *k, struct err *e)

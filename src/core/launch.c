@@ -167,6 +167,8 @@ static int died(struct launch *l, struct err *e)
 {
 	int code, sig = cause_of_death(l, &code);
 
+	if (code == INIT_EXIT_SILENT) /* it was left alone */
+		sig = l->stage_signal;
 	if (sig)
 		return err_set(e, ERR_INTERNAL, 0,
 			       "the container's process was killed by signal %d while %s", sig,
@@ -241,11 +243,14 @@ static int hear(struct launch *l, struct hs_msg *m, int *fd, struct err *e)
 
 static void reap_stage(struct launch *l)
 {
+	int code;
+
 	if (!l->stage)
 		return;
 	if (proc_wait(l->stage_pidfd, PHASE_DEADLINE_MS) < 0)
 		sys_pidfd_send_signal(l->stage_pidfd, SIGKILL);
-	proc_reap(l->stage_pidfd);
+	code = proc_reap(l->stage_pidfd);
+	l->stage_signal = code > 128 ? code - 128 : 0;
 	l->stage = 0;
 	fd_closep(&l->stage_pidfd);
 }

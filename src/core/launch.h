@@ -47,6 +47,7 @@ struct launch {
 	pid_t pid; /* 0: none yet */
 	int pidfd;
 	pid_t stage; /* 0: none, or reaped */
+	int stage_signal; /* that killed it; 0: none */
 	int stage_pidfd;
 	enum hs_phase phase; /* where the child is */
 	bool kept; /* started or detached: launch_done leaves the process alone */
