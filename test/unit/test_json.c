@@ -627,7 +627,8 @@ static void test_without(void **state)
 		{ "{\"mounts\":[]}", "{\"mounts\":[]}" }, /* nothing to win */
 		{ "{\"a\":{\"mounts\":\"stays\"},\"mounts\":\"12345\"}",
 		  "{\"a\":{\"mounts\":\"stays\"},\"mounts\":null}" },
-		{ "{\"linux\":{\"resources\":{\"x\":{}},\"seccomp\":{\"devices\":[0,0,0]},\"devices\":[1,[2],3]},\"z\":\"\"}",
+		{ "{\"linux\":{\"resources\":{\"x\":{}},\"seccomp\":{\"devices\":[0,0,0]},"
+		  "\"devices\":[1,[2],3]},\"z\":\"\"}",
 		  "{\"linux\":{\"resources\":null,\"seccomp\":{\"devices\":[0,0,0]},\"devices\":null},\"z\":\"\"}" },
 		{ "{\"linux\":[\"resources\"],\"resources\":[1,2,3]}",
 		  "{\"linux\":[\"resources\"],\"resources\":[1,2,3]}" },
