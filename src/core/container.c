@@ -19,6 +19,7 @@
 #include "json.h"
 #include "mem.h"
 #include "proc.h"
+#include "rdt.h"
 #include "record.h"
 #include "spec.h"
 #include "str.h"
@@ -336,6 +337,30 @@ int container_update(struct container *ct, const struct spec_resources *r, struc
 		rc = cgroup_apply(&ref.cg, r, false, e);
 	cgroup_ref_close(&ref);
 	return rc;
+}
+
+int container_update_rdt(struct container *ct, const struct spec_intel_rdt *rdt, struct err *e)
+{
+	OWN_FD root = -1;
+	struct spec *s;
+	const char *name;
+	bool made;
+	int r = state_check(ct->state, EV_UPDATE, e);
+
+	if (r >= 0)
+		r = container_spec(ct, &s, e);
+	if (r >= 0)
+		root = r = rdt_open(e);
+	if (r < 0)
+		return r;
+	name = s->linux->intel_rdt && s->linux->intel_rdt->clos_id ? s->linux->intel_rdt->clos_id :
+								      ct->rec->id;
+	r = rdt_create(root, rdt, name, &made, e);
+	if (r < 0 || !made)
+		return r;
+	ct->rec->rdt_group = (char *)(uintptr_t)name;
+	r = record_write(ct->dir, ct->rec, e);
+	return r < 0 ? r : rdt_join(root, name, ct->rec->pid, e);
 }
 
 static int read_spec(struct container *ct, const struct json_member *out, struct err *e)

@@ -21,6 +21,7 @@ struct plan;
 struct record;
 struct sb;
 struct spec;
+struct spec_intel_rdt;
 struct spec_process;
 struct spec_resources;
 
@@ -90,6 +91,8 @@ int container_pause(struct container *ct, struct err *e);
 int container_resume(struct container *ct, struct err *e);
 /* force: kill first if need be, and an absent container is fine. */
 int container_delete(struct core *c, const char *id, bool force, struct err *e);
+/* Schemata of its resctrl group, which is made when it has none yet. */
+int container_update_rdt(struct container *ct, const struct spec_intel_rdt *rdt, struct err *e);
 int container_update(struct container *ct, const struct spec_resources *r,
 		     struct err *e);
 

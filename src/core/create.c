@@ -326,9 +326,9 @@ static int make_rdt_group(struct creation *k, struct err *e)
 
 	if (!k->plan->rdt_group)
 		return 0;
-	k->resctrl = r = sys_openat(AT_FDCWD, RESCTRL, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	k->resctrl = r = rdt_open(e);
 	if (r < 0)
-		return err_sys(e, r, "/linux/intelRdt: open '" RESCTRL "'");
+		return r;
 	r = rdt_create(k->resctrl, k->o->spec->linux->intel_rdt, k->plan->rdt_group, &made, e);
 	if (r < 0 || !made)
 		return r;

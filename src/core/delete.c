@@ -119,11 +119,12 @@ static void poststop(struct container *ct)
 
 static int remove_rdt_group(struct container *ct, struct err *e)
 {
+	struct err ignored;
 	OWN_FD root = -1;
 
 	if (!ct->rec->rdt_group)
 		return 0;
-	root = sys_openat(AT_FDCWD, RESCTRL, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	root = rdt_open(&ignored);
 	return root < 0 ? 0 : rdt_remove(root, ct->rec->rdt_group, e); /* unmounted: gone */
 }
 

@@ -60,6 +60,13 @@ static int make_monitor_group(int group, const char *name, struct err *e)
 	return r < 0 && r != -EEXIST ? err_sys(e, r, "/linux/intelRdt: make '%s'", path) : 0;
 }
 
+int rdt_open(struct err *e)
+{
+	int fd = sys_openat(AT_FDCWD, RESCTRL, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+
+	return fd < 0 ? err_sys(e, fd, "/linux/intelRdt: open '" RESCTRL "'") : fd;
+}
+
 int rdt_create(int root, const struct spec_intel_rdt *rdt, const char *name, bool *ret_made,
 	       struct err *e)
 {

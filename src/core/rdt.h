@@ -13,7 +13,9 @@ struct spec_intel_rdt;
 
 #define RESCTRL "/sys/fs/resctrl"
 
-/* `root` is a directory fd of resctrl. Finds or makes the group `name` (the
+/* The directory fd of resctrl that the others want, O_PATH. */
+int rdt_open(struct err *e);
+/* Finds or makes the group `name` (the
  * closID, or the container's id) and writes its schemata. *ret_made: it is ours
  * to remove. On failure nothing is left. */
 int rdt_create(int root, const struct spec_intel_rdt *rdt, const char *name, bool *ret_made,

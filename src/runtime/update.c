@@ -11,6 +11,7 @@
 #include "json.h"
 #include "log.h"
 #include "mem.h"
+#include "rdt.h"
 #include "spec.h"
 #include "str.h"
 #include "sys.h"
@@ -214,17 +215,26 @@ static void drop_zeros(struct spec_resources *r)
 	}
 }
 
-static int refuse_rdt(const struct update_flags *f, struct err *e)
+static int check_rdt(const struct update_flags *f, struct err *e)
 {
-	if (!str_empty(f->l3_cache_schema) && sys_faccessat(AT_FDCWD, "/sys/fs/resctrl/info/L3", F_OK, 0) < 0)
+	if (!str_empty(f->l3_cache_schema) && sys_faccessat(AT_FDCWD, RESCTRL "/info/L3", F_OK, 0) < 0)
 		return err_set(e, ERR_UNSUPPORTED, 0, "Intel RDT/CAT: l3 cache schema is not enabled");
-	if (!str_empty(f->mem_bw_schema) && sys_faccessat(AT_FDCWD, "/sys/fs/resctrl/info/MB", F_OK, 0) < 0)
+	if (!str_empty(f->mem_bw_schema) && sys_faccessat(AT_FDCWD, RESCTRL "/info/MB", F_OK, 0) < 0)
 		return err_set(e, ERR_UNSUPPORTED, 0,
 			       "Intel RDT/MBA: memory bandwidth schema is not enabled");
-	if (!str_empty(f->l3_cache_schema) || !str_empty(f->mem_bw_schema))
-		return err_set(e, ERR_UNSUPPORTED, 0,
-			       "changing Intel RDT of a container is not supported yet");
 	return 0;
+}
+
+static int update_rdt(struct container *ct, const struct update_flags *f, struct err *e)
+{
+	const struct spec_intel_rdt rdt = {
+		.l3_cache_schema = (char *)(uintptr_t)f->l3_cache_schema,
+		.mem_bw_schema = (char *)(uintptr_t)f->mem_bw_schema,
+	};
+
+	if (str_empty(f->l3_cache_schema) && str_empty(f->mem_bw_schema))
+		return 0;
+	return container_update_rdt(ct, &rdt, e);
 }
 
 static int update_run(struct request *q, void *options, struct err *e)
@@ -244,11 +254,13 @@ static int update_run(struct request *q, void *options, struct err *e)
 	else
 		r = resources_of_flags(q->core.arena, f, res, e);
 	if (r == 0)
-		r = refuse_rdt(f, e);
+		r = check_rdt(f, e);
 	if (r == 0) {
 		drop_zeros(res);
 		r = container_update(&ct, res, e);
 	}
+	if (r >= 0)
+		r = update_rdt(&ct, f, e);
 	container_close(&ct);
 	return r < 0 ? r : 0;
 }
