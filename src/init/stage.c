@@ -92,20 +92,25 @@ static void new_user_ns(struct init *in)
 	init_must(in, become_root(in->p), STAGE_USER_ROOT, 0);
 }
 
+/* Opened as who we are now: an undumpable process whose ids have changed may not
+ * open its own file any more. Written, it is about the namespace of that moment. */
+static int open_offsets(struct init *in)
+{
+	if (!in->p->time_offsets || !(in->p->new_ns & CLONE_NEWTIME))
+		return -1;
+	return init_must(in, init_proc_open(in, "self/timens_offsets", O_WRONLY), STAGE_TIME, 0);
+}
+
 /* Only the children of the caller enter a new time namespace, and only until
  * the first of them exists can its offsets be set. */
-static void new_time_ns(struct init *in)
+static void new_time_ns(struct init *in, int offsets)
 {
-	const char *offsets = in->p->time_offsets;
+	const char *text = in->p->time_offsets;
 
 	init_must(in, sys_unshare(CLONE_NEWTIME), STAGE_UNSHARE, CLONE_NEWTIME);
-	if (offsets) {
-		int fd = init_must(in, init_proc_open(in, "self/timens_offsets", O_WRONLY),
-				   STAGE_TIME, 0);
-
-		init_must(in, fd_write_all(fd, offsets, strlen(offsets)), STAGE_TIME, 0);
-		sys_close(fd);
-	}
+	if (offsets >= 0)
+		init_must(in, fd_write_all(offsets, text, strlen(text)), STAGE_TIME, 0);
+	sys_close(offsets);
 }
 
 static void hand_over(struct init *in, pid_t pid, int pidfd)
@@ -123,12 +128,13 @@ _Noreturn void stage_main(const struct plan *p, const struct init_fds *f)
 	struct init stage = { .p = p, .f = f, .sync = f->sync, .root = -1, .null = -1 };
 	struct init_fds child = *f;
 	uint64_t flags = p->new_ns;
+	int pidfd = -1, offsets;
 	bool joined;
-	int pidfd = -1;
 	pid_t pid;
 
 	sys_close(f->parent_sync);
 	child.parent_sync = -1;
+	offsets = open_offsets(&stage);
 	if (f->settings) {
 		apply_settings(&stage);
 		child.settings = false;
@@ -150,7 +156,7 @@ _Noreturn void stage_main(const struct plan *p, const struct init_fds *f)
 		child.wait_for_maps = false;
 	}
 	if (flags & CLONE_NEWTIME) {
-		new_time_ns(&stage);
+		new_time_ns(&stage, offsets);
 		flags &= ~(uint64_t)CLONE_NEWTIME;
 	}
 	child.enter_target = false;

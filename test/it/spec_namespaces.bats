@@ -113,6 +113,8 @@ c.pop('hostname'); l['cgroupsPath'] += '-d'" 'hostname; tr "\0" " " </proc/1/cmd
 	expect_in 'monotonic           5         7'
 	expect_in 'boottime    100000000         3'
 	[ "$(tail -n 1 <<<"$output")" != "$(readlink /proc/self/ns/time)" ]
+	ours 'maps(0, 100000); ns("time"); l["timeOffsets"] = {"boottime": {"secs": 100000000}}' 'cut -c1-3 /proc/uptime'
+	expect 100
 }
 
 @test "namespaces: a joined time namespace" {
