@@ -136,11 +136,26 @@ int proc_reap(int pidfd)
 	return r < 0 ? r : proc_status_of(&si);
 }
 
+int proc_signal(int pidfd, int sig)
+{
+	int r = sys_pidfd_send_signal(pidfd, sig), pid = 0;
+	char path[40], buf[512];
+	const char *p;
+
+	if (!sys_refused(r))
+		return r;
+	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
+	p = read_small(path, buf, sizeof buf) < 0 ? NULL : strstr(buf, "\nPid:");
+	if (!p || sscanf(p, " Pid: %d", &pid) != 1 || !pid) /* 0: outside our pid namespace */
+		return r;
+	return pid < 0 ? -ESRCH : sys_kill(pid, sig);
+}
+
 int proc_end(int pidfd)
 {
 	int r;
 
-	sys_pidfd_send_signal(pidfd, SIGKILL);
+	proc_signal(pidfd, SIGKILL);
 	r = proc_wait(pidfd, END_MS);
 	return r < 0 ? r : proc_reap(pidfd);
 }

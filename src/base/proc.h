@@ -36,6 +36,10 @@ bool proc_in_user_ns(void);
  * reaped. 0 or -ETIMEDOUT. */
 int proc_wait(int pidfd, int ms);
 
+/* Where a sandbox refuses pidfd_send_signal: kill(2), by the pid that the pidfd
+ * holds. */
+int proc_signal(int pidfd, int sig);
+
 /* Reaps a child that has ended; its exit code as a shell shows it: the status,
  * or 128 + the signal. -errno. `status_of` is the pure part. */
 int proc_reap(int pidfd);

@@ -195,7 +195,7 @@ int rootfs_open(int root, const char *path, int flags)
 	do
 		fd = sys_openat2(root, *path ? path : ".", &how);
 	while ((fd == -EAGAIN || fd == -EINTR) && ++tries < MAX_RETRIES);
-	if (fd == -ENOSYS || fd == -EPERM || fd == -EAGAIN)
+	if (sys_refused(fd) || fd == -EAGAIN)
 		fd = walk(root, path, WANT_OPEN, flags, 0);
 	return fd;
 }

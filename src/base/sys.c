@@ -46,6 +46,11 @@
 SYS_CALLS(X)
 #undef X
 
+bool sys_refused(int r)
+{
+	return r == -ENOSYS || r == -EPERM;
+}
+
 pid_t sys_raw_clone(unsigned long flags, int *pidfd)
 {
 	return (pid_t)syscall(SYS_clone, flags, 0ul, pidfd, 0ul, 0ul);

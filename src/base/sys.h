@@ -13,6 +13,7 @@
 #include <linux/types.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -41,7 +42,9 @@ struct sys_mount_attr;
 	X(int, fstat, (int fd, struct stat *st), fstat(fd, st))                                                 \
 	X(int, fstatat, (int dir, const char *path, struct stat *st, int flags), fstatat(dir, path, st, flags)) \
 	X(int, fstatfs, (int fd, struct statfs *st), fstatfs(fd, st))                                           \
-	X(int, faccessat, (int dir, const char *path, int mode, int flags),                                     \
+	X(int, faccessat, (int dir, const char *path, int mode),                                                \
+	  (int)syscall(SYS_faccessat, dir, path, mode))                                                         \
+	X(int, faccessat2, (int dir, const char *path, int mode, int flags),                                    \
 	  (int)syscall(SYS_faccessat2, dir, path, mode, flags))                                                 \
 	X(int, mkdirat, (int dir, const char *path, mode_t mode), mkdirat(dir, path, mode))                     \
 	X(int, mknodat, (int dir, const char *path, mode_t mode, dev_t dev), mknodat(dir, path, mode, dev))     \
@@ -146,6 +149,10 @@ struct sys_mount_attr;
 #define X(type, name, params, expr) type sys_##name params;
 SYS_CALLS(X)
 #undef X
+
+/* A call that is not to be had: ENOSYS is an old kernel, EPERM a sandbox. EPERM
+ * may be a real refusal; the older call that is tried instead then repeats it. */
+bool sys_refused(int r);
 
 /* Fork-like clone(2), for kernels and filters without clone3. */
 pid_t sys_raw_clone(unsigned long flags, int *pidfd);

@@ -18,6 +18,7 @@
 #include "err.h"
 #include "fd.h"
 #include "mem.h"
+#include "proc.h"
 #include "str.h"
 #include "sys.h"
 
@@ -289,7 +290,7 @@ static int signal_batch(int dir, const pid_t *pids, size_t n, int sig)
 			continue;
 		}
 		if (r == 0 && bsearch(&pids[i], now.pids, now.n, sizeof *now.pids, compare_pids)) {
-			int one = sys_pidfd_send_signal(fds[i], sig);
+			int one = proc_signal(fds[i], sig);
 
 			if (one < 0 && one != -ESRCH)
 				r = one;

@@ -280,7 +280,7 @@ int container_kill(struct container *ct, int sig, bool all, struct err *e)
 	r = state_check(ct->state, EV_KILL, e);
 	if (r < 0)
 		return r;
-	r = sys_pidfd_send_signal(ct->pidfd, sig);
+	r = proc_signal(ct->pidfd, sig);
 	if (r == -ESRCH)
 		return err_set(e, ERR_STATE, 0, "%s", core_text(TEXT_NOT_RUNNING));
 	if (r < 0)

@@ -162,7 +162,7 @@ static void remove_remains(int root, const char *id)
 	if (dir >= 0)
 		lock = sys_openat(dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (lock >= 0 && sys_flock(lock, LOCK_EX | LOCK_NB) >= 0 &&
-	    sys_faccessat(dir, "record.json", F_OK, 0) == -ENOENT)
+	    sys_faccessat(dir, "record.json", F_OK) == -ENOENT)
 		file_remove_tree(root, id);
 }
 

@@ -13,6 +13,7 @@
 #include "mem.h"
 #include "plan.h"
 #include "planner.h"
+#include "proc.h"
 #include "record.h"
 #include "rootfs.h"
 #include "spec.h"
@@ -138,7 +139,7 @@ static int open_root(struct execution *x, struct err *e)
 	x->root = sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	if (x->root < 0)
 		return err_sys(e, x->root, "open '%s'", path);
-	return state_check(sys_pidfd_send_signal(x->ct->pidfd, 0) < 0 ? CT_STOPPED : CT_RUNNING,
+	return state_check(proc_signal(x->ct->pidfd, 0) < 0 ? CT_STOPPED : CT_RUNNING,
 			   EV_EXEC, e);
 }
 

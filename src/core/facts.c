@@ -39,7 +39,7 @@ static ssize_t read_line(const char *path, char *buf, size_t cap)
 
 static bool exists(const char *path)
 {
-	return sys_faccessat(AT_FDCWD, path, F_OK, 0) >= 0;
+	return sys_faccessat(AT_FDCWD, path, F_OK) >= 0;
 }
 
 int host_facts_kernel(struct host_facts *f, const char *release)
@@ -60,6 +60,14 @@ int host_facts_kernel(struct host_facts *f, const char *release)
 	return 0;
 }
 
+/* Without pidfds we could make a container, but neither find nor end it. */
+static int check_pidfds(struct err *e)
+{
+	int r = sys_pidfd_open(-1, 0);
+
+	return sys_refused(r) ? err_set(e, ERR_UNSUPPORTED, r, "open a process (pidfd_open)") : 0;
+}
+
 static int read_kernel(struct host_facts *f, struct err *e)
 {
 	struct utsname u;
@@ -70,7 +78,7 @@ static int read_kernel(struct host_facts *f, struct err *e)
 		return err_set(e, ERR_UNSUPPORTED, 0, "unknown kernel version '%s'", u.release);
 	if (f->kernel_major > OLDEST_MAJOR ||
 	    (f->kernel_major == OLDEST_MAJOR && f->kernel_minor >= OLDEST_MINOR))
-		return 0;
+		return check_pidfds(e);
 	return err_set(e, ERR_UNSUPPORTED, 0, "Linux %s is too old: %d.%d or later is needed",
 		       u.release, OLDEST_MAJOR, OLDEST_MINOR);
 }

@@ -44,7 +44,7 @@ void launch_init(struct launch *l, struct arena *a, const struct plan *plan)
 	l->plan = plan;
 	l->deadline_ms = PHASE_DEADLINE_MS;
 	l->start = l->console = l->target = l->target_root = l->proc = l->sync = l->pidfd = l->stage_pidfd = -1;
-	l->fds.sync = l->fds.parent_sync = l->fds.start = l->fds.console = l->fds.rootfs_tree = -1;
+	l->fds.sync = l->fds.parent_sync = l->fds.start = l->fds.console = -1;
 	l->fds.proc = l->fds.target = l->fds.target_root = l->fds.clone_cgroup = -1;
 	l->fds.gate[0] = l->fds.gate[1] = -1;
 	for (size_t i = 0; i < sizeof l->fds.join / sizeof l->fds.join[0]; i++)
@@ -248,7 +248,7 @@ static void reap_stage(struct launch *l)
 	if (!l->stage)
 		return;
 	if (proc_wait(l->stage_pidfd, PHASE_DEADLINE_MS) < 0)
-		sys_pidfd_send_signal(l->stage_pidfd, SIGKILL);
+		proc_signal(l->stage_pidfd, SIGKILL);
 	code = proc_reap(l->stage_pidfd);
 	l->stage_signal = code > 128 ? code - 128 : 0;
 	l->stage = 0;
@@ -582,7 +582,7 @@ static void kill_and_reap(pid_t pid, int pidfd)
 {
 	if (!pid || pidfd < 0) /* none, or done before */
 		return;
-	sys_pidfd_send_signal(pidfd, SIGKILL);
+	proc_signal(pidfd, SIGKILL);
 	/* Init of a pid namespace ends after all in it were reaped, some perhaps by
 	 * us: a subreaper inherits what a hook's process leaves. */
 	for (int ms = 0; proc_wait(pidfd, ADOPTED_MS) == -ETIMEDOUT; ms += ADOPTED_MS) {

@@ -76,6 +76,6 @@ int idmap_write(const struct plan *p, int proc, pid_t pid, struct err *e);
 
 /* mountfd.c: opens what only the caller may open: the sources of binds and the
  * root file system as detached mounts, id-mapped where asked for. Fills
- * l->fds.step and rootfs_tree. */
+ * l->fds.step. */
 int mountfd_prepare(struct launch *l, struct err *e);
 void mountfd_done(struct launch *l);

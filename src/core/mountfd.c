@@ -19,14 +19,6 @@
 #include "proc.h"
 #include "sys.h"
 
-static int clone_tree(const char *path, bool recursive, struct err *e)
-{
-	int fd = sys_open_tree(AT_FDCWD, path,
-			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
-
-	return fd < 0 ? err_sys(e, fd, "open the mount '%s'", path) : fd;
-}
-
 pid_t clone_idle(uint64_t flags, int *ret_pidfd)
 {
 	pid_t parent = getpid(), pid;
@@ -77,6 +69,12 @@ static int user_ns_fd(struct launch *l, const struct fs_step *s, struct err *e)
 	return r < 0 ? r : fd;
 }
 
+static int cannot_map(const struct fs_step *s, int r, struct err *e)
+{
+	return err_set(e, r == -ENOSYS || r == -EINVAL ? ERR_UNSUPPORTED : ERR_INTERNAL, r,
+		       "%s: id-map the mount '%s'", s->pointer ? s->pointer : "mount", s->source);
+}
+
 static int id_map(struct launch *l, const struct fs_step *s, int tree, struct err *e)
 {
 	OWN_FD ns = user_ns_fd(l, s, e);
@@ -88,29 +86,22 @@ static int id_map(struct launch *l, const struct fs_step *s, int tree, struct er
 	attr.userns_fd = (unsigned)ns;
 	r = sys_mount_setattr(tree, "", AT_EMPTY_PATH | (s->idmap_recursive ? AT_RECURSIVE : 0),
 			      &attr);
-	if (r < 0)
-		return err_set(e, r == -ENOSYS || r == -EINVAL ? ERR_UNSUPPORTED : ERR_INTERNAL, r,
-			       "%s: id-map the mount '%s'", s->pointer ? s->pointer : "mount",
-			       s->source);
-	return 0;
+	return r < 0 ? cannot_map(s, r, e) : 0;
 }
 
 static int prepare_step(struct launch *l, size_t i, struct err *e)
 {
 	const struct fs_step *s = &l->plan->steps[i];
-	struct sys_mount_attr slave = { .propagation = MS_SLAVE };
-	int fd = clone_tree(s->source, s->recursive, e), r = 0;
+	bool map = s->idmap || s->idmap_recursive;
+	int fd = sys_open_tree(AT_FDCWD, s->source,
+			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (s->recursive ? AT_RECURSIVE : 0));
 
+	if (sys_refused(fd))
+		return map ? cannot_map(s, fd, e) : 0; /* the child will try by path */
 	if (fd < 0)
-		return fd;
+		return err_sys(e, fd, "open the mount '%s'", s->source);
 	l->fds.step[i] = fd;
-	/* Made in our mount namespace, where it may be shared; in the
-	 * container's it would have been made slave with everything else. */
-	if (!(l->plan->root_propagation & MS_SHARED))
-		r = sys_mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &slave);
-	if (r < 0)
-		return err_sys(e, r, "detach the mount '%s'", s->source);
-	return s->idmap || s->idmap_recursive ? id_map(l, s, fd, e) : 0;
+	return map ? id_map(l, s, fd, e) : 0;
 }
 
 int mountfd_prepare(struct launch *l, struct err *e)
@@ -137,5 +128,4 @@ void mountfd_done(struct launch *l)
 {
 	for (size_t i = 0; l->fds.step && i < l->plan->n_steps; i++)
 		fd_closep(&l->fds.step[i]);
-	fd_closep(&l->fds.rootfs_tree);
 }

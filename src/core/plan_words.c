@@ -19,7 +19,8 @@ const char *plan_step_words(const struct fs_step *s, char *buf, size_t cap)
 		snprintf(buf, cap, "mount '%s' on '%s'", s->fstype, target);
 		return buf;
 	case FS_BIND:
-		snprintf(buf, cap, "bind '%s' on '%s'", source, target);
+		snprintf(buf, cap, "bind '%s' on '%s'%s", source, target,
+			 s->rec_set | s->rec_clear ? " with recursive options" : "");
 		return buf;
 	case FS_DIR:
 		snprintf(buf, cap, "create directory '%s'", target);

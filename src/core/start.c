@@ -74,7 +74,7 @@ int container_start(struct container *ct, struct err *e)
 	if (r >= 0)
 		r = started(ct, s, e);
 	/* Once let go it cannot be started again: better stopped than half started. */
-	if (r < 0 && l.phase != HS_NONE && sys_pidfd_send_signal(ct->pidfd, SIGKILL) >= 0)
+	if (r < 0 && l.phase != HS_NONE && proc_signal(ct->pidfd, SIGKILL) >= 0)
 		proc_wait(ct->pidfd, KILL_MS);
 	return r;
 }

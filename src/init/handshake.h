@@ -127,7 +127,6 @@ struct init_fds {
 	int console; /* connected console socket; -1: none */
 	int cgroup[16]; /* `tasks` files to join by writing "0" */
 	int n_cgroup;
-	int rootfs_tree; /* the root file system as a detached mount made by launch; -1: open it here */
 	int *step; /* per step of plan->steps: a detached mount made by launch, or -1 */
 	int proc; /* the host's /proc, O_PATH */
 

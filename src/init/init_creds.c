@@ -24,7 +24,7 @@ int init_proc_open(struct init *in, const char *path, int flags)
 	struct statfs fs;
 	int fd = sys_openat2(in->f->proc, path, &how), r;
 
-	if (fd == -ENOSYS || fd == -EPERM)
+	if (sys_refused(fd))
 		fd = sys_openat(in->f->proc, path, flags | O_CLOEXEC | O_NOCTTY, 0);
 	if (fd < 0)
 		return fd;

@@ -63,8 +63,8 @@ static int executable(const char *path)
 		return -EACCES; /* as Go says of a directory */
 	if (!(st.st_mode & 0111))
 		return -EACCES;
-	r = sys_faccessat(AT_FDCWD, path, X_OK, AT_EACCESS);
-	return r == -ENOSYS ? 0 : r;
+	r = sys_faccessat2(AT_FDCWD, path, X_OK, AT_EACCESS);
+	return sys_refused(r) ? 0 : r; /* execve will say */
 }
 
 static bool try_dir(struct init *in, const char *dir, size_t len, const char *name)

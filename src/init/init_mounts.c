@@ -8,16 +8,10 @@
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 
+#include "fd.h"
 #include "init.h"
 #include "rootfs.h"
 #include "sys.h"
-
-/* ENOSYS is an old kernel, EPERM a seccomp filter (or a real refusal, which
- * mount(2) then repeats). */
-static bool refused(int r)
-{
-	return r == -ENOSYS || r == -EPERM;
-}
 
 struct fd_path path_of_fd(int fd)
 {
@@ -109,7 +103,7 @@ int mount_set_flags(int fd, unsigned long set, unsigned long clear)
 	if ((set | clear) & ATIME_FLAGS)
 		attr.attr_clr |= SYS_ATTR__ATIME;
 	r = sys_mount_setattr(fd, "", AT_EMPTY_PATH, &attr);
-	return refused(r) ? remount_flags(fd, set, clear) : r;
+	return sys_refused(r) ? remount_flags(fd, set, clear) : r;
 }
 
 int mount_set_propagation(int fd, unsigned long flags)
@@ -118,7 +112,7 @@ int mount_set_propagation(int fd, unsigned long flags)
 	int r = sys_mount_setattr(fd, "", AT_EMPTY_PATH | (flags & MS_REC ? AT_RECURSIVE : 0),
 				  &attr);
 
-	if (refused(r)) {
+	if (sys_refused(r)) {
 		struct fd_path path = path_of_fd(fd);
 
 		r = sys_mount(NULL, path.s, NULL, flags, NULL);
@@ -146,7 +140,6 @@ int mount_attach(int tree, int target)
 int mount_clone(struct init *in, int dir, const char *path, bool recursive)
 {
 	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
-	int fd;
 
 	if (in->old_mount_api)
 		return -ENOSYS;
@@ -154,10 +147,7 @@ int mount_clone(struct init *in, int dir, const char *path, bool recursive)
 		flags |= AT_EMPTY_PATH;
 	if (recursive)
 		flags |= AT_RECURSIVE;
-	fd = sys_open_tree(dir, path, flags);
-	if (fd == -ENOSYS)
-		in->old_mount_api = true;
-	return fd;
+	return sys_open_tree(dir, path, flags);
 }
 
 int mount_bind_fd(struct init *in, int source, int target, const char *name)
@@ -171,7 +161,7 @@ int mount_bind_fd(struct init *in, int source, int target, const char *name)
 		sys_close(tree);
 		return r;
 	}
-	if (refused(tree)) {
+	if (sys_refused(tree)) {
 		struct fd_path from = path_of_fd(source), to = path_of_fd(target);
 
 		r = sys_mount(from.s, to.s, NULL, MS_BIND, NULL);
@@ -199,31 +189,36 @@ static int make_parent_private(const char *rootfs)
 	return r;
 }
 
+static int attach_root(struct init *in, int tree)
+{
+	OWN_FD at = init_must(in, sys_openat(AT_FDCWD, in->p->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC, 0),
+			      STAGE_ROOTFS, 0);
+
+	return mount_attach(tree, at);
+}
+
 void init_root(struct init *in)
 {
 	const struct plan *p = in->p;
-	int tree = in->f->rootfs_tree, at, r;
+	int tree, r;
 
 	init_must(in, sys_mount(NULL, "/", NULL, p->root_propagation, NULL), STAGE_ROOT_PROP, 0);
 	if (p->root_propagation & MS_SHARED)
 		init_must(in, make_parent_private(p->rootfs), STAGE_ROOT_PROP, 0);
 	in->null = init_must(in, sys_openat(AT_FDCWD, "/dev/null", O_PATH | O_CLOEXEC, 0),
 			     STAGE_ROOTFS, 0);
-	if (tree < 0)
-		tree = mount_clone(in, AT_FDCWD, p->rootfs, true);
-	if (refused(tree)) {
-		init_must(in, sys_mount(p->rootfs, p->rootfs, NULL, MS_BIND | MS_REC, NULL),
-			  STAGE_ROOTFS, 0);
-		in->root = init_must(in, sys_openat(AT_FDCWD, p->rootfs, O_PATH | O_CLOEXEC, 0),
-				     STAGE_ROOTFS, 0);
+	tree = mount_clone(in, AT_FDCWD, p->rootfs, true);
+	r = tree < 0 ? tree : attach_root(in, tree);
+	if (!sys_refused(r)) {
+		init_must(in, r, STAGE_ROOTFS, 0);
+		in->root = tree;
 		return;
 	}
-	in->root = init_must(in, tree, STAGE_ROOTFS, 0);
-	at = init_must(in, sys_openat(AT_FDCWD, p->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC, 0),
-		       STAGE_ROOTFS, 0);
-	r = mount_attach(tree, at);
-	init_must(in, r, STAGE_ROOTFS, 0);
-	sys_close(at);
+	/* Without one of the new calls the others are of no use, here and below. */
+	sys_close(tree);
+	in->old_mount_api = true;
+	init_must(in, sys_mount(p->rootfs, p->rootfs, NULL, MS_BIND | MS_REC, NULL), STAGE_ROOTFS, 0);
+	in->root = init_must(in, sys_openat(AT_FDCWD, p->rootfs, O_PATH | O_CLOEXEC, 0), STAGE_ROOTFS, 0);
 }
 
 /* pivot_root(".", ".") stacks the old root on the new one, from where it is

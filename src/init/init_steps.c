@@ -93,10 +93,8 @@ static int new_mount(struct init *in, const struct fs_step *s, const char *mode)
 	if (in->old_mount_api)
 		return -ENOSYS;
 	fs = sys_fsopen(s->fstype, SYS_FSOPEN_CLOEXEC);
-	if (fs < 0) {
-		in->old_mount_api = fs == -ENOSYS;
+	if (fs < 0)
 		return fs;
-	}
 	r = configure(fs, s, mode);
 	if (r >= 0)
 		r = sys_fsmount(fs, SYS_FSMOUNT_CLOEXEC, 0);
@@ -232,7 +230,7 @@ static int step_mount(struct init *in, const struct fs_step *s)
 	r = fd;
 	if (r >= 0)
 		r = mount_attach(fd, target);
-	if (fd == -ENOSYS || fd == -EPERM) /* missing, or filtered; if it is a real refusal mount(2) repeats it */
+	if (sys_refused(fd))
 		fd = r = old_mount(in, s, target, mode);
 	if (r >= 0 && s->copy_up)
 		r = copy_up(target, fd);
@@ -284,16 +282,22 @@ static int step_bind(struct init *in, const struct fs_step *s, int prepared)
 	OWN_FD tree = -1, target = -1;
 	int r;
 
-	if (s->fallback && sys_faccessat(AT_FDCWD, from, F_OK, 0) == -ENOENT)
+	if (s->fallback && sys_faccessat(AT_FDCWD, from, F_OK) == -ENOENT)
 		from = s->fallback;
 	tree = prepared >= 0 ? prepared : mount_clone(in, AT_FDCWD, from, s->recursive);
-	if (tree == -ENOSYS || tree == -EPERM)
-		return old_bind(in, s, from);
-	if (tree < 0)
-		return tree == -ENOENT && s->optional ? 0 : tree;
-	target = r = bind_target(in, s, tree);
+	if (tree == -ENOENT && s->optional)
+		return 0;
+	r = tree;
+	if (r >= 0)
+		target = r = bind_target(in, s, tree);
 	if (r >= 0)
 		r = mount_attach(tree, target);
+	if (sys_refused(r) && !s->idmap && !s->idmap_recursive)
+		return old_bind(in, s, from);
+	/* Made in the parent's mount namespace, where it may be shared; in ours it
+	 * would have been made slave with everything else. */
+	if (r >= 0 && prepared >= 0 && !(in->p->root_propagation & MS_SHARED))
+		r = mount_set_propagation(tree, MS_SLAVE | MS_REC);
 	return r < 0 ? r : settle(tree, s);
 }
 
@@ -380,7 +384,7 @@ static int mask_dir(struct init *in, int target, const struct fs_step *s)
 		return fd < 0 ? fd : mount_set_flags(fd, MS_RDONLY, 0);
 	}
 	r = new_mount(in, &tmpfs, NULL);
-	if (r == -ENOSYS || r == -EPERM) {
+	if (sys_refused(r)) {
 		r = old_mount(in, &tmpfs, target, NULL);
 		if (r < 0)
 			return r;

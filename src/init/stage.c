@@ -31,8 +31,7 @@ pid_t clone_process(uint64_t flags, int cgroup, int *ret_pidfd, bool *ret_joined
 		args.cgroup = (unsigned)cgroup;
 	}
 	pid = sys_clone3(&args);
-	if (pid == -ENOSYS || pid == -EPERM || pid == -EOPNOTSUPP) {
-		/* EPERM may be a real refusal; clone(2) then says it again. */
+	if (sys_refused(pid) || pid == -EOPNOTSUPP) {
 		pid_t old = sys_clone((unsigned long)(flags | CLONE_PIDFD) |
 					      (flags & CLONE_PARENT ? 0 : SIGCHLD),
 				      ret_pidfd);

@@ -16,6 +16,7 @@
 #include "log.h"
 #include "mem.h"
 #include "names.h"
+#include "proc.h"
 #include "spec.h"
 #include "str.h"
 #include "sys.h"
@@ -277,7 +278,7 @@ static int exec_foreground(struct container *ct, struct exec_options *o, struct 
 		return r;
 	r = foreground_wait(&fg, pidfd, pid, e);
 	if (r < 0) /* nobody would hear of its end */
-		sys_pidfd_send_signal(pidfd, SIGKILL);
+		proc_signal(pidfd, SIGKILL);
 	return r;
 }
 

@@ -105,7 +105,7 @@ static int take_signal(struct waiting *w)
 		return 0;
 	}
 	return proc_wait(w->pidfd, 0) == 0 ? -ESRCH :
-					     sys_pidfd_send_signal(w->pidfd, (int)si.ssi_signo);
+					     proc_signal(w->pidfd, (int)si.ssi_signo);
 }
 
 static int on_signal(struct source *s, uint32_t events)

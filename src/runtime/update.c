@@ -217,9 +217,9 @@ static void drop_zeros(struct spec_resources *r)
 
 static int check_rdt(const struct update_flags *f, struct err *e)
 {
-	if (!str_empty(f->l3_cache_schema) && sys_faccessat(AT_FDCWD, RESCTRL "/info/L3", F_OK, 0) < 0)
+	if (!str_empty(f->l3_cache_schema) && sys_faccessat(AT_FDCWD, RESCTRL "/info/L3", F_OK) < 0)
 		return err_set(e, ERR_UNSUPPORTED, 0, "Intel RDT/CAT: l3 cache schema is not enabled");
-	if (!str_empty(f->mem_bw_schema) && sys_faccessat(AT_FDCWD, RESCTRL "/info/MB", F_OK, 0) < 0)
+	if (!str_empty(f->mem_bw_schema) && sys_faccessat(AT_FDCWD, RESCTRL "/info/MB", F_OK) < 0)
 		return err_set(e, ERR_UNSUPPORTED, 0,
 			       "Intel RDT/MBA: memory bandwidth schema is not enabled");
 	return 0;
