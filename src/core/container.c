@@ -175,6 +175,15 @@ int container_open_dir(const struct core *c, const char *id, struct err *e)
 	return dir < 0 ? err_sys(e, dir, "open '%s/%s'", c->root, id) : dir;
 }
 
+bool container_is_dir(int root, const char *id, int dir)
+{
+	struct stat ours, there;
+
+	return sys_fstat(dir, &ours) >= 0 &&
+	       sys_fstatat(root, id, &there, AT_SYMLINK_NOFOLLOW) >= 0 &&
+	       ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
 int container_open(struct core *c, const char *id, bool lock, struct container *ret,
 		   struct err *e)
 {

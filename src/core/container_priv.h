@@ -18,6 +18,9 @@ struct record;
 /* container.c */
 int container_open_dir(const struct core *c, const char *id, struct err *e);
 int container_lock(int dir, int *ret, struct err *e);
+/* Whether `dir` is still what has that name: before we had its lock another
+ * command may have removed it, and yet another made it again. */
+bool container_is_dir(int root, const char *id, int dir);
 void record_state_json(const struct record *rec, enum container_state state, bool full,
 		       const char *indent, struct sb *out);
 

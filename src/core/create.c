@@ -1,5 +1,6 @@
 /* create and run: from a specification to a process that waits (or runs). Each
  * step that has an effect is followed by its line in undo(). */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -152,6 +153,32 @@ static int make_record(struct creation *k, struct err *e)
 	return 0;
 }
 
+/* Nothing but files of ours; whatever else may be below the state root is not
+ * for us to remove. */
+static bool is_ours_alone(int dir)
+{
+	static const char *const names[] = { "lock", "config.json", "start.sock" };
+	_Alignas(struct dirent64) char buf[4096];
+	ssize_t n;
+
+	while ((n = sys_getdents(dir, buf, sizeof buf)) > 0) {
+		for (ssize_t i = 0; i < n;) {
+			const struct dirent64 *d = (const struct dirent64 *)(void *)(buf + i);
+			bool ours = str_starts(d->d_name, ".record.json.") ||
+				    str_starts(d->d_name, ".config.json.");
+
+			i += d->d_reclen;
+			if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
+				continue;
+			for (size_t j = 0; !ours && j < ARRAY_SIZE(names); j++)
+				ours = !strcmp(d->d_name, names[j]);
+			if (!ours || d->d_type == DT_DIR)
+				return false;
+		}
+	}
+	return n == 0;
+}
+
 /* A `create` that was killed before it wrote the record, or a `delete` after it
  * had removed it, leaves a directory that is no container, and no lock. */
 static void remove_remains(int root, const char *id)
@@ -160,9 +187,12 @@ static void remove_remains(int root, const char *id)
 	OWN_FD lock = -1;
 
 	if (dir >= 0)
-		lock = sys_openat(dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (lock >= 0 && sys_flock(lock, LOCK_EX | LOCK_NB) >= 0 &&
-	    sys_faccessat(dir, "record.json", F_OK) == -ENOENT)
+		lock = sys_openat(dir, "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (lock == -ENOENT)
+		sys_unlinkat(root, id, AT_REMOVEDIR); /* the very first thing, or the last */
+	else if (lock >= 0 && sys_flock(lock, LOCK_EX | LOCK_NB) >= 0 &&
+		 container_is_dir(root, id, dir) &&
+		 sys_faccessat(dir, "record.json", F_OK) == -ENOENT && is_ours_alone(dir))
 		file_remove_tree(root, id);
 }
 
@@ -185,6 +215,11 @@ static int make_dir(struct creation *k)
 	return r;
 }
 
+static bool is_still_ours(const struct creation *k)
+{
+	return k->dir >= 0 && container_is_dir(k->root, k->o->id, k->dir);
+}
+
 static int make_state_dir(struct creation *k, struct err *e)
 {
 	int r;
@@ -198,11 +233,10 @@ static int make_state_dir(struct creation *k, struct err *e)
 	if (r < 0)
 		return err_sys(e, r, "make '%s/%s'", k->c->root, k->o->id);
 	r = container_lock(k->dir, &k->lock, e);
-	if (r < 0 && e->kind == ERR_NOT_FOUND)
+	/* another took it for remains before we had the lock */
+	if ((r < 0 && e->kind == ERR_NOT_FOUND) || (r >= 0 && !is_still_ours(k)))
 		return err_set(e, ERR_EXISTS, 0, "%s", core_text(TEXT_EXISTS));
-	if (r >= 0)
-		r = record_write(k->dir, &k->rec, e);
-	return r;
+	return r < 0 ? r : record_write(k->dir, &k->rec, e);
 }
 
 /* For exec, and for the hooks of start and delete. */
@@ -458,17 +492,6 @@ static int go(struct creation *k, struct err *e)
 	if (r < 0)
 		k->launch.kept = false;
 	return r;
-}
-
-/* A `delete --force` may have removed it before we had its lock, and another
- * create made it again. */
-static bool is_still_ours(const struct creation *k)
-{
-	struct stat ours, there;
-
-	return k->dir >= 0 && sys_fstat(k->dir, &ours) >= 0 &&
-	       sys_fstatat(k->root, k->o->id, &there, AT_SYMLINK_NOFOLLOW) >= 0 &&
-	       ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
 }
 
 /* What cannot be undone keeps its state directory, for `delete --force`. */

@@ -177,6 +177,8 @@ static int remove_unreadable(struct core *c, const char *id, struct err *e)
 		return container_delete(c, id, true, e);
 	}
 	root = sys_openat(AT_FDCWD, c->root, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (root >= 0 && !container_is_dir(root, id, dir))
+		return 0; /* removed before we had its lock; another's may be there */
 	r = root < 0 ? root : file_remove_tree(root, id);
 	return r < 0 ? err_sys(e, r, "remove '%s/%s'", c->root, id) : 0;
 }

@@ -181,3 +181,41 @@ time.sleep(14)' "$IT/deaf" 3>&- 4>&- &
 	expect 5 "$rc"
 	gone c
 }
+
+# A state root in which there is more than containers: nothing of it is ours to remove.
+@test "review: a directory that is not a container's is refused and left alone" {
+	local root=$IT/berth/root/c before
+
+	conf '' 'echo fine'
+	for what in 'mkdir data; echo 1 >data/file; : >lock' 'echo "{}" >config.json' ': >lock; mkdir config.json' \
+		': >lock; : >.notes'; do
+		ns sh -c 'mkdir -p "$1"; cd "$1"; eval "$2"' - "$root" "$what"
+		before=$(ns find "$root" | sort)
+		output=$(rt run -b "$(bundle)" c 2>&1) && { echo "$what: made"; return 1; }
+		expect_in 'already exists'
+		expect "$before" "$(ns find "$root" | sort)"
+		ns rm -r "$root"
+	done
+}
+
+# It removed the state of the container that was made after it had looked.
+# bats test_tags=nosan
+@test "review: remains that became a container in the meantime are not removed" {
+	local root=$IT/berth/root/c late
+
+	command -v strace >/dev/null || skip "'strace' is not installed"
+	conf '' 'exec sleep 600'
+	ns sh -c 'mkdir -p -m 700 "$1"; : >"$1/lock"' - "$root"
+	ns strace -f -qq -o /dev/null -e trace=flock -e inject=flock:delay_enter=2000000:when=1 \
+		"$BERTH" --root "$IT/berth/root" create -b "$(bundle)" c >"$IT_OUT/late" 2>&1 </dev/null 3>&- 4>&- &
+	late=$!
+	sleep 1
+	ns rm -r "$root"
+	up
+	wait "$late" && return 1
+	output=$(cat "$IT_OUT/late")
+	expect_in 'already exists'
+	rt state c | grep -q '"status": "running"'
+	rt delete -f c
+	it_cgroup_none
+}
