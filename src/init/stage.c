@@ -31,7 +31,9 @@ pid_t clone_process(uint64_t flags, int cgroup, int *ret_pidfd, bool *ret_joined
 		args.cgroup = (unsigned)cgroup;
 	}
 	pid = sys_clone3(&args);
-	if (sys_refused(pid) || pid == -EOPNOTSUPP) {
+	/* EACCES is for who has entered a user namespace: the child joins by the
+	 * file that was opened before, which keeps its opener's rights. */
+	if (sys_refused(pid) || pid == -EOPNOTSUPP || (pid == -EACCES && cgroup >= 0)) {
 		pid_t old = sys_clone((unsigned long)(flags | CLONE_PIDFD) |
 					      (flags & CLONE_PARENT ? 0 : SIGCHLD),
 				      ret_pidfd);
