@@ -211,7 +211,9 @@ static int set_unified(const struct cgroup *cg, const struct kv *u, struct err *
 	struct limit l = { controller, u->key, field };
 
 	snprintf(field, sizeof field, "/unified/%.100s", u->key);
-	if (strchr(u->key, '/') || !u->key[n] || !n || n >= sizeof controller)
+	if (strchr(u->key, '/') || !u->key[n] || !n || n >= sizeof controller ||
+	    (str_starts(u->key, "cgroup.") && !str_starts(u->key, "cgroup.max.") &&
+	     strcmp(u->key, "cgroup.pressure") != 0))
 		return err_set(e, ERR_INVALID, 0,
 			       "/linux/resources%s: must be a file name like 'memory.high'", field);
 	memcpy(controller, u->key, n);

@@ -243,6 +243,11 @@ static void names_what_is_missing(void **state)
 	refuses(&f, &r, "/linux/resources/network/classID");
 	r = (struct spec_resources){ .unified = &bad, .n_unified = 1 };
 	refuses(&f, &r, "/linux/resources/unified/");
+	/* These move processes, or stop the container. */
+	bad.key = (char *)"cgroup.procs";
+	refuses(&f, &r, "/linux/resources/unified/cgroup.procs: must be");
+	bad.key = (char *)"cgroup.freeze";
+	refuses(&f, &r, "/linux/resources/unified/cgroup.freeze: must be");
 	fake_done(&f);
 	fake_init(&f, CGROUP_V1);
 	refuses(&f, &r, "/linux/resources/unified: cgroup v1 has no such limit");
