@@ -148,55 +148,18 @@ int limit_hugepages(const struct cgroup *cg, const struct spec_resources *res, c
 
 /* ---- conversions ------------------------------------------------------ */
 
-/* log2 and 10^x for the one formula below, without the mathematics library:
- * good to about 1e-13, which is what the rounding there expects. */
-static double log2_of(double x)
-{
-	double log = 0, t, term, sum = 0;
-
-	for (; x >= 2; x /= 2)
-		log += 1;
-	t = (x - 1) / (x + 1);
-	term = t;
-	for (int k = 1; k < 60; k += 2) {
-		sum += term / k;
-		term *= t * t;
-	}
-	return log + 2 * sum / 0.69314718055994530942;
-}
-
-static double pow10_of(double x)
-{
-	double term = 1, sum = 1, r = 1;
-
-	for (; x >= 1; x -= 1)
-		r *= 10;
-	x *= 2.30258509299404568402;
-	for (int k = 1; k < 40; k++) {
-		term *= x / k;
-		sum += term;
-	}
-	return r * sum;
-}
-
-/* The curve that maps the smallest, the default and the largest of both
- * scales to each other: 2 -> 1, 1024 -> 100, 262144 -> 10000. (Up to runc 1.2
- * it was a straight line, which made the default share a weight of 39.) */
+/* A straight line between the ends of both scales, as runc 1.1 and crun draw
+ * it: the default of 1024 becomes a weight of 39. (Since 1.3 runc has a curve
+ * through 100 there.) */
 uint64_t cgroup_weight_from_shares(uint64_t shares)
 {
-	double l, weight;
-	uint64_t whole;
-
 	if (shares == 0)
 		return 0;
 	if (shares <= 2)
 		return 1;
 	if (shares >= 262144)
 		return 10000;
-	l = log2_of((double)shares);
-	weight = pow10_of((l * l + 125 * l) / 612 - 7.0 / 34);
-	whole = (uint64_t)weight;
-	return weight - (double)whole > 1e-7 ? whole + 1 : whole;
+	return 1 + (shares - 2) * 9999 / 262142;
 }
 
 uint64_t cgroup_io_weight_from_blkio(uint16_t weight)

@@ -30,13 +30,13 @@ static void converts_shares(void **state)
 		{ 0, 0 },
 		{ 1, 1 },
 		{ 2, 1 },
-		{ 1024, 100 },
-		{ 262143, 10000 },
+		{ 1024, 39 },
+		{ 262143, 9999 },
 		{ 262144, 10000 },
 		{ 1u << 30, 10000 },
-		{ 512, 59 },
-		{ 2048, 174 },
-		{ 102400, 4429 },
+		{ 512, 20 },
+		{ 2048, 79 },
+		{ 102400, 3906 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++)
@@ -149,7 +149,7 @@ static void writes_v2(void **state)
 	wrote(&f, "memory.swap.max", "2000");
 	wrote(&f, "memory.low", "max");
 	wrote(&f, "memory.high", "12345");
-	wrote(&f, "cpu.weight", "100");
+	wrote(&f, "cpu.weight", "39");
 	wrote(&f, "cpu.max", "50000 100000");
 	wrote(&f, "cpu.max.burst", "7");
 	wrote(&f, "cpu.idle", "0");

@@ -193,7 +193,7 @@ static void makes_properties(void **state)
 	assert_string_equal(
 		props(&a, CGROUP_V2, &r),
 		"DevicePolicy=strict DeviceAllow=(/dev/char/1:3 rwm)(char-pts rw)(block-* m) "
-		"MemoryMax=1000 MemoryLow=400 MemorySwapMax=500 CPUWeight=100 "
+		"MemoryMax=1000 MemoryLow=400 MemorySwapMax=500 CPUWeight=39 "
 		"CPUQuotaPeriodUSec=100000 CPUQuotaPerSecUSec=340000 AllowedCPUs=0106 "
 		"AllowedMemoryNodes=01 TasksMax=5 IOWeight=1 ");
 	rules[0].allow = true;
