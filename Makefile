@@ -13,12 +13,12 @@ $(BUILD)/build.ninja: FORCE
 	@tools/configure $(BUILD) --prefix=$(PREFIX)
 
 check: all
-	tools/suite $(BUILD) unit golden replay it
+	tools/suite $(BUILD) unit golden replay it vm
 
 soak: all
-	BERTH_SOAK=1 tools/suite $(BUILD) unit golden replay it
+	BERTH_SOAK=1 tools/suite $(BUILD) unit golden replay it vm
 
-it golden unit replay: all
+it golden unit replay vm: all
 	tools/suite $(BUILD) $@
 
 # make golden UPDATE=1 rewrites the expected plans; review reads the diff.
@@ -58,4 +58,4 @@ clean:
 	rm -rf build build-san build-fuzz build-cover
 
 FORCE:
-.PHONY: all check soak it golden unit replay san fuzz lint bench cover install clean FORCE
+.PHONY: all check soak it golden unit replay vm san fuzz lint bench cover install clean FORCE

@@ -1,0 +1,388 @@
+# plain.bash: the cgroupfs driver on cgroup v2, every controller there is, beside
+# what runc and crun make of the same document. Run by driver.bash.
+
+CGROUP=/sys/fs/cgroup
+
+cgroups_path() {
+	echo "/berth-test/$RT"
+}
+
+world_of_file() {
+	CG=$CGROUP/berth-test/berth
+	IFS= read -r DISK </sys/block/vda/dev
+	echo 0 >/proc/sys/kernel/dmesg_restrict # /dev/kmsg is a device that only the rules forbid
+}
+
+LIMITS='cpu.weight cpu.max cpuset.cpus cpuset.mems cpuset.cpus.effective memory.max memory.low memory.high
+memory.swap.max pids.max io.max io.bfq.weight io.weight hugetlb.2MB.max rdma.max cgroup.freeze'
+
+read_back() {
+	conf "$FILTER"
+	rt create -b "$T/$RT" c >$T/out 2>&1 || cat $T/out
+	# shellcheck disable=SC2086
+	values "$CGROUP/berth-test/$RT" $LIMITS
+	gone
+}
+
+test_every_limit_beside_runc_and_crun() {
+	FILTER='.linux.resources = {
+		memory: {limit: 67108864, swap: 100663296, reservation: 33554432},
+		cpu: {shares: 1024, quota: 50000, period: 200000, cpus: "0-1", mems: "0"}, pids: {limit: 55},
+		hugepageLimits: [{pageSize: "2MB", limit: 4194304}],
+		blockIO: {weight: 500, throttleReadBpsDevice: [{major: '${DISK%:*}', minor: '${DISK#*:}', rate: 1048576}],
+			throttleWriteIOPSDevice: [{major: '${DISK%:*}', minor: '${DISK#*:}', rate: 99}]}}'
+	beside 'crun runc' read_back
+	expect_in 'memory.max: 67108864'
+	expect_in 'memory.swap.max: 33554432'
+	expect_in 'memory.low: 33554432'
+	expect_in 'cpu.weight: 39'
+	expect_in 'cpu.max: 50000 200000'
+	expect_in 'cpuset.cpus: 0-1'
+	expect_in 'pids.max: 55'
+	expect_in 'hugetlb.2MB.max: 4194304'
+	expect_in 'io.weight: default 4950'
+	expect_in "io.max: $DISK rbps=1048576 wbps=max riops=max wiops=99"
+}
+
+test_unified_and_no_limits_beside_runc() {
+	FILTER='.linux.resources = {unified: {"memory.high": "50331648", "pids.max": "33", "cpu.weight": "77",
+		"io.max": "'$DISK' rbps=2097152", "memory.swap.max": "0", "hugetlb.2MB.max": "2097152"}}'
+	beside runc read_back
+	expect_in 'memory.high: 50331648'
+	expect_in 'memory.swap.max: 0'
+	FILTER='del(.linux.resources)'
+	beside runc read_back
+	expect_in 'memory.max: max'
+	expect_in 'cpu.weight: 100'
+}
+
+test_unlimited_and_extremes_beside_runc() {
+	FILTER='.linux.resources = {memory: {limit: -1, swap: -1}, cpu: {shares: 2, quota: -1, period: 50000}, pids: {limit: -1}}'
+	beside runc read_back
+	expect_in 'cpu.max: max 50000'
+	FILTER='.linux.resources = {memory: {limit: 83886080, swap: 83886080}, cpu: {shares: 262144, quota: 100000}, pids: {limit: 100}}'
+	beside runc read_back
+	expect_in 'memory.swap.max: 0'
+	expect_in 'cpu.weight: 10000'
+}
+
+test_what_the_kernel_refuses_names_the_field_and_leaves_nothing() {
+	refused() {
+		conf ".linux.resources = $2 | .linux.cgroupsPath = \"/berth-no/a/b\"" true
+		go
+		[ "$status" = 1 ] || { echo "$status for $2: $output"; return 1; }
+		expect_in "$1"
+		[ ! -e $CGROUP/berth-no/a/b ]
+	}
+	refused /linux/resources/cpu/cpus '{cpu: {cpus: "77"}}'
+	refused /linux/resources/memory/swap '{memory: {limit: 67108864, swap: 33554432}}'
+	refused /linux/resources/memory/swappiness '{memory: {swappiness: 10}}'
+	refused /linux/resources/hugepageLimits '{hugepageLimits: [{pageSize: "3MB", limit: 4194304}]}'
+	refused '/linux/resources/unified/memory.nothing' '{unified: {"memory.nothing": "1"}}'
+	refused '/linux/resources/unified/cgroup' '{unified: {"cgroup.procs": "1"}}'
+	refused /linux/resources/blockIO '{blockIO: {throttleReadBpsDevice: [{major: 99, minor: 99, rate: 1}]}}'
+	refused /linux/resources/network '{network: {classID: 5}}'
+}
+
+test_update_beside_runc() {
+	updated() {
+		conf '.linux.resources = {memory: {limit: 67108864}}'
+		up
+		rt update --memory 134217728 --memory-swap 268435456 --memory-reservation 67108864 --cpu-share 500 \
+			--cpu-period 50000 --cpu-quota 20000 --cpuset-cpus 1 --pids-limit 77 --blkio-weight 100 c
+		echo "exit $?"
+		# shellcheck disable=SC2086
+		values "$CGROUP/berth-test/$RT" $LIMITS
+		echo '{"memory": {"limit": 33554432, "swap": 33554432}, "cpu": {"shares": 128}}' >$T/r.json
+		rt update -r $T/r.json c
+		echo "exit $?"
+		# shellcheck disable=SC2086
+		values "$CGROUP/berth-test/$RT" $LIMITS
+		rt update --memory -1 c
+		values "$CGROUP/berth-test/$RT" memory.max memory.swap.max
+		gone
+	}
+	beside runc updated
+	expect_in 'memory.swap.max: 134217728'
+	expect_in 'cpu.max: 20000 50000'
+	expect_in 'pids.max: 77'
+}
+
+test_devices_by_BPF() {
+	local script='t() { "$@" >/dev/null 2>&1 && echo "yes: $*" || echo "no: $*"; }
+w() { true >"$1"; }
+cd /work; rm -f *
+t mknod full c 1 7; t mknod null c 1 3; t mknod kmsg c 1 11; t mknod disk b 254 0; t mknod tty0 c 4 0
+t head -c 1 /dev/zero; t w /dev/zero; t w /dev/null; t head -c 1 full; t w kmsg; t head -c 1 kmsg; t head -c 1 disk; t head -c 1 /dev/random'
+	tried() {
+		conf '.linux.resources.devices = [{allow: false, access: "rwm"}, {allow: true, type: "c", major: 1, minor: 7, access: "rm"},
+			{allow: true, type: "c", access: "m"}, {allow: true, type: "b", major: '${DISK%:*}', minor: 0, access: "rm"}] |
+			.process.capabilities |= map_values(. + ["CAP_MKNOD"]) | .process.noNewPrivileges = false' "$script"
+		sed -i "s/b 254 0/b ${DISK%:*} 0/" "$T/$RT/config.json"
+		go
+		echo "$output"
+	}
+	beside runc tried
+	expect_in 'yes: mknod full c 1 7'
+	expect_in 'yes: mknod tty0'
+	expect_in 'no: w kmsg'
+	expect_in 'yes: head -c 1 disk'
+	expect_in 'yes: w /dev/null'
+	# Everything but one device.
+	conf '.linux.resources.devices = [{allow: true, access: "rwm"}, {allow: false, type: "c", major: 1, minor: 11, access: "w"}] |
+		.process.capabilities |= map_values(. + ["CAP_MKNOD"])' \
+		'cd /work; rm -f *; mknod k c 1 11 && (: <k) && echo read; (: >k) 2>&1; mknod mem c 1 1 && echo mem'
+	go
+	expect_in read
+	expect_in 'Operation not permitted'
+	expect_in mem
+}
+
+test_an_update_leaves_the_device_rules() {
+	conf '.linux.resources.devices = [{allow: false, access: "rwm"}] | .process.capabilities |= map_values(. + ["CAP_MKNOD"])'
+	up
+	rt update --pids-limit 50 c
+	echo '{"devices": [{"allow": true, "access": "rwm"}], "pids": {"limit": 60}}' | "$BERTH" --root $T/berth/root update -r - c
+	values $CG pids.max
+	output=$(rt exec c sh -c 'mknod /work/k c 1 11; cat /work/k' 2>&1) && return 1
+	expect_in 'not permitted'
+}
+
+test_pause_and_resume() {
+	local v n m
+
+	conf . 'while :; do echo x >>/work/count; usleep 20000; done'
+	: >$T/rootfs/work/count
+	up
+	rt pause c
+	expect_in '"status": "paused"' "$(rt state c)"
+	val v $CG/cgroup.freeze
+	expect 1 "$v"
+	val v $CG/cgroup.events
+	expect_in 'frozen 1' "$v"
+	val n $T/rootfs/work/count
+	sleep 0.2
+	val m $T/rootfs/work/count
+	expect "$n" "$m"
+	output=$(rt exec c true 2>&1) && return 1
+	expect_in paused
+	rt resume c
+	expect_in '"status": "running"' "$(rt state c)"
+	until_ 3 'val m $T/rootfs/work/count; [ ${#m} -gt ${#n} ]'
+	rt pause c
+	rt delete -f c
+	[ ! -e $CG ]
+}
+
+test_kill_all_ends_a_fork_bomb_by_cgroup_kill() {
+	local v
+
+	conf '.linux.resources.pids.limit = 60' 'b() { while :; do (b) 2>/dev/null & done; }; trap "" TERM; b'
+	up
+	until_ 20 'val v $CG/pids.current; [ $v -ge 50 ]'
+	strace -f -o $T/trace -e trace=openat,write "$BERTH" --root $T/berth/root kill --all c KILL
+	output=$(<$T/trace)
+	expect_in cgroup.kill
+	until_ 10 'val v $CG/cgroup.events; [[ $v == *"populated 0"* ]]'
+	expect_in '"status": "stopped"' "$(rt state c)"
+	rt delete c
+	[ ! -e $CG ]
+	up
+	until_ 20 'val v $CG/pids.current; [ $v -ge 50 ]'
+	rt delete --force c
+	[ ! -e $CG ]
+}
+
+test_the_first_act_is_CLONE_INTO_CGROUP() {
+	conf . true
+	strace -f -o $T/trace -e trace=clone3,openat,write "$BERTH" --root $T/berth/root run -b $T/berth c
+	output=$(<$T/trace)
+	expect_in CLONE_INTO_CGROUP
+	expect_not_in '"0", 1)' # which is how a process joins a cgroup without it
+}
+
+test_stats_and_pressure() {
+	conf '.linux.resources = {memory: {limit: 67108864}, pids: {limit: 9}}' 'head -c 4000000 /dev/zero >/work/z; exec sleep 1000'
+	up
+	sleep 0.3
+	rt events --stats c >$T/stats
+	output=$(jq -c '.data | [.pids.current, .pids.limit, .memory.usage.limit, (.memory.usage.usage > 100000),
+		(.cpu.usage.total > 0), (.cpu.psi.some | keys), (.memory.psi.full.avg10 >= 0), (.blkio | has("psi"))]' $T/stats)
+	expect '[1,9,67108864,true,true,["avg10","avg300","avg60","total"],true,true]'
+}
+
+stat_keys() {
+	conf '.linux.resources = {memory: {limit: 67108864}}'
+	up
+	rt events --stats c | jq -c '[paths(type == "number") | map(select(type == "string")) | join(".")] | unique[]'
+	gone
+}
+
+test_stats_have_the_keys_of_runc() {
+	local theirs key
+
+	RT=runc theirs=$(stat_keys)
+	RT=berth output=$(stat_keys)
+	for key in $theirs; do
+		expect_in "$key"
+	done
+}
+
+test_out_of_memory_is_told() {
+	conf '.linux.resources.memory = {limit: 8388608, swap: 8388608}' 'tail -c 50000000 /dev/zero'
+	go
+	expect 137 "$status"
+	conf '.linux.resources.memory = {limit: 8388608, swap: 8388608}'
+	up
+	rt events --interval 60s c >$T/events 2>&1 &
+	for _ in 1 2 3 4 5; do
+		rt exec c tail -c 50000000 /dev/zero && return 1
+		read -r -t 0.3 <>$T/pause || :
+		[[ $(<$T/events) != *'"type":"oom","id":"c"'* ]] || break
+	done
+	expect_in '"type":"oom","id":"c"' "$(<$T/events)"
+	gone
+	wait
+}
+
+test_how_little_memory_is_enough() {
+	local kib
+
+	for kib in 256 320 384 448 512 768 1024; do
+		conf ".linux.resources.memory = {limit: $((kib * 1024)), swap: $((kib * 1024))}" .
+		jq '.process.args = ["/bin/busybox", "true"]' $T/berth/config.json >$T/c && mv $T/c $T/berth/config.json
+		go
+		[ "$status" != 0 ] || break
+		echo "$kib KiB: $status: $output"
+	done
+	echo "$kib KiB are enough"
+	[ "$kib" -le 512 ]
+}
+
+test_a_container_owns_a_delegated_cgroup() {
+	local mine f files
+
+	conf '.linux.namespaces += [{type: "user"}] |
+		.linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] | .linux.gidMappings = .linux.uidMappings |
+		.mounts |= map(if .type == "cgroup" then .options -= ["ro"] else . end)' \
+		'cd /sys/fs/cgroup && mkdir in && echo $$ >in/cgroup.procs && echo "+memory +pids" >cgroup.subtree_control &&
+		mkdir other && echo 20 >other/pids.max && echo done >/work/said; exec sleep 1000'
+	rm -f $T/rootfs/work/*
+	chmod 777 $T/rootfs/work
+	up
+	until_ 5 '[ -e $T/rootfs/work/said ]' || { cat $T/out; return 1; }
+	expect 100000 "$(stat -c %u $CG)"
+	mapfile -t files </sys/kernel/cgroup/delegate
+	for f in "${files[@]}"; do
+		[ ! -e "$CG/$f" ] || mine+=" $(stat -c %u "$CG/$f")"
+	done
+	expect_not_in ' 0' "$mine"
+	expect 0 "$(stat -c %u $CG/memory.max)"
+	# exec follows the first process into its cgroup: its own takes nobody any more.
+	expect_in '0::/in' "$(rt exec c cat /proc/self/cgroup 2>&1)"
+	expect_in sleep "$(rt ps c)"
+	rt delete -f c
+	[ ! -e $CG ]
+}
+
+test_exec_where_the_first_process_has_moved_down() {
+	conf '.mounts |= map(if .type == "cgroup" then .options -= ["ro"] else . end)' \
+		'cd /sys/fs/cgroup && mkdir -p init/deep side && echo $$ >init/deep/cgroup.procs && echo +pids >cgroup.subtree_control; exec sleep 1000'
+	up
+	until_ 5 '[ -d $CG/side ]'
+	sleep 0.1
+	expect_in '0::/init/deep' "$(rt exec c cat /proc/self/cgroup 2>&1)"
+	expect_in '0::/side' "$(rt exec --cgroup side c cat /proc/self/cgroup 2>&1)"
+	rt pause c
+	val output $CG/init/deep/cgroup.events
+	expect_in 'frozen 1'
+	rt resume c
+	rt kill --all c KILL
+	until_ 5 '[[ "$(rt state c)" == *stopped* ]]'
+	rt delete c
+	[ ! -e $CG ]
+}
+
+test_delete_removes_children_and_what_is_frozen_in_them() {
+	local pid
+
+	conf .
+	up
+	mkdir -p $CG/a/b/c $CG/d
+	sleep 1000 &
+	pid=$!
+	echo $pid >$CG/a/b/cgroup.procs
+	echo 1 >$CG/a/cgroup.freeze
+	output=$(rt ps -f json c)
+	expect_in "$pid"
+	rt delete --force c
+	[ ! -e $CG ]
+	until_ 5 '! kill -0 '$pid' 2>/dev/null'
+}
+
+test_a_path_of_its_own_a_nested_one_one_in_use() {
+	local bare='.linux.namespaces |= map(select(.type != "cgroup"))'
+
+	conf "$bare | del(.linux.cgroupsPath)" 'cat /proc/self/cgroup'
+	go
+	expect 0::/berth/c
+	conf "$bare | .linux.cgroupsPath = \"berth-test/x/y\"" 'cat /proc/self/cgroup'
+	go
+	expect 0::/berth-test/x/y
+	conf . 'cat /proc/self/cgroup; ls -d /sys/fs/cgroup/memory.max'
+	go
+	expect $'0::/\n/sys/fs/cgroup/memory.max'
+	mkdir -p $CG
+	sleep 100 &
+	echo $! >$CG/cgroup.procs
+	go
+	expect_in 'is not empty'
+	kill $!
+	wait $! || :
+	rmdir $CG
+}
+
+test_a_container_of_a_user_in_a_delegated_subtree() {
+	local u=$CGROUP/kay
+
+	mkdir -p $u/shell $T/kay
+	echo '+cpu +memory +pids +cpuset +io' >$u/cgroup.subtree_control
+	chown -R 1000:1000 $u/shell $T/kay
+	chown 1000:1000 $u $u/cgroup.procs $u/cgroup.subtree_control $u/cgroup.threads
+	conf '.linux.cgroupsPath = "/kay/c1" | .linux.namespaces |= map(select(.type != "network")) | .linux.namespaces += [{type: "user"}] |
+		.linux.uidMappings = [{containerID: 0, hostID: 1000, size: 1}] | .linux.gidMappings = .linux.uidMappings |
+		.mounts |= map(select(.type != "sysfs") | .options |= (. // []) | .options |= map(select(startswith("gid=") | not))) |
+		.linux.resources = {memory: {limit: 33554432}, pids: {limit: 7}, cpu: {shares: 512}}' 'cat /proc/self/cgroup; sleep 1000'
+	as_kay() {
+		bash -c 'echo $$ >'$u'/shell/cgroup.procs; exec setpriv --reuid 1000 --regid 1000 --clear-groups env XDG_RUNTIME_DIR=/run/t/kay HOME=/ "$@"' \
+			bash "$BERTH" --root $T/kay/root "$@" </dev/null
+	}
+	as_kay run -d -b $T/berth c >$T/out 2>&1 || { cat $T/out; return 1; }
+	values $u/c1 memory.max pids.max cpu.weight >$T/v
+	expect $'memory.max: 33554432\npids.max: 7\ncpu.weight: 20' "$(<$T/v)"
+	as_kay update --pids-limit 8 c
+	values $u/c1 pids.max
+	as_kay pause c
+	as_kay resume c
+	as_kay exec c true
+	as_kay kill --all c KILL
+	until_ 5 '[[ "$(as_kay state c)" == *stopped* ]]'
+	as_kay delete c
+	[ ! -e $u/c1 ]
+}
+
+test_killed_in_the_middle_delete_leaves_nothing() {
+	local pid
+
+	conf . true
+	for pause in 0.01 0.03 0.05 0.08; do
+		"$BERTH" --root $T/berth/root run -b $T/berth c >/dev/null 2>&1 </dev/null &
+		pid=$!
+		read -r -t $pause <>$T/pause || :
+		kill -KILL $pid 2>/dev/null || :
+		wait $pid || :
+		rt delete --force c || :
+		[ ! -e $CG ]
+		[ ! -e $T/berth/root/c ]
+	done
+}
