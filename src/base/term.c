@@ -2,7 +2,11 @@
 #include "term.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "sys.h"
@@ -27,6 +31,21 @@ void term_restore(struct term *t)
 	if (t->raw)
 		tcsetattr(t->fd, TCSANOW, &t->saved);
 	t->raw = false;
+}
+
+int term_open_again(int fd)
+{
+	struct termios t;
+	struct stat st;
+	char path[32];
+	int r = sys_fstat(fd, &st);
+
+	if (r < 0)
+		return r;
+	if (!S_ISCHR(st.st_mode) || st.st_rdev == makedev(5, 2) || tcgetattr(fd, &t) < 0)
+		return -ENOTTY;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return sys_openat(AT_FDCWD, path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
 }
 
 int term_get_size(int fd, uint16_t *rows, uint16_t *cols)

@@ -19,5 +19,9 @@ int term_raw(struct term *t, int fd);
 void term_restore(struct term *t);
 #define OWN_TERM __attribute__((cleanup(term_restore))) struct term
 
+/* The same terminal once more, for writing that does not block: whoever shares
+ * `fd` is not to notice. -ENOTTY; a master's end would be another terminal. */
+int term_open_again(int fd);
+
 int term_get_size(int fd, uint16_t *rows, uint16_t *cols);
 int term_set_size(int fd, uint16_t rows, uint16_t cols);

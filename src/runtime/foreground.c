@@ -17,6 +17,8 @@
 #include "spec.h"
 #include "sys.h"
 
+enum { NO_ROOM_MS = 10, LAST_WORDS = 1 << 20 };
+
 struct waiting {
 	struct foreground *f;
 	int pidfd;
@@ -26,7 +28,8 @@ struct waiting {
 	/* typed, and not yet taken by the terminal */
 	char input[4096];
 	size_t input_len;
-	bool unread; /* nobody takes our output, and we were told to end */
+	int out; /* our standard output */
+	bool ending; /* we were told to, and wait for nobody to take our output */
 	bool input_is_file; /* cannot be polled: read whenever there is room */
 };
 #define waiting_of(s, member) \
@@ -84,7 +87,13 @@ void foreground_done(struct foreground *f)
 
 /* ---- signals and the end -------------------------------------------------- */
 
-/* -ESRCH: it was for the process, which is gone. */
+/* They end nothing: timeout(1) sends one after the other. */
+static bool stops_or_continues(int sig)
+{
+	return sig == SIGCONT || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
+}
+
+/* -ESRCH: it was to end the process, which is gone. */
 static int take_signal(struct waiting *w)
 {
 	struct signalfd_siginfo si;
@@ -104,8 +113,9 @@ static int take_signal(struct waiting *w)
 	case SIGPIPE: /* of our own writing */
 		return 0;
 	}
-	return proc_wait(w->pidfd, 0) == 0 ? -ESRCH :
-					     proc_signal(w->pidfd, (int)si.ssi_signo);
+	if (proc_wait(w->pidfd, 0) == 0)
+		return stops_or_continues((int)si.ssi_signo) ? 0 : -ESRCH;
+	return proc_signal(w->pidfd, (int)si.ssi_signo);
 }
 
 static int on_signal(struct source *s, uint32_t events)
@@ -128,39 +138,42 @@ static int on_exit_of_process(struct source *s, uint32_t events)
 /* ---- the terminal --------------------------------------------------------- */
 
 /* Whoever reads this may stop reading: signals are still forwarded then, and
- * one that comes when the process is gone (-ESRCH) is for us to end. What a pipe
- * says it has room for is PIPE_BUF, so a write does not block. */
+ * one that comes when the process is gone is for us to end: what can be written
+ * still is, but nothing is waited for (-ESRCH). What a pipe says it has room for
+ * is PIPE_BUF, so a write does not block; a terminal may have room for one byte,
+ * so ours is one that does not block. */
 static int write_out(struct waiting *w, const char *p, size_t len)
 {
 	while (len) {
-		struct pollfd fds[] = { { .fd = STDOUT_FILENO, .events = POLLOUT },
+		struct pollfd fds[] = { { .fd = w->out, .events = POLLOUT },
 					{ .fd = w->f->signals, .events = POLLIN } };
-		ssize_t n = sys_poll(fds, 2, -1);
+		ssize_t n = sys_poll(fds, 2, w->ending ? 0 : -1);
 
 		if (n >= 0 && fds[1].revents)
 			n = take_signal(w);
-		w->unread = n == -ESRCH;
-		if (n < 0 && n != -EINTR)
+		w->ending = w->ending || n == -ESRCH;
+		if (n < 0 && n != -EINTR && n != -ESRCH)
 			return (int)n;
-		if (!fds[0].revents)
-			continue;
-		n = sys_write(STDOUT_FILENO, p, len < PIPE_BUF ? len : PIPE_BUF);
-		if (n == -EINTR || n == -EAGAIN)
-			continue;
-		if (n < 0)
+		n = fds[0].revents ? sys_write(w->out, p, len < PIPE_BUF ? len : PIPE_BUF) : -EAGAIN;
+		if (n == -EAGAIN && w->ending)
+			return -ESRCH;
+		if (n == -EAGAIN && fds[0].revents) /* room, but not for what comes next */
+			sys_poll(&fds[1], 1, NO_ROOM_MS);
+		if (n < 0 && n != -EINTR && n != -EAGAIN)
 			return (int)n;
-		p += n;
-		len -= (size_t)n;
+		p += n > 0 ? n : 0;
+		len -= n > 0 ? (size_t)n : 0;
 	}
 	return 0;
 }
 
 /* Output of the process to ours. 0: no more for now, -EIO: nobody holds the
  * terminal any longer. Bytes that nobody reads are dropped, so that the
- * process does not hang. */
+ * process does not hang. Once told to end, not for ever: others may still write. */
 static int copy_output(struct waiting *w, bool all)
 {
 	char buf[8192];
+	size_t rest = LAST_WORDS;
 
 	do {
 		ssize_t n = sys_read(w->f->master, buf, sizeof buf);
@@ -173,7 +186,9 @@ static int copy_output(struct waiting *w, bool all)
 			return n ? (int)n : -EIO;
 		if (write_out(w, buf, (size_t)n) == -ESRCH)
 			return -ESRCH;
-	} while (all);
+		if (w->ending)
+			rest -= (size_t)n < rest ? (size_t)n : rest;
+	} while (all && rest);
 	return 0;
 }
 
@@ -274,7 +289,8 @@ static int begin_terminal(struct waiting *w, struct err *e)
 
 int foreground_wait(struct foreground *f, int pidfd, pid_t pid, struct err *e)
 {
-	struct waiting w = { .f = f, .pidfd = pidfd, .pid = pid };
+	OWN_FD own = term_open_again(STDOUT_FILENO);
+	struct waiting w = { .f = f, .pidfd = pidfd, .pid = pid, .out = own >= 0 ? own : STDOUT_FILENO };
 	int r;
 
 	r = loop_init(&w.loop, e);
@@ -291,7 +307,7 @@ int foreground_wait(struct foreground *f, int pidfd, pid_t pid, struct err *e)
 		r = loop_run(&w.loop);
 		if (r < 0)
 			err_sys(e, r, "wait for the process");
-		else if (f->master >= 0 && !w.unread)
+		else if (f->master >= 0)
 			copy_output(&w, true); /* what was written before the end */
 	}
 	loop_done(&w.loop);

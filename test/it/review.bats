@@ -219,3 +219,42 @@ time.sleep(14)' "$IT/deaf" 3>&- 4>&- &
 	rt delete -f c
 	it_cgroup_none
 }
+
+# timeout(1) sends TERM and CONT: what the process said before it ended is not lost over that.
+@test "review: a continue after the end loses no output" {
+	local pid
+
+	conf 'p["terminal"] = True' 'head -c 66000 /dev/zero | tr "\\0" x; exit 7'
+	mkfifo "$IT_OUT/slow"
+	# shellcheck disable=SC2086
+	$IT_ENTER -- setpriv --pdeathsig KILL "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c \
+		>"$IT_OUT/slow" 2>&1 </dev/null 3>&- 4>&- &
+	exec 7<"$IT_OUT/slow"
+	it_until 5 '! ns test -e "$IT/berth/root/c" || rt state c | grep -q stopped'
+	pid=$(ns pgrep -x berth)
+	ns kill -CONT "$pid"
+	sleep 0.3
+	expect 66000 "$(wc -c <&7)"
+	exec 7<&-
+	wait $! && return 1
+	rm "$IT_OUT/slow"
+}
+
+# The other side of our own terminal, which is not raw as our input is none.
+@test "review: a terminal that nobody reads holds up no signal" {
+	conf 'p["terminal"] = True' 'trap "exit 7" TERM; yes some words and some more & wait'
+	# shellcheck disable=SC2086
+	output=$(timeout 20 $IT_ENTER -- python3 -c '
+import os, pty, signal, subprocess, sys, time
+master, ours = pty.openpty()
+p = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=ours, stderr=ours)
+time.sleep(1.5)
+for _ in range(2):
+    p.send_signal(signal.SIGTERM)
+    time.sleep(1)
+if p.poll() is None:
+    print("hangs")
+    p.kill()
+print(p.wait())' "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c)
+	expect 7 "$output"
+}
