@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +14,6 @@
 #include "fd.h"
 #include "str.h"
 #include "sys.h"
-
-extern char **environ;
 
 enum { END_MS = 10 * 1000, FORKED_NOT_EXECUTED = 0x40 /* PF_FORKNOEXEC */ };
 /* PROC_USER_INIT_INO of the kernel: the first user namespace has it on every boot. */
@@ -188,24 +185,26 @@ static int drain(int fd, struct sb *out)
 	}
 }
 
+/* By vfork: glibc's posix_spawn gives up where a sandbox refuses clone3. */
 static int spawn(const char *const argv[], int out, pid_t *ret)
 {
-	posix_spawn_file_actions_t fa;
-	posix_spawnattr_t attr;
+	volatile int failed = 0; /* the child shares our memory until it executes */
 	sigset_t none;
-	int r;
 
 	sigemptyset(&none);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-	posix_spawn_file_actions_init(&fa);
-	posix_spawn_file_actions_adddup2(&fa, out, STDOUT_FILENO);
-	posix_spawn_file_actions_adddup2(&fa, out, STDERR_FILENO);
-	r = posix_spawnp(ret, argv[0], &fa, &attr, (char *const *)(uintptr_t)argv, environ);
-	posix_spawn_file_actions_destroy(&fa);
-	posix_spawnattr_destroy(&attr);
-	return -r;
+	*ret = vfork();
+	if (*ret == 0) {
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		if (dup2(out, STDOUT_FILENO) >= 0 && dup2(out, STDERR_FILENO) >= 0)
+			execvp(argv[0], (char *const *)(uintptr_t)argv);
+		failed = errno;
+		_exit(127);
+	}
+	if (*ret < 0)
+		return -errno;
+	if (failed)
+		waitpid(*ret, NULL, 0);
+	return -failed;
 }
 
 int proc_capture(const char *const argv[], struct sb *out)
