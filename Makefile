@@ -2,6 +2,7 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 T ?= spec
+ARCH ?= aarch64
 SECS ?= 60
 NICE ?= nice
 
@@ -30,6 +31,12 @@ san:
 	@$(NICE) ninja -C build-san
 	BERTH_SAN=1 tools/suite build-san unit golden replay it
 
+# Another machine: ARCH is aarch64 or armhf; under qemu-user.
+cross:
+	@tools/cross/configure $(ARCH)
+	@$(NICE) ninja -C build-$(ARCH) $(NINJA_FLAGS)
+	BERTH_LEFT_OUT=tools/cross/left-out tools/suite build-$(ARCH) unit golden replay
+
 fuzz:
 	@CC=clang tools/configure build-fuzz --buildtype=debug -Doptimization=1 -Dstatic=false \
 		-Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
@@ -55,7 +62,7 @@ install: all
 	DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild --strip
 
 clean:
-	rm -rf build build-san build-fuzz build-cover
+	rm -rf build build-san build-fuzz build-cover build-aarch64 build-armhf
 
 FORCE:
-.PHONY: all check soak it golden unit replay vm san fuzz lint bench cover install clean FORCE
+.PHONY: all check soak it golden unit replay vm san cross fuzz lint bench cover install clean FORCE

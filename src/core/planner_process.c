@@ -36,7 +36,7 @@ struct env {
 /* The slot of a name, or the free one where it belongs. */
 static size_t *env_slot(struct env *env, const char *pair)
 {
-	size_t n = name_len(pair), at = name_hash(pair, n) & env->mask;
+	size_t n = name_len(pair), at = (size_t)name_hash(pair, n) & env->mask;
 
 	for (;; at = (at + 1) & env->mask) {
 		const char *have;

@@ -496,8 +496,10 @@ static void enforces(const struct cgroup_host *host, const char *name)
 
 	snprintf(path, sizeof path, "/berth-test/unit-%s-%d", name, (int)getpid());
 	assert_int_equal(cgroup_create(&cg, host, path, &e), 0);
-	if (cgroup_apply(&cg, &r, true, &e) < 0)
+	if (cgroup_apply(&cg, &r, true, &e) < 0) {
+		cgroup_destroy(&cg, 2000, NULL);
 		fail_msg("%s (%d)", e.msg, e.sys);
+	}
 	assert_int_equal(opens_inside(&cg, makedev(1, 3), O_RDWR), 0);
 	assert_int_equal(opens_inside(&cg, makedev(1, 5), O_RDONLY), 0);
 	assert_int_equal(opens_inside(&cg, makedev(1, 5), O_RDWR), EPERM);

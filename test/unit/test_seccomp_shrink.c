@@ -144,7 +144,7 @@ static struct prog docker_like(struct arena *a, int tree)
 	static const uint64_t personalities[] = { 0, 8, 0x20000, 0x20008, 0xffffffff };
 
 	for (int nr = 0; nr < 440; nr++) {
-		char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_X86_64, nr);
+		char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, nr);
 
 		if (!name)
 			continue;
