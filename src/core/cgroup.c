@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cgroup_files.h"
 #include "clock.h"
@@ -351,6 +352,22 @@ int cgroup_join_fds(const struct cgroup *cg, int fds[CGROUP_MAX_HIERARCHIES], st
 		fds[n++] = fd;
 	}
 	return n;
+}
+
+bool cgroup_may_join(const struct cgroup *cg)
+{
+	const char *own = cg->host->n ? cg->host->h[0].own : NULL;
+	char path[PATH_MAX];
+	size_t common = 0;
+
+	if (cg->host->mode != CGROUP_V2 || !own)
+		return true;
+	for (size_t i = 0; own[i] == cg->path[i] && own[i]; i++)
+		if ((own[i + 1] == '/' || !own[i + 1]) && (cg->path[i + 1] == '/' || !cg->path[i + 1]))
+			common = i + 1;
+	snprintf(path, sizeof path, "%s%.*s/cgroup.procs", cg->host->h[0].mountpoint, (int)common,
+		 cg->path);
+	return sys_faccessat(AT_FDCWD, path, W_OK) == 0;
 }
 
 int cgroup_clone_fd(const struct cgroup *cg)

@@ -101,6 +101,9 @@ int cgroup_delegate(const struct cgroup *cg, uid_t uid, struct err *e);
  * writing "0". Returns how many; the fds are the caller's. */
 int cgroup_join_fds(const struct cgroup *cg, int fds[CGROUP_MAX_HIERARCHIES],
 		    struct err *e);
+/* v2: whether the caller may move processes from its own cgroup to this one,
+ * for which their common ancestor must be writable. */
+bool cgroup_may_join(const struct cgroup *cg);
 /* The hierarchy that holds a v1 controller ("name=systemd" too), or the v2
  * one; -1: none. */
 int cgroup_hierarchy_of(const struct cgroup_host *host, const char *controller);

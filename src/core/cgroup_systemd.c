@@ -12,6 +12,7 @@
 #include "dbus.h"
 #include "err.h"
 #include "mem.h"
+#include "spec.h"
 #include "str.h"
 
 enum { CALL_MS = 10000, JOB_MS = 30000, MAX_UNIT = 255 };
@@ -309,6 +310,18 @@ int cgroup_systemd_start(struct arena *a, struct cgroup_unit *u, const struct cg
 	if (n == 0 && u->user)
 		n = find_manager_cgroup(&b, a, u, e);
 	return n < 0 ? n : start_scope(&b, u, &body, e);
+}
+
+int cgroup_systemd_enter(struct arena *a, const struct cgroup_host *host, struct err *e)
+{
+	static const struct spec_resources none;
+	char id[16];
+	struct cgroup_unit u;
+	int r;
+
+	snprintf(id, sizeof id, "%d", (int)getpid());
+	r = cgroup_systemd_unit(a, ":berth-caller:", id, true, &u, e);
+	return r < 0 ? r : cgroup_systemd_start(a, &u, host, &none, getpid(), e);
 }
 
 /* ---- update and stop -------------------------------------------------- */

@@ -42,6 +42,10 @@ int cgroup_systemd_expand(struct arena *a, const char *slice, char **ret, struct
 /* Starts the scope around `pid` (0: no process) and waits until it is there. */
 int cgroup_systemd_start(struct arena *a, struct cgroup_unit *u, const struct cgroup_host *host,
 			 const struct spec_resources *r, pid_t pid, struct err *e);
+/* Moves the caller into a scope of its own below its user's service manager:
+ * from a login session the kernel lets it put nobody into a container's scope
+ * there (cgroup_may_join()). The scope goes with its last process. */
+int cgroup_systemd_enter(struct arena *a, const struct cgroup_host *host, struct err *e);
 int cgroup_systemd_update(const struct cgroup_unit *u, const struct cgroup_host *host,
 			  const struct spec_resources *r, struct err *e);
 /* Stops and forgets the scope; one that is not there is fine. */

@@ -299,6 +299,8 @@ static int make_scope(struct creation *k, const struct spec_resources *res, stru
 	k->rec.cgroup_path = (char *)(uintptr_t)k->unit.path; /* a user manager's is now whole */
 	r = cgroup_adopt(&k->cg, k->facts.cgroup, k->unit.path, e);
 	k->has_cgroup = r >= 0;
+	if (r >= 0 && k->unit.user && !cgroup_may_join(&k->cg))
+		r = cgroup_systemd_enter(a, k->facts.cgroup, e);
 	return r;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cgroup.h"
+#include "cgroup_systemd.h"
 #include "container.h"
 #include "container_priv.h"
 #include "err.h"
@@ -113,6 +114,8 @@ static int open_cgroup(struct execution *x, struct err *e)
 	x->has_cgroup = r >= 0;
 	for (size_t i = 0; r >= 0 && i < x->o->n_cgroups; i++)
 		r = apply_sub_cgroup(x, x->o->cgroups[i], e);
+	if (r >= 0 && x->ct->rec->systemd_user && !cgroup_may_join(&x->cg))
+		r = cgroup_systemd_enter(x->ct->core->arena, x->facts.cgroup, e);
 	return r;
 }
 
