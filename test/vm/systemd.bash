@@ -1,0 +1,311 @@
+# systemd.bash: the systemd driver on cgroup v2, where systemd is the first
+# process: scopes as systemd shows them, beside runc's and crun's; then podman.
+# Run by driver.bash.
+
+CGROUP=/sys/fs/cgroup
+DRIVER=systemd
+
+cgroups_path() {
+	echo "system.slice:vt:$RT"
+}
+
+world_of_file() {
+	CG=$CGROUP/system.slice/vt-berth.scope
+	IFS= read -r DISK </sys/block/vda/dev
+	echo 0 >/proc/sys/kernel/dmesg_restrict
+	[ "$(systemctl is-system-running)" = running ]
+}
+
+# Nothing of ours is known to systemd any more, and nothing has failed.
+no_units() {
+	local left
+
+	left=$(systemctl list-units --all --plain --no-legend 'vt-*' '*berth*' 'machine*' --failed)
+	left+=$(systemctl list-units --all --plain --no-legend 'vt-*' '*berth*')
+	[ -z "$left" ] || { echo "units left: $left"; return 1; }
+}
+
+PROPERTIES=ActiveState,SubState,Slice,Delegate,DefaultDependencies,MemoryAccounting,CPUAccounting,IOAccounting,TasksAccounting
+LIMITS=MemoryMax,MemoryLow,MemorySwapMax,MemoryHigh,CPUWeight,CPUQuotaPerSecUSec,CPUQuotaPeriodUSec,TasksMax,IOWeight,AllowedCPUs,AllowedMemoryNodes,DevicePolicy,DeviceAllow
+
+shown() {
+	conf "$FILTER"
+	rt create -b "$T/$RT" c >$T/out 2>&1 || cat $T/out
+	# What is no device here runc leaves out.
+	systemctl show "vt-$RT.scope" -p "$SHOW" | grep -v '^DeviceAllow=/dev/char/10:200' | sort
+	values "$CGROUP/system.slice/vt-$RT.scope$SUB" memory.max memory.low memory.swap.max cpu.weight cpu.max pids.max cpuset.cpus
+	rt delete -f c
+}
+
+SUB=
+FULL='.linux.resources = {
+	memory: {limit: 67108864, swap: 100663296, reservation: 33554432},
+	cpu: {shares: 1024, quota: 50000, period: 200000, cpus: "0-1", mems: "0"}, pids: {limit: 55},
+	devices: [{allow: false, access: "rwm"}, {allow: true, type: "c", major: 1, minor: 11, access: "r"},
+		{allow: true, type: "c", major: 136, access: "rw"}, {allow: true, type: "b", access: "m"}]}'
+
+test_the_scope_is_that_of_runc() {
+	FILTER=$FULL SHOW=$PROPERTIES,$LIMITS
+	beside runc shown
+	expect_in 'MemoryMax=67108864'
+	expect_in 'MemorySwapMax=33554432'
+	expect_in 'TasksMax=55'
+	expect_in 'CPUWeight=39'
+	expect_in 'CPUQuotaPerSecUSec=250ms'
+	expect_in 'DevicePolicy=strict'
+	expect_in 'Delegate=yes'
+	expect_in 'Slice=system.slice'
+	expect_in 'cpu.max: 50000 200000'
+	no_units
+}
+
+test_the_limits_are_those_of_crun() {
+	local theirs
+
+	# It puts container and limits one level below the scope.
+	FILTER=$FULL SHOW=Slice,Delegate
+	theirs=$(RT=crun SUB=/container shown)
+	output=$(SUB='' shown)
+	expect "$theirs"
+	expect_in 'memory.swap.max: 33554432'
+}
+
+test_unified_and_no_limits_beside_runc() {
+	FILTER='.linux.resources = {unified: {"memory.high": "50331648", "pids.max": "33", "cpu.weight": "77", "cpu.max": "20000 100000"}}'
+	SHOW=MemoryHigh,TasksMax,CPUWeight,CPUQuotaPerSecUSec
+	beside runc shown
+	expect_in MemoryHigh=50331648
+	expect_in CPUQuotaPerSecUSec=200ms
+	FILTER='del(.linux.resources)' SHOW=MemoryMax,TasksMax,CPUWeight
+	beside runc shown
+	expect_in MemoryMax=infinity
+}
+
+test_names_of_scopes_and_slices() {
+	local bare='.linux.namespaces |= map(select(.type != "cgroup"))'
+
+	named() {
+		conf "$bare | $2" 'cat /proc/self/cgroup'
+		go
+		expect "0::$1"
+		no_units
+	}
+	named /system.slice/berth-c.scope 'del(.linux.cgroupsPath)'
+	named /system.slice/pre-one.scope '.linux.cgroupsPath = ":pre:one"'
+	named /vmx.slice/vmx-deep.slice/two.scope '.linux.cgroupsPath = "vmx-deep.slice::two"'
+	named /machine.slice/libpod-x.scope '.linux.cgroupsPath = "machine.slice:libpod:x"'
+	conf '.linux.cgroupsPath = "/a/b"' true
+	go
+	expect 1 "$status"
+	expect_in slice:prefix:name
+	conf '.linux.cgroupsPath = "no/slice:a:b"' true
+	go
+	expect 1 "$status"
+	no_units
+}
+
+test_an_update_is_told_to_systemd() {
+	updated() {
+		conf '.linux.resources = {memory: {limit: 67108864}, pids: {limit: 20}}'
+		up
+		rt update --memory 134217728 --memory-swap 268435456 --cpu-share 500 --cpu-period 50000 --cpu-quota 20000 --cpuset-cpus 1 --pids-limit 77 c
+		echo "exit $?"
+		systemctl daemon-reload
+		systemctl show "vt-$RT.scope" -p "MemoryMax,MemorySwapMax,CPUWeight,CPUQuotaPerSecUSec,CPUQuotaPeriodUSec,TasksMax,AllowedCPUs" | sort
+		values "$CGROUP/system.slice/vt-$RT.scope" memory.max memory.swap.max cpu.weight cpu.max pids.max cpuset.cpus
+		rt delete -f c
+	}
+	beside runc updated
+	expect_in MemoryMax=134217728
+	expect_in MemorySwapMax=134217728
+	expect_in TasksMax=77
+	expect_in 'cpu.max: 20000 50000'
+	expect_in 'pids.max: 77'
+	no_units
+}
+
+test_device_rules_hold_also_after_a_reload() {
+	local what='cd /work; rm -f *; mknod kmsg c 1 11; (: >kmsg) 2>&1; (: <kmsg) && echo read; (: >/dev/null) && echo null'
+
+	conf '.linux.resources.devices = [{allow: false, access: "rwm"}, {allow: true, type: "c", major: 1, minor: 11, access: "rm"}] |
+		.process.capabilities |= map_values(. + ["CAP_MKNOD"]) | .process.noNewPrivileges = false'
+	up
+	for _ in 1 2; do
+		output=$(rt exec --cap CAP_MKNOD c sh -c "$what" 2>&1)
+		expect $'sh: can\'t create kmsg: Operation not permitted\nread\nnull'
+		systemctl daemon-reload
+		rt update --pids-limit 50 c
+	done
+}
+
+test_where_the_processes_are() {
+	local pid v
+
+	conf .
+	up
+	pid=$(rt state c | jq .pid)
+	val v "/proc/$pid/cgroup"
+	expect 0::/system.slice/vt-berth.scope "$v"
+	val v $CG/cgroup.procs
+	expect "$pid" "$v" # the process that the scope was started with is gone
+	rt exec c cat /proc/self/cgroup >$T/in
+	expect 0::/ "$(<$T/in)"
+	rt pause c
+	val v $CG/cgroup.events
+	expect_in 'frozen 1' "$v"
+	rt resume c
+	rt kill c KILL
+	until_ 5 '[[ "$(rt state c)" == *stopped* ]]'
+	rt delete c
+	no_units
+	[ ! -e $CG ]
+}
+
+test_a_container_makes_cgroups_below_its_scope() {
+	conf '.linux.namespaces += [{type: "user"}] |
+		.linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] | .linux.gidMappings = .linux.uidMappings |
+		.mounts |= map(if .type == "cgroup" then .options -= ["ro"] else . end)' \
+		'cd /sys/fs/cgroup && mkdir in && echo $$ >in/cgroup.procs && echo "+memory +pids" >cgroup.subtree_control &&
+		mkdir other && echo 20 >other/pids.max && echo done >/work/said; exec sleep 1000'
+	rm -f $T/rootfs/work/*
+	chmod 777 $T/rootfs/work
+	up
+	until_ 5 '[ -e $T/rootfs/work/said ]' || { cat $T/out; return 1; }
+	systemctl daemon-reload
+	expect_in 0::/in "$(rt exec c cat /proc/self/cgroup 2>&1)"
+	rt delete -f c
+	no_units
+	[ ! -e $CG ]
+}
+
+test_somebody_stops_the_scope() {
+	conf . 'trap "" TERM; while :; do sleep 1000; done'
+	up
+	systemctl kill -s KILL vt-berth.scope
+	until_ 5 '[[ "$(rt state c)" == *stopped* ]]'
+	rt delete c
+	no_units
+	conf .
+	up
+	systemctl stop vt-berth.scope & # may take the whole stop timeout of a sleep as pid 1
+	until_ 3 '[[ "$(systemctl show -p SubState vt-berth.scope)" != *=running ]]'
+	rt delete --force c
+	wait
+	no_units
+	[ ! -e $CG ]
+}
+
+test_what_fails_leaves_no_scope() {
+	conf '.linux.resources = {cpu: {cpus: "77"}}' true
+	go
+	expect 1 "$status"
+	expect_in /linux/resources/cpu
+	conf '.linux.resources = {unified: {"memory.nothing": "1"}}' true
+	go
+	expect 1 "$status"
+	conf '.process.args = ["/no/such"]' true
+	go
+	[ "$status" != 0 ]
+	conf . 'exit 7'
+	go
+	expect 7 "$status"
+	no_units
+	[ ! -e $CG ]
+}
+
+test_a_scope_of_that_name_is_there() {
+	systemd-run -q --scope --unit vt-berth sleep 1000 &
+	until_ 5 '[ -e $CG ]'
+	conf . true
+	go
+	expect 1 "$status"
+	expect_in vt-berth.scope
+	[ -e $CG ]
+	systemctl kill -s KILL vt-berth.scope
+	wait || :
+	systemctl reset-failed vt-berth.scope 2>/dev/null || :
+	no_units
+}
+
+test_killed_in_the_middle_delete_leaves_no_scope() {
+	local pid
+
+	conf . true
+	for pause in 0.02 0.05 0.1 0.15 0.2; do
+		"$BERTH" --systemd-cgroup --root $T/berth/root run -b $T/berth c >/dev/null 2>&1 </dev/null &
+		pid=$!
+		read -r -t $pause <>$T/pause || :
+		kill -KILL $pid 2>/dev/null || :
+		wait $pid || :
+		rt delete --force c || :
+		[ ! -e $CG ]
+		[ ! -e $T/berth/root/c ]
+		no_units
+	done
+}
+
+test_the_service_manager_of_a_user() {
+	local own=/user.slice/user-1000.slice/user@1000.service
+
+	mkdir -p /run/user/1000 $T/kay
+	chown 1000:1000 /run/user/1000 $T/kay
+	systemctl start user@1000 || { systemctl status user@1000; return 1; }
+	as_kay() {
+		setpriv --reuid 1000 --regid 1000 --clear-groups env -u DBUS_SESSION_BUS_ADDRESS XDG_RUNTIME_DIR=/run/user/1000 HOME=/ "$@" </dev/null
+	}
+	conf '.linux.cgroupsPath = "user.slice:vt:kay" | .linux.namespaces |= map(select(.type != "network")) | .linux.namespaces += [{type: "user"}] |
+		.linux.uidMappings = [{containerID: 0, hostID: 1000, size: 1}] | .linux.gidMappings = .linux.uidMappings |
+		.mounts |= map(select(.type != "sysfs") | .options |= (. // []) | .options |= map(select(startswith("gid=") | not))) |
+		.linux.resources = {memory: {limit: 33554432}, pids: {limit: 7}}'
+	as_kay "$BERTH" --systemd-cgroup --root $T/kay/root run -d -b $T/berth c >$T/out 2>&1 || { cat $T/out; return 1; }
+	output=$(values $CGROUP$own/user.slice/vt-kay.scope memory.max pids.max)
+	expect $'memory.max: 33554432\npids.max: 7'
+	expect_in MemoryMax=33554432 "$(as_kay systemctl --user show -p MemoryMax vt-kay.scope)"
+	as_kay "$BERTH" --root $T/kay/root update --pids-limit 9 c
+	as_kay "$BERTH" --root $T/kay/root exec c true
+	expect_in TasksMax=9 "$(as_kay systemctl --user show -p TasksMax vt-kay.scope)"
+	as_kay "$BERTH" --root $T/kay/root delete -f c
+	[ ! -e $CGROUP$own/user.slice/vt-kay.scope ]
+	expect '' "$(as_kay systemctl --user list-units --all --plain --no-legend 'vt-*')"
+	systemctl stop user@1000
+}
+
+p() {
+	podman --root $T/pod/root --runroot $T/pod/run --tmpdir $T/pod/tmp --storage-driver vfs --cgroup-manager systemd \
+		--runtime "$BERTH" --events-backend file --log-level error "$@" </dev/null
+}
+
+test_podman_with_its_systemd_driver() {
+	local id scope
+
+	tar -C $T/rootfs -c . | podman --root $T/pod/root --runroot $T/pod/run --tmpdir $T/pod/tmp --storage-driver vfs import -q - box >/dev/null
+	output=$(p run --rm --network none --memory 64m --pids-limit 44 --cpu-shares 512 box \
+		sh -c 'cd /sys/fs/cgroup; cat memory.max pids.max cpu.weight; exit 5') || [ $? = 5 ]
+	expect $'67108864\n44\n20'
+	id=$(p run -d --network none --name one box sleep 1000)
+	scope=libpod-$id.scope
+	expect_in Slice=machine.slice "$(systemctl show -p Slice "$scope")"
+	expect in "$(p exec one echo in)"
+	p update --memory 50m --cpus 0.5 one >/dev/null
+	expect_in MemoryMax=52428800 "$(systemctl show -p MemoryMax "$scope")"
+	expect 52428800 "$(<$CGROUP/machine.slice/$scope/memory.max)"
+	expect_in kB "$(p stats --no-stream --format '{{.MemUsage}}' one)"
+	p pause one >/dev/null
+	p unpause one >/dev/null
+	p rm -f -t 0 one >/dev/null
+	expect '' "$(systemctl list-units --all --plain --no-legend "$scope")"
+	expect '' "$(systemctl --failed --plain --no-legend)"
+}
+
+test_a_pod_of_podman() {
+	local id
+
+	tar -C $T/rootfs -c . | podman --root $T/pod/root --runroot $T/pod/run --tmpdir $T/pod/tmp --storage-driver vfs \
+		import -q -c 'ENTRYPOINT ["/bin/sleep", "3600"]' - pause >/dev/null
+	p pod create --infra-image localhost/pause --network none --name pod >/dev/null
+	id=$(p run -d --pod pod --name two localhost/box sleep 1000)
+	expect_in "machine-libpod_pod_" "$(systemctl show -p ControlGroup "libpod-$id.scope")"
+	p pod rm -f -t 0 pod >/dev/null
+	expect '' "$(systemctl list-units --all --plain --no-legend 'libpod-*')"
+	expect '' "$(systemctl --failed --plain --no-legend)"
+}
