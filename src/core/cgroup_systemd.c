@@ -285,8 +285,7 @@ static int start_scope(struct dbus *b, const struct cgroup_unit *u, const struct
 	if (r > 0)
 		return 0;
 	if (r == -EREMOTEIO && strstr(b->error, "UnitExists"))
-		return err_set(e, ERR_EXISTS, -EEXIST, "start systemd unit '%s': it is there already",
-			       u->name);
+		return err_set(e, ERR_EXISTS, -EEXIST, "start systemd unit '%s': %s", u->name, b->error);
 	if (r < 0)
 		failed(b, r, "start", u->name, e);
 	else
