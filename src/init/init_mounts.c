@@ -203,7 +203,8 @@ void init_root(struct init *in)
 	int tree, r;
 
 	init_must(in, sys_mount(NULL, "/", NULL, p->root_propagation, NULL), STAGE_ROOT_PROP, 0);
-	if (p->root_propagation & MS_SHARED)
+	/* without MS_REC the root may be on a mount that was left as it was */
+	if (p->root_propagation & MS_SHARED || !(p->root_propagation & MS_REC))
 		init_must(in, make_parent_private(p->rootfs), STAGE_ROOT_PROP, 0);
 	in->null = init_must(in, sys_openat(AT_FDCWD, "/dev/null", O_PATH | O_CLOEXEC, 0),
 			     STAGE_ROOTFS, 0);
