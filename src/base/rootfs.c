@@ -11,7 +11,7 @@
 #include "fd.h"
 #include "sys.h"
 
-enum { MAX_DEPTH = 128, MAX_LINKS = 40, MAX_RETRIES = 32 };
+enum { MAX_DEPTH = 128, MAX_LINKS = 40, MAX_RETRIES = 32, PROC_ROOT_INO = 1 };
 enum want { WANT_OPEN, WANT_DIR, WANT_FILE };
 
 /* A walk in progress: the directories from the root to here, and what is left
@@ -54,18 +54,29 @@ static bool next_component(struct walk *w, char *name, bool *last)
 	return true;
 }
 
+/* The links of procfs that lead where their text does not say are those of a
+ * process; self, mounts and net in its first directory are like any other. */
+static int check_magic(int dir, int link)
+{
+	struct statfs fs;
+	struct stat st;
+	int r = sys_fstatfs(link, &fs);
+
+	if (r < 0 || fs.f_type != PROC_SUPER_MAGIC)
+		return r;
+	r = sys_fstat(dir, &st);
+	return r < 0 ? r : st.st_ino == PROC_ROOT_INO ? 0 : -ELOOP;
+}
+
 /* Puts the target of the symbolic link `fd` in front of the rest. */
 static int follow(struct walk *w, int fd)
 {
 	char target[PATH_MAX];
-	struct statfs fs;
 	ssize_t n;
-	int r = sys_fstatfs(fd, &fs);
+	int r = ++w->links > MAX_LINKS ? -ELOOP : check_magic(w->dir[w->depth], fd);
 
 	if (r < 0)
 		return r;
-	if (++w->links > MAX_LINKS || fs.f_type == PROC_SUPER_MAGIC)
-		return -ELOOP;
 	n = sys_readlinkat(fd, "", target, sizeof target);
 	if (n < 0)
 		return (int)n;

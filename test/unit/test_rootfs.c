@@ -229,6 +229,7 @@ static void hostile_table(void **state)
 static void magic_links(void **state)
 {
 	static const char *const names[] = { "cwd", "root", "root/etc", "exe", "fd/0", "ns/mnt" };
+	static const char *const plain[] = { "proc/self/status", "proc/mounts", "proc/net/dev" };
 	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char path[64];
 
@@ -236,6 +237,13 @@ static void magic_links(void **state)
 		snprintf(path, sizeof path, "proc/%d/%s", (int)getpid(), names[i]);
 		assert_int_equal(rootfs_open(root, path, O_PATH), -ELOOP);
 		assert_int_equal(rootfs_make_file(root, path, 0644), -ELOOP);
+	}
+	/* ... and those that lead where they say. */
+	for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+		int fd = rootfs_open(root, plain[i], O_RDONLY);
+
+		assert_true(fd >= 0);
+		close(fd);
 	}
 	close(root);
 }
