@@ -135,6 +135,17 @@ ssize_t fd_recv(int sock, void *data, size_t len, int *fds, size_t *n)
 	return r;
 }
 
+void fd_close_from(unsigned first)
+{
+	int r = sys_close_range(first, ~0u, 0);
+	struct rlimit64 l;
+
+	if (r >= 0 || sys_prlimit(0, RLIMIT_NOFILE, NULL, &l) < 0)
+		return;
+	for (unsigned fd = first; fd < l.rlim_cur && fd < 1 << 20; fd++)
+		sys_close((int)fd);
+}
+
 int fd_dup(int fd)
 {
 	return sys_fcntl(fd, F_DUPFD_CLOEXEC, 3);

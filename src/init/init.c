@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "fd.h"
 #include "sys.h"
 
 _Noreturn void init_fail(struct init *in, enum init_stage stage, uint32_t index, int r)
@@ -189,17 +190,6 @@ static void enter_file_system(struct init *in)
 	}
 }
 
-static void close_from(unsigned first)
-{
-	int r = sys_close_range(first, ~0u, 0);
-	struct rlimit64 l;
-
-	if (r >= 0 || sys_prlimit(0, RLIMIT_NOFILE, NULL, &l) < 0)
-		return;
-	for (unsigned fd = first; fd < l.rlim_cur && fd < 1 << 20; fd++)
-		sys_close((int)fd);
-}
-
 /* From here on only stdio, the preserved fds and the two we wait on are open:
  * what the parent had (its locks, its directories) must neither be kept alive
  * by a container that waits nor reach the program. */
@@ -216,7 +206,7 @@ static void keep_only_sync(struct init *in, int *start)
 		*start = init_must(in, sys_dup3(*start, base + 1, O_CLOEXEC), STAGE_FDS, 3);
 	else
 		sys_close(base + 1);
-	close_from((unsigned)base + 2);
+	fd_close_from((unsigned)base + 2);
 	for (int fd = 3; fd < base; fd++)
 		init_must(in, sys_fcntl(fd, F_SETFD, 0), STAGE_FDS, (uint32_t)fd);
 }

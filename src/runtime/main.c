@@ -10,6 +10,7 @@
 
 #include "err.h"
 #include "fault.h"
+#include "fd.h"
 #include "log.h"
 #include "mem.h"
 #include "proc.h"
@@ -153,7 +154,7 @@ static int close_inherited_fds(const struct request *q, const void *options, str
 		if (r < 0)
 			return err_sys(e, r, "preserve fd %d (of %lld)", 3 + i, (long long)keep);
 	}
-	sys_close_range(3 + (unsigned)keep, ~0u, 0);
+	fd_close_from(3 + (unsigned)keep);
 	return 0;
 }
 
