@@ -13,11 +13,11 @@ setup_file() {
 }
 
 teardown_file() {
-	ns_stop agent
 	spec_down
 }
 
 teardown() {
+	ns_stop agent
 	rm -rf "$SPEC_NEW"
 }
 
