@@ -244,6 +244,7 @@ read_back() {
 		"$berth" --root "$root" update --mem-bw-schema 'MB:0=50' c 2>&1 | grep -o 'memory bandwidth.*'
 		"$berth" --root "$root" delete -f c && ls
 	SH
+	RT=berth
 	output=$(ns unshare -m --propagation private sh "$BATS_TEST_TMPDIR/rdt" "$BERTH" "$IT/berth/root" "$(bundle)" 2>&1)
 	expect 'joined
 L3:0=f
