@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "err.h"
 #include "fd.h"
@@ -72,6 +73,10 @@ static int write_map(int proc, pid_t pid, const char *file, const char *helper,
 		sb_printf(&text, "%u %u %u\n", m[i].inside, m[i].outside, m[i].size);
 	if (text.failed || !text.s)
 		return err_sys(e, text.failed ? -ENOMEM : -EINVAL, "write %s", file);
+	if (text.len >= (size_t)sysconf(_SC_PAGESIZE))
+		return err_set(e, ERR_INVALID, 0,
+			       "%s: %zu ranges are %zu bytes of text, and the kernel takes less than a page",
+			       file, n, text.len);
 	r = write_proc(proc, pid, file, text.s);
 	if (r == -EPERM || r == -EACCES)
 		return run_helper(helper, pid, m, n, e);

@@ -192,10 +192,12 @@ static void enter_file_system(struct init *in)
 
 /* From here on only stdio, the preserved fds and the two we wait on are open:
  * what the parent had (its locks, its directories) must neither be kept alive
- * by a container that waits nor reach the program. */
-static void keep_only_sync(struct init *in, int *start)
+ * by a container that waits nor reach the program. And what follows looks up
+ * paths of the image, whose links could name a directory of the host that is
+ * open here: /proc/self/fd/7/../.. (CVE-2024-21626). */
+static void forget_host(struct init *in)
 {
-	int base = 3 + (int)in->p->process.preserve_fds;
+	int base = 3 + (int)in->p->process.preserve_fds, *start = &in->start;
 	int sync = init_must(in, sys_fcntl(in->sync, F_DUPFD_CLOEXEC, base + 2), STAGE_FDS, 0);
 
 	if (in->f->start >= 0)
@@ -209,6 +211,7 @@ static void keep_only_sync(struct init *in, int *start)
 	fd_close_from((unsigned)base + 2);
 	for (int fd = 3; fd < base; fd++)
 		init_must(in, sys_fcntl(fd, F_SETFD, 0), STAGE_FDS, (uint32_t)fd);
+	in->root = in->null = in->mask_tmpfs = in->parent.fd = -1;
 }
 
 /* Created: the parent now sets limits by pid and either starts us at once or
@@ -217,16 +220,14 @@ static void keep_only_sync(struct init *in, int *start)
 static void wait_for_start(struct init *in)
 {
 	enum hs_phase got;
-	int start = -1;
 
-	keep_only_sync(in, &start);
 	init_tell(in, HS_CREATED, 0);
 	got = hear(in);
 	if (got == HS_DETACH) {
 		do {
 			sys_close(in->sync);
 			do
-				in->sync = sys_accept(start);
+				in->sync = sys_accept(in->start);
 			while (in->sync == -EINTR || in->sync == -ECONNABORTED);
 			if (in->sync < 0)
 				_exit(INIT_EXIT_SILENT);
@@ -251,6 +252,7 @@ _Noreturn void init_main(const struct plan *p, const struct init_fds *f)
 	in->p = p;
 	in->f = f;
 	in->sync = f->sync;
+	in->start = in->kernel_fs[0] = in->kernel_fs[1] = -1;
 	in->root = in->null = in->mask_tmpfs = in->parent.fd = -1;
 
 	sys_close(f->parent_sync);
@@ -283,6 +285,8 @@ _Noreturn void init_main(const struct plan *p, const struct init_fds *f)
 	else
 		enter_file_system(in);
 	init_names(in);
+	init_labels(in);
+	forget_host(in);
 	init_credentials(in);
 	init_home(in);
 	init_lookup(in);

@@ -16,8 +16,10 @@ struct init {
 	const struct plan *p;
 	const struct init_fds *f;
 	int sync; /* the handshake; after DETACH the connection of `start` */
+	int start; /* where `start` will connect, once the host was forgotten; -1: nowhere */
 	int root; /* the root file system, O_PATH; -1 before it exists */
 	int null; /* the host's /dev/null, O_PATH, for masks */
+	int kernel_fs[2]; /* /proc and /sys as mounted: below them nothing is looked up by way of the image */
 	int mask_tmpfs; /* the empty tmpfs that all masked directories share */
 	struct rootfs_dir parent; /* of what the last steps made */
 	bool old_mount_api; /* fsopen or open_tree is missing: mount(2) from now on */
@@ -64,7 +66,8 @@ void init_console(struct init *in);
 
 /* identity and settings (init_creds.c) */
 void init_names(struct init *in); /* hostname, domain name, sysctl */
-void init_credentials(struct init *in); /* all that can be done before start */
+void init_labels(struct init *in); /* for the exec: the last that needs procfs */
+void init_credentials(struct init *in); /* all else that can be done before start */
 void init_finish_credentials(struct init *in); /* what start releases: seccomp, last capabilities */
 int init_proc_open(struct init *in, const char *path, int flags);
 

@@ -12,19 +12,25 @@
 #include "rootfs.h"
 #include "sys.h"
 
+/* Opened only when it is devpts: what else the image may have of that name could
+ * block, or do something when it is opened. */
 static int open_master(struct init *in)
 {
-	int fd = rootfs_open(in->root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK);
+	OWN_FD dir = rootfs_open(in->root, "/dev/pts", O_PATH | O_DIRECTORY);
 	struct statfs fs;
 	struct stat st;
-	int r;
+	int fd, r;
 
+	if (dir < 0)
+		return dir;
+	r = sys_fstatfs(dir, &fs);
+	if (r >= 0 && fs.f_type != DEVPTS_SUPER_MAGIC)
+		r = -ENODEV;
+	fd = r < 0 ? r : sys_openat(dir, "ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0);
 	if (fd < 0)
 		return fd;
-	r = sys_fstatfs(fd, &fs);
-	if (r >= 0)
-		r = sys_fstat(fd, &st);
-	if (r >= 0 && (fs.f_type != DEVPTS_SUPER_MAGIC || st.st_rdev != makedev(5, 2)))
+	r = sys_fstat(fd, &st);
+	if (r >= 0 && st.st_rdev != makedev(5, 2))
 		r = -ENODEV;
 	if (r >= 0)
 		r = sys_fcntl(fd, F_SETFL, O_RDWR);

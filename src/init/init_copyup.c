@@ -16,10 +16,14 @@ static int copy_file(int from, int to, const char *name, const struct stat *st)
 {
 	OWN_FD in = sys_openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
 	OWN_FD out = -1;
+	struct stat now;
 	ssize_t n;
 
 	if (in < 0)
 		return in;
+	n = sys_fstat(in, &now);
+	if (n < 0 || !S_ISREG(now.st_mode)) /* exchanged since we looked */
+		return n < 0 ? (int)n : -EAGAIN;
 	out = sys_openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (out < 0)
 		return out;

@@ -8,9 +8,11 @@
 #include <linux/seccomp.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/sysmacros.h>
 
 #include "fd.h"
 #include "init.h"
+#include "rootfs.h"
 #include "sys.h"
 
 /* A file of the host's procfs, which launch opened before anything of the
@@ -97,17 +99,16 @@ static void drop_bounding(struct init *in)
 		}
 }
 
-/* The process owns its stdio, as under runc; /dev/null stays the host's. */
+/* The process owns its stdio, as under runc; the null device stays the host's,
+ * whatever the image has at /dev/null. */
 static void own_stdio(struct init *in)
 {
-	struct stat null, st;
+	struct stat st;
 
-	if (sys_fstatat(AT_FDCWD, "/dev/null", &null, 0) < 0)
-		null.st_rdev = 0;
 	for (int fd = 0; fd < 3; fd++) {
 		if (sys_fstat(fd, &st) < 0 || st.st_uid == in->p->process.uid)
 			continue;
-		if (S_ISCHR(st.st_mode) && st.st_rdev == null.st_rdev)
+		if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))
 			continue;
 		sys_fchownat(fd, "", in->p->process.uid, (gid_t)-1, AT_EMPTY_PATH);
 	}
@@ -136,25 +137,13 @@ static int verify_cwd(void)
 	return path[0] == '/' ? 0 : -ENOENT; /* "(unreachable)": outside the root (CVE-2024-21626) */
 }
 
+/* Below our root, and through no magic link. */
 static int make_cwd(const char *cwd)
 {
-	char path[PATH_MAX];
-	size_t n = strlen(cwd);
-	int r = 0;
+	OWN_FD root = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	OWN_FD fd = root < 0 ? root : rootfs_make_dir(root, cwd, 0755);
 
-	if (n >= sizeof path)
-		return -ENAMETOOLONG;
-	memcpy(path, cwd, n + 1);
-	for (size_t i = 1; i <= n && r >= 0; i++) {
-		if (path[i] != '/' && path[i])
-			continue;
-		path[i] = '\0';
-		r = sys_mkdirat(AT_FDCWD, path, 0755);
-		if (r == -EEXIST)
-			r = 0;
-		path[i] = cwd[i];
-	}
-	return r;
+	return fd < 0 ? fd : 0;
 }
 
 /* As root first; a directory that only the user may enter is tried again. */
@@ -210,10 +199,9 @@ static int write_label(struct init *in, const char *prefix, const char *label)
 	return fd_write_all(fd, buf, n + m);
 }
 
-void init_credentials(struct init *in)
+void init_labels(struct init *in)
 {
 	const struct plan_process *pr = &in->p->process;
-	int r;
 
 	if (pr->has_personality)
 		init_must(in, sys_personality(pr->personality), STAGE_PERSONALITY, 0);
@@ -221,6 +209,13 @@ void init_credentials(struct init *in)
 		init_must(in, write_label(in, "exec ", pr->apparmor), STAGE_APPARMOR, 0);
 	if (pr->selinux)
 		init_must(in, write_label(in, "", pr->selinux), STAGE_SELINUX, 0);
+}
+
+void init_credentials(struct init *in)
+{
+	const struct plan_process *pr = &in->p->process;
+	int r;
+
 	umask(pr->has_umask ? pr->umask : 0022);
 	r = enter_cwd(in, false);
 	if (r < 0 && r != -EACCES)

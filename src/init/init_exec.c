@@ -11,14 +11,16 @@
 #include "rootfs.h"
 #include "sys.h"
 
-/* An image need not have a passwd file, nor one that is a file. */
+enum { MAX_PASSWD = 16 << 20 };
+
+/* An image need not have a passwd file, nor one that is a file, or ends. */
 static int read_passwd(struct home_reader *reader)
 {
 	OWN_FD fd = sys_openat(AT_FDCWD, "/etc/passwd",
 			       O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
 	struct stat st;
-	char buf[1024];
-	ssize_t n;
+	char buf[4096];
+	ssize_t n, sum = 0;
 
 	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP || fd == -ENXIO || fd == -EACCES ||
 	    fd == -EPERM)
@@ -30,7 +32,7 @@ static int read_passwd(struct home_reader *reader)
 		return (int)n;
 	do
 		n = sys_read(fd, buf, sizeof buf);
-	while (n > 0 && !home_reader_feed(reader, buf, (size_t)n));
+	while (n > 0 && (sum += n) <= MAX_PASSWD && !home_reader_feed(reader, buf, (size_t)n));
 	return n < 0 ? (int)n : 0;
 }
 

@@ -124,8 +124,35 @@ static int old_mount(struct init *in, const struct fs_step *s, int target, const
 	return r < 0 ? r : rootfs_open(in->root, s->target, O_PATH);
 }
 
+static const char *const kernel_fs_at[] = { "/proc", "/sys" };
+
+static int keep_kernel_fs(struct init *in, int fd, const struct fs_step *s)
+{
+	for (size_t i = 0; i < sizeof kernel_fs_at / sizeof kernel_fs_at[0]; i++)
+		if (!strcmp(s->target, kernel_fs_at[i])) {
+			fd_closep(&in->kernel_fs[i]);
+			in->kernel_fs[i] = sys_fcntl(fd, F_DUPFD_CLOEXEC, 0);
+			return in->kernel_fs[i];
+		}
+	return 0;
+}
+
+/* What is masked or made read-only. Who shares the root with us could put a link
+ * in the place of /proc for a moment, so that there is nothing to mask. */
+static int open_late_target(struct init *in, const char *target)
+{
+	for (size_t i = 0; i < sizeof kernel_fs_at / sizeof kernel_fs_at[0]; i++) {
+		size_t n = strlen(kernel_fs_at[i]);
+
+		if (in->kernel_fs[i] >= 0 && !strncmp(target, kernel_fs_at[i], n) &&
+		    target[n] == '/' && !strstr(target, "/.."))
+			return rootfs_open(in->kernel_fs[i], target + n + 1, O_PATH);
+	}
+	return rootfs_open(in->root, target, O_PATH);
+}
+
 /* Flags, attributes of the whole tree and propagation of a mount just made. */
-static int settle(int fd, const struct fs_step *s)
+static int settle(struct init *in, int fd, const struct fs_step *s)
 {
 	int r = mount_set_flags(fd, s->flags, s->cleared);
 
@@ -142,7 +169,7 @@ static int settle(int fd, const struct fs_step *s)
 	}
 	for (uint32_t i = 0; r >= 0 && i < s->n_propagation; i++)
 		r = mount_set_propagation(fd, s->propagation[i]);
-	return r;
+	return r < 0 ? r : keep_kernel_fs(in, fd, s);
 }
 
 static void octal(char *s, mode_t mode)
@@ -234,7 +261,7 @@ static int step_mount(struct init *in, const struct fs_step *s)
 		fd = r = old_mount(in, s, target, mode);
 	if (r >= 0 && s->copy_up)
 		r = copy_up(target, fd);
-	return r < 0 ? r : settle(fd, s);
+	return r < 0 ? r : settle(in, fd, s);
 }
 
 static int bind_target(struct init *in, const struct fs_step *s, int source)
@@ -273,7 +300,7 @@ static int old_bind(struct init *in, const struct fs_step *s, const char *from)
 	r = sys_mount(from, path.s, NULL, MS_BIND | (s->recursive ? MS_REC : 0), NULL);
 	if (r >= 0)
 		fd = r = rootfs_open(in->root, s->target, O_PATH);
-	return r < 0 ? r : settle(fd, s);
+	return r < 0 ? r : settle(in, fd, s);
 }
 
 static int step_bind(struct init *in, const struct fs_step *s, int prepared)
@@ -298,7 +325,7 @@ static int step_bind(struct init *in, const struct fs_step *s, int prepared)
 	 * would have been made slave with everything else. */
 	if (r >= 0 && prepared >= 0 && !(in->p->root_propagation & MS_SHARED))
 		r = mount_set_propagation(tree, MS_SLAVE | MS_REC);
-	return r < 0 ? r : settle(tree, s);
+	return r < 0 ? r : settle(in, tree, s);
 }
 
 static int step_dir(struct init *in, const struct fs_step *s)
@@ -402,7 +429,7 @@ static int mask_dir(struct init *in, int target, const struct fs_step *s)
  * of the image was looked at (CVE-2025-31133). */
 static int step_mask(struct init *in, const struct fs_step *s)
 {
-	OWN_FD target = rootfs_open(in->root, s->target, O_PATH);
+	OWN_FD target = open_late_target(in, s->target);
 	OWN_FD fd = -1;
 	struct stat st;
 	int r;
@@ -424,7 +451,7 @@ static int step_mask(struct init *in, const struct fs_step *s)
 
 static int step_readonly(struct init *in, const struct fs_step *s)
 {
-	OWN_FD target = rootfs_open(in->root, s->target, O_PATH);
+	OWN_FD target = open_late_target(in, s->target);
 	OWN_FD fd = -1;
 
 	if (target < 0)
@@ -439,7 +466,7 @@ static int step_remount(struct init *in, const struct fs_step *s)
 
 	if (fd < 0)
 		return fd == -ENOENT && s->optional ? 0 : fd;
-	return settle(fd, s);
+	return settle(in, fd, s);
 }
 
 int init_step(struct init *in, const struct fs_step *s, int prepared)

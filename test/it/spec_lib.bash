@@ -146,6 +146,18 @@ refused_by_both() {
 	fi
 }
 
+# A small root file system of one test's own, to be spoilt; the container of that
+# has OWN among its statements.
+own_root() {
+	rm -rf "$IT_OUT/own"
+	mkdir -p "$IT_OUT/own/bin"
+	cp "$IT_OUT/rootfs/bin/busybox" "$IT_OUT/own/bin/"
+	cp -d "$IT_OUT"/rootfs/bin/{sh,ls,cat,cut,wc,true,id,head,grep,stat,sleep,readlink,touch,mount} "$IT_OUT/own/bin/"
+	mkdir -p "$IT_OUT/own"/{dev,proc,sys,etc,tmp}
+}
+OWN='c["root"]["path"] = out + "/own"
+'
+
 it_cgroup_none() {
 	local left
 

@@ -16,17 +16,6 @@ teardown_file() {
 	spec_down
 }
 
-# A root file system of this test's own, to be spoilt.
-own_root() {
-	rm -rf "$IT_OUT/own"
-	mkdir -p "$IT_OUT/own/bin"
-	cp "$IT_OUT/rootfs/bin/busybox" "$IT_OUT/own/bin/"
-	cp -d "$IT_OUT"/rootfs/bin/{sh,ls,cat,true,id,head,grep,stat,sleep,readlink,touch,mount} "$IT_OUT/own/bin/"
-	mkdir -p "$IT_OUT/own"/{dev,proc,sys,etc,tmp}
-}
-OWN='c["root"]["path"] = out + "/own"
-'
-
 @test "security: no inheritable capabilities by default, with run and exec" {
 	caps_of() {
 		up || return 1
@@ -242,4 +231,29 @@ hash_of() {
 	expect 1
 	refused config.json 'mount("/m\0x", "tmpfs", "tmpfs")' true
 	rmdir "$IT_OUT/rootfs/m"* 2>/dev/null || true
+}
+
+# runc and we own the process's stdio; the null device of the host stays the host's,
+# whatever the container has put in the place of its own.
+@test "security: the host's null device keeps its owner when the container has none" {
+	ns mknod -m 666 "$IT/null" c 1 3
+	RT=berth
+	conf '' 'rm /dev/null; exec sleep 600'
+	up
+	it_until 5 'ns test ! -e "/proc/$(pid_of)/root/dev/null"'
+	ns sh -c 'exec "$0" --root "$1" exec -u 1000 c true <"$2" >"$2" 2>&1' "$BERTH" "$IT/berth/root" "$IT/null" 3>&- 4>&-
+	gone c
+	expect 0 "$(ns stat -c %u "$IT/null")"
+	ns rm "$IT/null"
+}
+
+@test "security: a passwd file without end does not hold up a start" {
+	own_root
+	truncate -s 4T "$IT_OUT/own/etc/passwd"
+	RT=berth
+	conf "$OWN" 'echo "home $HOME"'
+	SECONDS=0
+	expect 'home /' "$(go 2>&1)"
+	[ "$SECONDS" -lt 5 ]
+	rm "$IT_OUT/own/etc/passwd"
 }
