@@ -1,6 +1,7 @@
 /* exec: another process in a running container. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -151,6 +152,18 @@ static bool into_frozen(const struct execution *x)
 	return x->ct->state == CT_PAUSED && x->o->ignore_paused;
 }
 
+/* Whoever has CAP_SYS_PTRACE in the container could look at the host through a
+ * process that is about to enter. In a user namespace of its own nobody can. */
+static bool may_be_traced(const struct execution *x, int ns)
+{
+	const struct spec_caps *c = x->spec->process ? x->spec->process->capabilities : NULL;
+	uint64_t all = x->plan->process.caps.bounding;
+
+	for (int i = 0; c && i < CAP_SET_COUNT; i++)
+		all |= c->set[i];
+	return all >> CAP_SYS_PTRACE & 1 && ns & CLONE_NEWPID && ns & CLONE_NEWNS && !(ns & CLONE_NEWUSER);
+}
+
 static int make_process(struct execution *x, struct err *e)
 {
 	struct launch *l = &x->launch;
@@ -162,6 +175,7 @@ static int make_process(struct execution *x, struct err *e)
 	l->console = x->console;
 	l->target = x->ct->pidfd;
 	l->target_ns = container_ns_flags(x->spec);
+	l->hide = may_be_traced(x, l->target_ns);
 	if (!(l->target_ns & CLONE_NEWNS)) {
 		r = open_root(x, e);
 		if (r < 0)

@@ -102,6 +102,7 @@ static int read_privilege(struct host_facts *f, bool in_user_ns, struct err *e)
 {
 	struct sys_cap_header h = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct sys_cap_data d[2] = { { 0 } };
+	char word[8];
 	int r;
 
 	f->euid = geteuid();
@@ -111,6 +112,9 @@ static int read_privilege(struct host_facts *f, bool in_user_ns, struct err *e)
 		return err_sys(e, r, "read the caller's capabilities");
 	f->privileged = !in_user_ns &&
 			d[CAP_SYS_ADMIN / 32].effective >> (CAP_SYS_ADMIN % 32) & 1;
+	f->setgroups_denied = in_user_ns &&
+			      read_line("/proc/self/setgroups", word, sizeof word) > 0 &&
+			      strcmp(word, "deny") == 0;
 	return 0;
 }
 

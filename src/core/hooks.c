@@ -33,8 +33,9 @@ const char *hook_kind_name(enum hook_kind kind)
 static _Noreturn void exec_hook(const struct spec_hook *h, int in, int out)
 {
 	sys_default_signals();
-	if (sys_dup3(in, 0, 0) >= 0 && sys_dup3(out, 1, 0) >= 0 && sys_dup3(out, 2, 0) >= 0)
-		sys_execve(h->path, h->args, h->env);
+	if (in >= 0 && (sys_dup3(in, 0, 0) < 0 || sys_dup3(out, 1, 0) < 0 || sys_dup3(out, 2, 0) < 0))
+		_exit(126);
+	sys_execve(h->path, h->args, h->env);
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
@@ -50,12 +51,17 @@ static _Noreturn void hook_inside(const struct hook_run *run, const struct spec_
 	sys_prctl(PR_SET_DUMPABLE, 0, 0, 0);
 	if (sys_setns(run->target, run->target_ns) < 0)
 		_exit(126);
+	/* The container may look into its child, which is why nothing of the
+	 * host is open in it. */
+	if (sys_dup3(in, 0, 0) < 0 || sys_dup3(out, 1, 0) < 0 || sys_dup3(out, 2, 0) < 0)
+		_exit(126);
+	fd_close_from(3);
 	pid = clone_process(0, -1, &pidfd, &joined);
 	if (pid < 0)
 		_exit(126);
 	if (pid == 0) {
 		sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
-		exec_hook(h, in, out);
+		exec_hook(h, -1, -1);
 	}
 	code = proc_wait(pidfd, -1);
 	code = code < 0 ? 126 : proc_reap(pidfd);

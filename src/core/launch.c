@@ -439,10 +439,11 @@ static bool may_return(const struct launch *l)
 }
 
 /* Where a user namespace has to be entered first, or the plan names namespaces
- * of others, or a time namespace needs its offsets before anyone is in it. */
+ * of others, or a time namespace needs its offsets before anyone is in it, or
+ * where nobody may see what we still hold of the host. */
 static bool needs_stage(const struct launch *l)
 {
-	return l->target_ns & CLONE_NEWUSER || l->plan->n_joins || l->plan->new_ns & CLONE_NEWTIME ||
+	return l->hide || l->target_ns & CLONE_NEWUSER || l->plan->n_joins || l->plan->new_ns & CLONE_NEWTIME ||
 	       (l->target_ns & CLONE_NEWPID && !may_return(l));
 }
 
@@ -453,7 +454,10 @@ static int clone_stage(struct launch *l, struct err *e)
 
 	if (r < 0)
 		return err_sys(e, r, "make a pipe");
-	l->stage = clone_process(0, -1, &l->stage_pidfd, &joined);
+	l->fds.hide = l->hide;
+	l->stage = clone_process(0, l->hide ? l->fds.clone_cgroup : -1, &l->stage_pidfd, &joined);
+	if (l->stage == 0 && joined)
+		l->fds.n_cgroup = 0;
 	if (l->stage == 0)
 		stage_main(l->plan, &l->fds);
 	if (l->stage < 0) {

@@ -32,6 +32,7 @@ struct launch {
 	int console; /* connected console socket; -1 */
 	int target; /* exec: pidfd of the container's first process; -1 */
 	int target_ns; /* exec: CLONE_NEW* */
+	bool hide; /* exec: the container may trace what enters it */
 	int target_root; /* exec without a mount namespace to join: its root, O_PATH; -1 */
 	/* Called at MOUNTED and STARTING, if the plan stops there. */
 	int (*on_stop)(struct launch *l, enum hs_phase where, struct err *e);

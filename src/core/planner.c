@@ -225,6 +225,7 @@ static int plan_user_ns(struct planner *pl)
 	struct plan *p = pl->p;
 	int r;
 
+	p->deny_setgroups = f->setgroups_denied;
 	if (!plan_has_ns(pl->s, NS_USER)) {
 		if (l->n_uid_maps || l->n_gid_maps)
 			return plan_bad(pl, l->n_uid_maps ? "/linux/uidMappings" : "/linux/gidMappings",
@@ -254,8 +255,9 @@ static int plan_user_ns(struct planner *pl)
 			    plan_mapped(p->gid_maps, p->n_gid_maps, 0);
 	/* Mapping just itself is what the kernel lets anybody do, on condition
 	 * that setgroups is given up. Everything else goes through newgidmap. */
-	p->deny_setgroups = f->euid != 0 && !f->privileged && p->n_gid_maps == 1 &&
-			    p->gid_maps[0].size == 1 && p->gid_maps[0].outside == f->egid;
+	if (f->euid != 0 && !f->privileged && p->n_gid_maps == 1 && p->gid_maps[0].size == 1 &&
+	    p->gid_maps[0].outside == f->egid)
+		p->deny_setgroups = true;
 	return 0;
 }
 

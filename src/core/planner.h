@@ -20,6 +20,7 @@ struct spec_process;
 /* What the plan needs to know of the host. Read once by host_facts_read()
  * (facts.c); tests fill it by hand. */
 struct host_facts {
+	bool setgroups_denied; /* in the caller's user namespace, so in every one below it */
 	uid_t euid;
 	gid_t egid;
 	bool privileged; /* CAP_SYS_ADMIN in the initial user namespace */

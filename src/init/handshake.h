@@ -138,6 +138,7 @@ struct init_fds {
 	/* for the stage: */
 	int join[8]; /* in the order of plan->joins */
 	int clone_cgroup; /* cgroup v2: directory for CLONE_INTO_CGROUP */
+	bool hide; /* what the container may trace is cloned only when nothing of the host is left in it */
 };
 
 struct plan;

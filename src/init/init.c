@@ -71,7 +71,7 @@ void init_expect(struct init *in, enum hs_phase phase)
 }
 
 /* First of all, so that everything after it is charged to the container. */
-static void join_cgroups(struct init *in)
+void init_join_cgroup(struct init *in)
 {
 	for (int i = 0; i < in->f->n_cgroup; i++) {
 		ssize_t n = sys_write(in->f->cgroup[i], "0", 1);
@@ -81,6 +81,11 @@ static void join_cgroups(struct init *in)
 			init_fail(in, STAGE_SETTING, SETTING_SCHEDULER, (int)n);
 		init_must(in, n < 0 ? (int)n : 0, STAGE_CGROUP_JOIN, (uint32_t)i);
 	}
+}
+
+static void join_cgroups(struct init *in)
+{
+	init_join_cgroup(in);
 	if (in->f->target >= 0 && in->f->target_ns & CLONE_NEWCGROUP)
 		init_must(in, sys_setns(in->f->target, CLONE_NEWCGROUP), STAGE_JOIN_ALL, 1);
 	if (in->p->new_cgroup_ns)

@@ -31,6 +31,7 @@ struct init {
 _Noreturn void init_fail(struct init *in, enum init_stage stage, uint32_t index, int r);
 void init_tell(struct init *in, enum hs_phase phase, uint32_t index);
 void init_expect(struct init *in, enum hs_phase phase);
+void init_join_cgroup(struct init *in); /* ourselves; its namespace comes later */
 /* r < 0: fail; else r. The usual way to make a call that may not fail. */
 int init_must(struct init *in, int r, enum init_stage stage, uint32_t index);
 

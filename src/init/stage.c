@@ -124,6 +124,60 @@ static void hand_over(struct init *in, pid_t pid, int pidfd)
 	_exit(0);
 }
 
+/* The container's own procfs, for a label: the host's is a way out. */
+static int private_proc(int hosts)
+{
+	OWN_FD fs = sys_fsopen("proc", SYS_FSOPEN_CLOEXEC);
+	int r = fs;
+
+	if (r >= 0)
+		r = sys_fsconfig(fs, SYS_FSCONFIG_SET_STRING, "subset", "pid");
+	if (r >= 0)
+		r = sys_fsconfig(fs, SYS_FSCONFIG_CMD_CREATE, NULL, NULL);
+	if (r >= 0)
+		r = sys_fsmount(fs, SYS_FSMOUNT_CLOEXEC, 0);
+	return r < 0 ? hosts : r;
+}
+
+static void close_all_but(unsigned first, const int *keep, size_t n)
+{
+	for (;;) {
+		unsigned next = ~0u;
+
+		for (size_t i = 0; i < n; i++)
+			if (keep[i] >= 0 && (unsigned)keep[i] >= first && (unsigned)keep[i] < next)
+				next = (unsigned)keep[i];
+		if (next == ~0u)
+			break;
+		while (first < next)
+			sys_close((int)first++);
+		first = next + 1;
+	}
+	fd_close_from(first);
+}
+
+/* The child is in the container's pid namespace from its first instruction, and
+ * with CAP_SYS_PTRACE the container looks into it by /proc: at its root, its
+ * working directory and what it has open. So all that has left the host before
+ * (CVE-2016-9962); the stage itself is not seen. */
+static void forget_host_early(struct init *in, struct init_fds *child)
+{
+	const struct plan_process *pr = &in->p->process;
+	int keep[7];
+
+	child->n_cgroup = 0;
+	child->clone_cgroup = -1;
+	child->proc = pr->apparmor || pr->selinux ? private_proc(in->f->proc) : -1;
+	keep[0] = child->sync;
+	keep[1] = child->gate[0];
+	keep[2] = child->gate[1];
+	keep[3] = child->start;
+	keep[4] = child->console;
+	keep[5] = child->target;
+	keep[6] = child->proc;
+	close_all_but(3 + pr->preserve_fds, keep, sizeof keep / sizeof keep[0]);
+}
+
 _Noreturn void stage_main(const struct plan *p, const struct init_fds *f)
 {
 	struct init stage = { .p = p, .f = f, .sync = f->sync, .root = -1, .null = -1 };
@@ -143,6 +197,8 @@ _Noreturn void stage_main(const struct plan *p, const struct init_fds *f)
 	/* Nothing of the container may trace us once we are inside. */
 	if (!f->wait_for_maps)
 		init_must(&stage, sys_prctl(PR_SET_DUMPABLE, 0, 0, 0), STAGE_SESSION, 0);
+	if (f->hide)
+		init_join_cgroup(&stage);
 	/* The cgroup namespace comes last, by init: from inside it, the kernel
 	 * would refuse a move from the cgroup that we are in now. */
 	if (f->target >= 0 && f->target_ns & ~CLONE_NEWCGROUP)
@@ -161,7 +217,9 @@ _Noreturn void stage_main(const struct plan *p, const struct init_fds *f)
 		flags &= ~(uint64_t)CLONE_NEWTIME;
 	}
 	child.enter_target = false;
-	pid = clone_process(flags | CLONE_PARENT, f->clone_cgroup, &pidfd, &joined);
+	if (f->hide)
+		forget_host_early(&stage, &child);
+	pid = clone_process(flags | CLONE_PARENT, child.clone_cgroup, &pidfd, &joined);
 	init_must(&stage, pid, STAGE_CLONE, 0);
 	if (pid == 0) {
 		if (joined)

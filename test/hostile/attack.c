@@ -1,4 +1,4 @@
-/* attack MODE...: what a hostile process does, for test/it/cve.bats and
+/* attack MODE...: what a hostile process does, for test/it/cve_paths.bats and
  * test/hostile/hostile: the parts of an attack that no shell is quick enough
  * for, or has no words for. Built static, as it runs inside containers. */
 #define _GNU_SOURCE
