@@ -70,6 +70,22 @@ int file_read_fd(struct arena *a, int fd, const char *name, size_t max,
 	return 0;
 }
 
+ssize_t file_read_line(int dir, const char *file, char *buf, size_t cap)
+{
+	OWN_FD fd = sys_openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = fd_read_all(fd, buf, cap - 1);
+	if (n < 0)
+		return n;
+	while (n > 0 && (buf[n - 1] == '\n' || buf[n - 1] == ' '))
+		n--;
+	buf[n] = '\0';
+	return n;
+}
+
 int file_write_string(int dir, const char *path, const char *s)
 {
 	OWN_FD fd = sys_openat(dir, path, O_WRONLY | O_CLOEXEC | O_NOCTTY, 0);

@@ -18,6 +18,10 @@ int file_read(struct arena *a, int dir, const char *path, size_t max,
 int file_read_fd(struct arena *a, int fd, const char *name, size_t max,
 		 char **ret, size_t *ret_len, struct err *e);
 
+/* A small file (no link), NUL-terminated, without trailing white space. The
+ * length or -errno; longer than the buffer is -EFBIG. */
+ssize_t file_read_line(int dir, const char *path, char *buf, size_t cap);
+
 /* Writes a short string to an existing file (cgroup, /proc). -errno; no words,
  * since only the caller knows what it means. */
 int file_write_string(int dir, const char *path, const char *s);

@@ -18,6 +18,7 @@
 #include "clock.h"
 #include "err.h"
 #include "fd.h"
+#include "file.h"
 #include "str.h"
 #include "sys.h"
 
@@ -109,7 +110,7 @@ static int make_dir(struct cgroup *cg, size_t i, char *path, size_t *n_parents)
 static int count_procs(int dir, void *ctx)
 {
 	char buf[4096];
-	ssize_t n = cgroup_read(dir, "cgroup.procs", buf, sizeof buf);
+	ssize_t n = file_read_line(dir, "cgroup.procs", buf, sizeof buf);
 
 	if (n < 0 && n != -EFBIG)
 		return n == -EOPNOTSUPP ? 0 : (int)n; /* threaded */
@@ -138,7 +139,7 @@ static int check_thawed(const struct cgroup *cg, size_t i, struct err *e)
 	char state[32];
 
 	if (has_controller(cg, i, "freezer") &&
-	    cgroup_read(cg->fd[i], "freezer.state", state, sizeof state) > 0 &&
+	    file_read_line(cg->fd[i], "freezer.state", state, sizeof state) > 0 &&
 	    strcmp(state, "THAWED") != 0)
 		return err_set(e, ERR_STATE, -EBUSY, "the container's cgroup '%s' is frozen",
 			       cg->path);
@@ -294,7 +295,7 @@ int cgroup_open_of(struct cgroup *cg, const struct cgroup_host *host, pid_t pid,
 
 	*cg = (struct cgroup){ .host = host };
 	snprintf(name, sizeof name, "/proc/%d/cgroup", (int)pid);
-	n = cgroup_read(AT_FDCWD, name, buf, sizeof buf);
+	n = file_read_line(AT_FDCWD, name, buf, sizeof buf);
 	if (n < 0)
 		return err_sys(e, (int)n, "read '%s'", name);
 	path = strstr(buf, "0::/");
@@ -324,7 +325,7 @@ int cgroup_delegate(const struct cgroup *cg, uid_t uid, struct err *e)
 	if (cg->host->mode != CGROUP_V2)
 		return 0;
 	/* The list of 4.15; what is read instead can only be longer. */
-	if (cgroup_read(AT_FDCWD, "/sys/kernel/cgroup/delegate", list, sizeof list) < 0)
+	if (file_read_line(AT_FDCWD, "/sys/kernel/cgroup/delegate", list, sizeof list) < 0)
 		strcpy(list, "cgroup.procs\ncgroup.threads\ncgroup.subtree_control");
 	r = give(cg, "", uid, e);
 	while (r == 0 && (file = strsep(&rest, "\n")))

@@ -10,6 +10,7 @@
 #include "cgroup.h"
 #include "err.h"
 #include "fd.h"
+#include "file.h"
 #include "sys.h"
 
 int cgroup_dir_path(char buf[PATH_MAX], const struct cgroup *cg, size_t i)
@@ -30,22 +31,6 @@ int cgroup_write(int dir, const char *file, const char *s)
 		n = sys_write(fd, s, strlen(s));
 	while (n == -EINTR);
 	return n < 0 ? (int)n : 0;
-}
-
-ssize_t cgroup_read(int dir, const char *file, char *buf, size_t cap)
-{
-	OWN_FD fd = sys_openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
-	ssize_t n;
-
-	if (fd < 0)
-		return fd;
-	n = fd_read_all(fd, buf, cap - 1);
-	if (n < 0)
-		return n;
-	while (n > 0 && (buf[n - 1] == '\n' || buf[n - 1] == ' '))
-		n--;
-	buf[n] = '\0';
-	return n;
 }
 
 enum { CPUSET_MAX = 4096 };
@@ -196,7 +181,7 @@ int cgroup_remove_children(int dir)
 static int inherit_file(int dir, const char *file, char buf[CPUSET_MAX], int depth)
 {
 	OWN_FD parent = -1;
-	ssize_t n = cgroup_read(dir, file, buf, CPUSET_MAX);
+	ssize_t n = file_read_line(dir, file, buf, CPUSET_MAX);
 	int r;
 
 	if (n != 0)
@@ -254,7 +239,7 @@ static int settle_type(int dir, const char *path, struct err *e)
 	char type[64];
 	int r;
 
-	if (cgroup_read(dir, "cgroup.type", type, sizeof type) < 0 ||
+	if (file_read_line(dir, "cgroup.type", type, sizeof type) < 0 ||
 	    strcmp(type, "domain invalid") != 0)
 		return 0;
 	r = cgroup_write(dir, "cgroup.type", "threaded");
@@ -274,7 +259,7 @@ int cgroup_enable_controllers(const struct cgroup *cg, struct err *e)
 	if (r < 0)
 		return err_sys(e, r, "enable the controllers of cgroup '%s'", cg->path);
 	/* Usually the parents have done it for an earlier container. */
-	if (cgroup_read(cg->fd[0], "cgroup.controllers", have, sizeof have) >= 0 &&
+	if (file_read_line(cg->fd[0], "cgroup.controllers", have, sizeof have) >= 0 &&
 	    !strcmp(have, want))
 		return 0;
 	root = strlen(cg->host->h[0].mountpoint);

@@ -17,9 +17,6 @@ int cgroup_dir_path(char buf[PATH_MAX], const struct cgroup *cg, size_t i);
 
 /* One write(2) of `s` to a file of the directory; -errno. */
 int cgroup_write(int dir, const char *file, const char *s);
-/* A small file, NUL-terminated, without trailing white space. The length or
- * -errno; longer than the buffer is -EFBIG. */
-ssize_t cgroup_read(int dir, const char *file, char *buf, size_t cap);
 
 /* Calls `visit` for `dir` and then for every cgroup below it, parents first. A
  * result other than 0 ends the walk and is returned. A cgroup that vanishes

@@ -10,6 +10,7 @@
 #include "cgroup_devices.h"
 #include "cgroup_files.h"
 #include "err.h"
+#include "file.h"
 #include "spec.h"
 #include "str.h"
 
@@ -66,7 +67,7 @@ int limit_read(const struct cgroup *cg, const char *controller, const char *file
 
 	if (dir < 0)
 		return -ENOENT;
-	n = cgroup_read(dir, file, buf, sizeof buf);
+	n = file_read_line(dir, file, buf, sizeof buf);
 	if (n < 0)
 		return (int)n;
 	buf[strcspn(buf, " ")] = '\0';

@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "err.h"
 #include "fd.h"
+#include "file.h"
 #include "mem.h"
 #include "proc.h"
 #include "str.h"
@@ -196,7 +197,7 @@ static int wait_event(int dir, const char *key, uint64_t want, int64_t deadline)
 static int v1_is(int dir, const char *state)
 {
 	char buf[32];
-	ssize_t n = cgroup_read(dir, "freezer.state", buf, sizeof buf);
+	ssize_t n = file_read_line(dir, "freezer.state", buf, sizeof buf);
 
 	return n < 0 ? (int)n : !strcmp(buf, state);
 }
@@ -264,7 +265,7 @@ int cgroup_is_frozen(const struct cgroup *cg, struct err *e)
 		if (r >= 0)
 			r = !r;
 	} else {
-		ssize_t n = cgroup_read(dir, "cgroup.freeze", buf, sizeof buf);
+		ssize_t n = file_read_line(dir, "cgroup.freeze", buf, sizeof buf);
 
 		r = n < 0 ? (int)n : buf[0] == '1';
 	}

@@ -13,6 +13,7 @@
 #include "cgroup_files.h"
 #include "err.h"
 #include "fd.h"
+#include "file.h"
 #include "mem.h"
 #include "str.h"
 #include "sys.h"
@@ -40,7 +41,7 @@ static bool enter(struct reader *r, const char *controller)
 
 static bool load(struct reader *r, const char *file)
 {
-	return cgroup_read(r->dir, file, r->buf, sizeof r->buf) >= 0;
+	return file_read_line(r->dir, file, r->buf, sizeof r->buf) >= 0;
 }
 
 /* One number; "max" is UINT64_MAX. Stays as it is when the file is absent. */

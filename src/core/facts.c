@@ -11,6 +11,7 @@
 #include "cgroup.h"
 #include "err.h"
 #include "fd.h"
+#include "file.h"
 #include "mem.h"
 #include "planner.h"
 #include "spec.h"
@@ -19,23 +20,6 @@
 
 #define OLDEST_MAJOR 5
 #define OLDEST_MINOR 10
-
-/* A small file without its last newline; -errno. */
-static ssize_t read_line(const char *path, char *buf, size_t cap)
-{
-	OWN_FD fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-	ssize_t n;
-
-	if (fd < 0)
-		return fd;
-	n = fd_read_all(fd, buf, cap - 1);
-	if (n < 0)
-		return n;
-	while (n > 0 && buf[n - 1] == '\n')
-		n--;
-	buf[n] = '\0';
-	return n;
-}
 
 static bool exists(const char *path)
 {
@@ -125,8 +109,8 @@ static void read_features(struct host_facts *f, const struct spec *s,
 	char line[8];
 
 	if ((p && p->apparmor_profile) || (exec && exec->apparmor_profile))
-		f->has_apparmor = read_line("/sys/module/apparmor/parameters/enabled", line,
-					    sizeof line) > 0 &&
+		f->has_apparmor = file_read_line(AT_FDCWD, "/sys/module/apparmor/parameters/enabled", line,
+						 sizeof line) > 0 &&
 				  line[0] == 'Y';
 	if (s->linux->mount_label || (p && p->selinux_label) || (exec && exec->selinux_label))
 		f->has_selinux = exists("/sys/fs/selinux/status");
