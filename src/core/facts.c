@@ -97,7 +97,7 @@ static int read_privilege(struct host_facts *f, bool in_user_ns, struct err *e)
 	f->privileged = !in_user_ns &&
 			d[CAP_SYS_ADMIN / 32].effective >> (CAP_SYS_ADMIN % 32) & 1;
 	f->setgroups_denied = in_user_ns &&
-			      read_line("/proc/self/setgroups", word, sizeof word) > 0 &&
+			      file_read_line(AT_FDCWD, "/proc/self/setgroups", word, sizeof word) > 0 &&
 			      strcmp(word, "deny") == 0;
 	return 0;
 }
