@@ -122,6 +122,8 @@ struct sys_mount_attr;
 	X(int, ioprio_set, (int which, int who, int prio), (int)syscall(SYS_ioprio_set, which, who, prio))      \
 	X(int, personality, (unsigned long domain), personality(domain))                                        \
 	X(long, keyctl_join, (const char *name), syscall(SYS_keyctl, 1 /* JOIN_SESSION_KEYRING */, name))       \
+	X(long, keyctl_describe, (long key, char *buf, size_t n), syscall(SYS_keyctl, 6 /* DESCRIBE */, key, buf, n)) \
+	X(int, keyctl_setperm, (long key, uint32_t perm), (int)syscall(SYS_keyctl, 5 /* SETPERM */, key, perm)) \
 	X(int, sethostname, (const char *s, size_t n), sethostname(s, n))                                       \
 	X(int, setdomainname, (const char *s, size_t n), setdomainname(s, n))                                   \
 	/* sockets and waiting */                                                                               \

@@ -137,6 +137,25 @@ static void loopback_up(struct init *in)
 	sys_close(fd);
 }
 
+/* The keyring's owner, and in a user namespace everybody, may search it: with
+ * what possession alone gives, a process that changes its ids loses its keys. */
+static int searchable(const struct plan *p, long key)
+{
+	char text[256] = ""; /* "keyring;UID;GID;PERMISSIONS;NAME", the third in hexadecimal */
+	uint32_t perm = 0, part = 0;
+	long n = sys_keyctl_describe(key, text, sizeof text - 1);
+
+	if (n < 0)
+		return (int)n;
+	for (const char *c = text; *c && part < 4; c++) {
+		if (*c == ';')
+			part++;
+		else if (part == 3)
+			perm = perm << 4 | (uint32_t)(*c <= '9' ? *c - '0' : *c - 'a' + 10);
+	}
+	return sys_keyctl_setperm(key, perm | (p->n_uid_maps ? 0x8u : 0x80000u));
+}
+
 static void own_session(struct init *in)
 {
 	int r = sys_setsid();
@@ -149,6 +168,8 @@ static void own_session(struct init *in)
 	key = sys_keyctl_join(in->p->process.keyring);
 	if (key < 0 && key != -ENOSYS && key != -EPERM && key != -EDQUOT)
 		init_fail(in, STAGE_KEYRING, 0, (int)key);
+	if (key >= 0 && (r = searchable(in->p, key)) < 0 && r != -EPERM && r != -EACCES)
+		init_fail(in, STAGE_KEYRING, 0, r);
 }
 
 static void make_file_system(struct init *in)
