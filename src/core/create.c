@@ -96,7 +96,7 @@ static int make_plan(struct creation *k, struct err *e)
 	for (size_t i = 0; i < o->spec->n_warnings; i++)
 		log_line(LOG_LEVEL_DEBUG, o->spec->warnings[i]);
 	for (size_t i = 0; i < k->plan->n_warnings; i++)
-		log_line(LOG_LEVEL_DEBUG, k->plan->warnings[i]);
+		log_line(LOG_LEVEL_WARNING, k->plan->warnings[i]);
 	return 0;
 }
 
@@ -415,7 +415,7 @@ int run_hooks_at(struct launch *l, enum hs_phase where, struct err *e)
 {
 	struct stop_ctx *s = l->ctx;
 	OWN_SB struct sb state = SB_INIT;
-	struct hook_run run = { .hooks = &s->spec->hooks, .target = -1, .target_ns = s->target_ns };
+	struct hook_run run = { .hooks = &s->spec->hooks, .target = -1, .target_ns = s->target_ns, .plan = l->plan };
 	int r;
 
 	s->rec->pid = l->pid;
@@ -432,6 +432,7 @@ int run_hooks_at(struct launch *l, enum hs_phase where, struct err *e)
 	if (r >= 0)
 		r = hooks_run(&run, HOOK_CREATE_RUNTIME, e);
 	run.target = l->pidfd;
+	run.cwd = l->plan->rootfs;
 	return r < 0 ? r : hooks_run(&run, HOOK_CREATE_CONTAINER, e);
 }
 

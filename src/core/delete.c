@@ -98,6 +98,7 @@ void run_poststop(const struct spec *s, const struct record *rec, enum log_level
 			.hooks = &one,
 			.target = -1,
 			.state = state.s,
+			.cwd = rec->bundle,
 			.timeout = POSTSTOP_SECONDS,
 		};
 

@@ -54,7 +54,11 @@ static int make_plan(struct execution *x, struct err *e)
 				    e);
 	if (r >= 0)
 		r = plan_exec(c->arena, x->spec, x->o->process, &x->facts, &po, &x->plan, e);
-	return r < 0 ? r : compile_filter(c, x->spec, x->plan, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < x->plan->n_warnings; i++)
+		log_line(LOG_LEVEL_WARNING, x->plan->warnings[i]);
+	return compile_filter(c, x->spec, x->plan, e);
 }
 
 /* One hierarchy goes to a sub-cgroup, which must exist. */

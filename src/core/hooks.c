@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "err.h"
 #include "fd.h"
 #include "handshake.h"
+#include "plan.h"
 #include "proc.h"
 #include "sys.h"
 
@@ -30,19 +32,47 @@ const char *hook_kind_name(enum hook_kind kind)
 	return kind_names[kind];
 }
 
-static _Noreturn void exec_hook(const struct spec_hook *h, int in, int out)
+/* `env` is for a hook that has none of its own. */
+static _Noreturn void exec_hook(const struct spec_hook *h, char **env, int in, int out)
 {
 	sys_default_signals();
 	if (in >= 0 && (sys_dup3(in, 0, 0) < 0 || sys_dup3(out, 1, 0) < 0 || sys_dup3(out, 2, 0) < 0))
 		_exit(126);
-	sys_execve(h->path, h->args, h->env);
+	sys_execve(h->path, h->args, h->env ? h->env : env);
 	_exit(errno == ENOENT ? 127 : 126);
+}
+
+/* The ids and capabilities of the container's program. */
+static int become(const struct plan *p)
+{
+	const struct plan_process *pr = &p->process;
+	const struct plan_caps *c = &pr->caps;
+	struct sys_cap_header h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct sys_cap_data d[2];
+	int r = 0;
+
+	for (int i = 0; i < 2; i++)
+		d[i] = (struct sys_cap_data){ (uint32_t)(c->effective >> 32 * i),
+					      (uint32_t)(c->permitted >> 32 * i),
+					      (uint32_t)(c->inheritable >> 32 * i) };
+	for (uint32_t cap = 0; cap <= pr->last_cap && r >= 0; cap++)
+		if (!(c->bounding >> cap & 1))
+			r = sys_prctl(PR_CAPBSET_DROP, cap, 0, 0);
+	if (r >= 0 && !p->deny_setgroups)
+		r = sys_setgroups(pr->n_groups, pr->groups);
+	if (r >= 0)
+		r = sys_setresgid(pr->gid);
+	if (r >= 0)
+		r = sys_prctl(PR_SET_KEEPCAPS, 1, 0, 0);
+	if (r >= 0)
+		r = sys_setresuid(pr->uid);
+	return r < 0 ? r : sys_capset(&h, d);
 }
 
 /* In the container's namespaces; a new pid namespace is entered by a child,
  * whose status is handed on. */
-static _Noreturn void hook_inside(const struct hook_run *run, const struct spec_hook *h,
-				  int in, int out)
+static _Noreturn void hook_inside(const struct hook_run *run, enum hook_kind kind,
+				  const struct spec_hook *h, int in, int out)
 {
 	int pidfd = -1, code;
 	bool joined;
@@ -51,6 +81,8 @@ static _Noreturn void hook_inside(const struct hook_run *run, const struct spec_
 	sys_prctl(PR_SET_DUMPABLE, 0, 0, 0);
 	if (sys_setns(run->target, run->target_ns) < 0)
 		_exit(126);
+	if (run->cwd)
+		sys_chdir(run->cwd);
 	/* The container may look into its child, which is why nothing of the
 	 * host is open in it. */
 	if (sys_dup3(in, 0, 0) < 0 || sys_dup3(out, 1, 0) < 0 || sys_dup3(out, 2, 0) < 0)
@@ -61,7 +93,9 @@ static _Noreturn void hook_inside(const struct hook_run *run, const struct spec_
 		_exit(126);
 	if (pid == 0) {
 		sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
-		exec_hook(h, -1, -1);
+		if (kind == HOOK_START_CONTAINER && become(run->plan) < 0)
+			_exit(126);
+		exec_hook(h, run->plan->process.env, -1, -1);
 	}
 	code = proc_wait(pidfd, -1);
 	code = code < 0 ? 126 : proc_reap(pidfd);
@@ -105,7 +139,8 @@ static int finish(const struct spec_hook *h, int timeout, int pidfd, int out, st
 	return err_set(e, ERR_INTERNAL, 0, "hook '%s': exit status %d, output: %s", h->path, r, text);
 }
 
-static int run_one(const struct hook_run *run, const struct spec_hook *h, struct err *e)
+static int run_one(const struct hook_run *run, enum hook_kind kind, const struct spec_hook *h,
+		   struct err *e)
 {
 	OWN_FD in = memory_file(run->state, e);
 	OWN_FD out = in < 0 ? -1 : memory_file(NULL, e);
@@ -120,10 +155,10 @@ static int run_one(const struct hook_run *run, const struct spec_hook *h, struct
 		return err_sys(e, pid, "clone a process for hook '%s'", h->path);
 	if (pid == 0) {
 		if (run->target >= 0)
-			hook_inside(run, h, in, out);
+			hook_inside(run, kind, h, in, out);
 		if (run->cwd)
 			sys_chdir(run->cwd);
-		exec_hook(h, in, out);
+		exec_hook(h, environ, in, out); /* as under runc and crun */
 	}
 	return finish(h, h->timeout > 0 ? h->timeout : run->timeout, pidfd, out, e);
 }
@@ -131,7 +166,7 @@ static int run_one(const struct hook_run *run, const struct spec_hook *h, struct
 int hooks_run(const struct hook_run *run, enum hook_kind kind, struct err *e)
 {
 	for (size_t i = 0; i < run->hooks->n[kind]; i++) {
-		int r = run_one(run, &run->hooks->list[kind][i], e);
+		int r = run_one(run, kind, &run->hooks->list[kind][i], e);
 
 		if (r < 0)
 			return err_wrap(e, r, "error running %s hook #%zu", kind_names[kind], i);

@@ -7,15 +7,17 @@
 #include "spec.h"
 
 struct err;
+struct plan;
 
 struct hook_run {
 	const struct spec_hooks *hooks; /* may have none of the kind */
 	const char *state; /* JSON */
-	const char *cwd; /* of hooks in the runtime's namespaces; NULL: the caller's */
+	const char *cwd; /* NULL: the caller's, or / in the container */
 	/* -1: in the runtime's namespaces. Else a pidfd of the container's first
 	 * process and the CLONE_NEW* to join (createContainer, startContainer). */
 	int target;
 	int target_ns;
+	const struct plan *plan; /* of a target */
 	int timeout; /* seconds, for a hook that names none; 0: none either */
 };
 

@@ -236,6 +236,12 @@ static int plan_caps(struct planner *pl, const struct spec_caps *c)
 		if (r < 0)
 			return r;
 	}
+	for (size_t i = 0; i < c->n_unknown; i++) {
+		int r = plan_warn(pl, "/process/capabilities", "unknown capability '%s'", c->unknown[i]);
+
+		if (r < 0)
+			return r;
+	}
 	extra = out->effective & ~out->permitted;
 	if (extra) {
 		const char *name = name_of(capability_names, (uint64_t)__builtin_ctzll(extra));

@@ -22,7 +22,7 @@ enum { KILL_MS = 1000 };
 int run_poststart(const struct spec *s, const struct record *rec, struct err *e)
 {
 	OWN_SB struct sb state = SB_INIT;
-	struct hook_run run = { .hooks = &s->hooks, .target = -1 };
+	struct hook_run run = { .hooks = &s->hooks, .target = -1, .cwd = rec->bundle };
 
 	if (!run.hooks->n[HOOK_POSTSTART])
 		return 0;

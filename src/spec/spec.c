@@ -92,12 +92,9 @@ static const struct json_field hook_fields[] = {
 
 static int finish_hook(struct json_dec *d, const struct json *v, void *obj)
 {
-	static char *empty[] = { NULL };
 	struct spec_hook *h = obj;
 
 	(void)v;
-	if (!h->env)
-		h->env = empty;
 	if (h->n_args)
 		return 0;
 	h->args = arena_calloc(d->a, 2, sizeof *h->args);

@@ -36,6 +36,8 @@ enum cap_set { CAP_SET_BOUNDING, CAP_SET_EFFECTIVE, CAP_SET_INHERITABLE,
 
 struct spec_caps {
 	uint64_t set[CAP_SET_COUNT]; /* bit n is capability n */
+	char *unknown[16]; /* the first few names that nobody knows */
+	size_t n_unknown;
 };
 
 struct spec_user {
@@ -129,7 +131,7 @@ enum hook_kind {
 
 struct spec_hook {
 	char *path; /* absolute */
-	char **args, **env; /* NULL-terminated; args[0] is path when absent; env empty when absent */
+	char **args, **env; /* NULL-terminated; args[0] is path when absent; env NULL when absent */
 	size_t n_args, n_env;
 	int timeout; /* seconds; 0: none given */
 };

@@ -142,7 +142,6 @@ good_text() {
 }
 
 @test "bad: names that nobody knows" {
-	bad_config CAP_NOSUCH "c['process']['capabilities']['bounding'].append('CAP_NOSUCH')"
 	bad_config NOSUCH "c['linux']['namespaces'].append({'type': 'NOSUCH'})"
 	bad_config RLIMIT_NOSUCH "c['process']['rlimits'] = [{'type': 'RLIMIT_NOSUCH', 'soft': 1, 'hard': 1}]"
 	bad_config SCMP_ACT_NOSUCH "c['linux']['seccomp'] = {'defaultAction': 'SCMP_ACT_NOSUCH'}"

@@ -16,13 +16,16 @@ setup_file() {
 		field() { printf %s "$state" | tr -d ' \n' | sed "s/.*\"$1\":\"\([^\"]*\)\".*/\1/"; }
 		where=
 		for n in mnt net uts ipc; do
-			[ "$(readlink /proc/self/ns/$n)" = "$(readlink /proc/1/ns/$n)" ] || where="$where $n"
+			[ "$(readlink /proc/self/ns/$n)" = "$(cat "${log%/*}/world.$n")" ] || where="$where $n"
 		done
 		echo "$name id=$(field id) status=$(field status) a=$(field a) in:$where" >>"$log"
 		[ $# = 0 ] || exec "$@"
 	SH
 	chmod 755 "$IT_OUT/bin/hook"
 	mkdir -p "$IT_OUT/rootfs/log"
+	for n in mnt net uts ipc; do
+		ns readlink "/proc/self/ns/$n" >"$IT_OUT/rootfs/log/world.$n"
+	done
 	cp "$IT_OUT/bin/hook" "$IT_OUT/rootfs/hook"
 }
 
@@ -81,7 +84,7 @@ known() {
 	}
 	both by_run
 	expect_in 'prestart id=c status=creating a=note in:'
-	expect_in 'startContainer id=c status=created'
+	expect_in 'startContainer id=c status=created a=note in: mnt net uts ipc'
 	[ "$(grep -c . <<<"$output")" = 7 ]
 	RT=berth
 	by_run >/dev/null

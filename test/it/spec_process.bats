@@ -32,11 +32,35 @@ p["user"] = {"uid": 1000, "gid": 1000}' 'grep ^Cap /proc/self/status'
 	same 'p["user"] = {"uid": 1000, "gid": 1000}' 'grep ^Cap /proc/self/status'
 }
 
-@test "process: a capability that does not exist is named" {
-	conf 'p["capabilities"]["bounding"].append("CAP_NOSUCH")' 'grep ^CapBnd /proc/self/status'
+@test "process: a capability that does not exist is a warning" {
+	conf 'p["capabilities"]["bounding"].append("CAP_NOSUCH"); p["capabilities"]["ambient"] = ["chown"]' 'grep ^CapBnd /proc/self/status'
 	RT=berth
 	run go
-	expect_in CAP_NOSUCH
+	[ "$status" = 0 ]
+	expect_in "level=warning msg=\"/process/capabilities: unknown capability 'CAP_NOSUCH'\""
+	expect_in "unknown capability 'chown'"
+	expect_in 'CapBnd:	0000000020000420'
+}
+
+@test "process: the session keyring has the name and the rights that runc gives it" {
+	cat >"$IT_OUT/keyring.c" <<-'C'
+		#include <stdio.h>
+		#include <sys/syscall.h>
+		#include <unistd.h>
+		int main(void)
+		{
+			char text[256] = "";
+
+			syscall(SYS_keyctl, 6, -3, text, sizeof text - 1);
+			puts(text);
+			return 0;
+		}
+	C
+	cc -static -o "$IT_OUT/rootfs/keyring" "$IT_OUT/keyring.c"
+	same 'p["args"] = ["/keyring"]'
+	expect_in ';3f1b0000;_ses.c'
+	same 'p["args"] = ["/keyring"]; maps(0, 100000)'
+	expect_in ';3f130008;_ses.c'
 }
 
 @test "process: no_new_privs both ways" {
