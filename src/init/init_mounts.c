@@ -46,6 +46,8 @@ static uint64_t attrs_of(unsigned long flags)
 	};
 	uint64_t attrs = 0;
 
+	if (flags & MS_STRICTATIME)
+		flags &= ~(unsigned long)MS_NOATIME; /* as mount(2) does; an attribute of both is refused */
 	for (size_t i = 0; i < sizeof map / sizeof map[0]; i++)
 		if (flags & map[i].ms)
 			attrs |= map[i].attr;
@@ -150,9 +152,10 @@ int mount_clone(struct init *in, int dir, const char *path, bool recursive)
 	return sys_open_tree(dir, path, flags);
 }
 
+/* With what is mounted below: a read-only path is bound on itself. */
 int mount_bind_fd(struct init *in, int source, int target, const char *name)
 {
-	int tree = mount_clone(in, source, "", false), r;
+	int tree = mount_clone(in, source, "", true), r;
 
 	if (tree >= 0) {
 		r = mount_attach(tree, target);
@@ -164,7 +167,7 @@ int mount_bind_fd(struct init *in, int source, int target, const char *name)
 	if (sys_refused(tree)) {
 		struct fd_path from = path_of_fd(source), to = path_of_fd(target);
 
-		r = sys_mount(from.s, to.s, NULL, MS_BIND, NULL);
+		r = sys_mount(from.s, to.s, NULL, MS_BIND | MS_REC, NULL);
 		return r < 0 ? r : rootfs_open(in->root, name, O_PATH);
 	}
 	return tree;

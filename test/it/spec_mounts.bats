@@ -136,6 +136,24 @@ l["readonlyPaths"] = ["/home", "/etc/group", "/no/such", "/proc/sys"]' \
 	refused /linux/readonlyPaths/0 'l["readonlyPaths"] = ["data"]' true
 }
 
+@test "mounts: strictatime and noatime together are strictatime" {
+	same 'mount("/m", "tmpfs", "tmpfs", "noatime", "strictatime"); mount("/n", "mqueue", "mqueue", "strictatime", "noatime")
+mount("/o", out + "/src", "bind", "bind", "strictatime", "noatime")' 'grep " /[mno] " /proc/self/mountinfo | cut -d" " -f5,6'
+	expect '/m rw
+/n rw
+/o rw'
+	rmdir "$IT_OUT"/rootfs/[mno]
+}
+
+@test "mounts: a read-only path keeps what is mounted below it, as it is" {
+	same 'mount("/home/kay", out + "/src", "bind", "bind"); mount("/data", "tmpfs", "tmpfs")
+l["readonlyPaths"] = ["/home", "/data"]; l["maskedPaths"] = []' \
+		'cat /home/kay/file; touch /home/kay/made && rm /home/kay/made && echo writable; touch /home/x /data/x 2>&1'
+	expect_in inner
+	expect_in writable
+	expect_in 'touch: /home/x: Read-only file system'
+}
+
 @test "mounts: devices of the specification and default devices" {
 	same 'l["devices"] = [{"path": "/dev/mine", "type": "c", "major": 1, "minor": 3, "fileMode": 0o640, "uid": 1, "gid": 2},
 {"path": "/dev/deep/blk", "type": "b", "major": 7, "minor": 200}, {"path": "/dev/pipe", "type": "p", "fileMode": 0o600},
