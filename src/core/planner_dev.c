@@ -90,7 +90,7 @@ static int node(struct planner *pl, const struct spec_device *d, const char *poi
 		s->dev = makedev((unsigned)d->major, (unsigned)d->minor);
 	s->uid = d->has_uid ? d->uid : 0;
 	s->gid = d->has_gid ? d->gid : 0;
-	s->skip_exists = true;
+	s->skip_exists = !pointer; /* a default device may be there already */
 	return 0;
 }
 

@@ -356,6 +356,19 @@ static int bind_device(struct init *in, const struct fs_step *s)
 	return r < 0 ? r : 0;
 }
 
+/* What is in the place of a device already: the same one, or it is an error. */
+static int is_device(const struct fs_step *s, int dir, const char *leaf)
+{
+	struct stat st;
+	int r = sys_fstatat(dir, leaf, &st, AT_SYMLINK_NOFOLLOW);
+
+	if (r < 0)
+		return r;
+	if ((st.st_mode & S_IFMT) != (s->mode & S_IFMT))
+		return -EEXIST;
+	return S_ISFIFO(s->mode) || st.st_rdev == s->dev ? 0 : -EEXIST;
+}
+
 static int step_node(struct init *in, const struct fs_step *s)
 {
 	char leaf[NAME_MAX + 1];
@@ -368,7 +381,7 @@ static int step_node(struct init *in, const struct fs_step *s)
 		return r;
 	r = sys_mknodat(dir, leaf, s->mode, s->dev);
 	if (r == -EEXIST)
-		return s->skip_exists ? 0 : r;
+		return s->skip_exists ? 0 : is_device(s, dir, leaf);
 	if (r == -EPERM)
 		return bind_device(in, s);
 	if (r >= 0 && (s->uid || s->gid))

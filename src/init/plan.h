@@ -62,7 +62,7 @@ struct fs_step {
 	bool no_symlink; /* the target itself may not be a symbolic link (/proc, /sys) */
 	bool on_proc; /* written below /proc, and checked: else a target in procfs is refused */
 	bool optional; /* nothing to do when the target or source is absent */
-	bool skip_exists; /* FS_NODE, FS_SYMLINK: fine when something is there */
+	bool skip_exists; /* FS_NODE, FS_SYMLINK: fine when something else is there */
 	bool from_host; /* FS_BIND: `source` must be opened by launch (its privileges, idmap) */
 	bool idmap, idmap_recursive;
 	const struct plan_id_map *uid_maps, *gid_maps; /* idmap: own maps; NULL: the container's */

@@ -167,8 +167,16 @@ static const struct json_field weight_device_fields[] = {
 	JSON_FIELD_OPT("leafWeight", dec_weight,        struct spec_weight_device, leaf_weight),
 	{ 0 }
 };
+
+static int need_weight(struct json_dec *d, const struct json *v, void *obj)
+{
+	const struct spec_weight_device *w = obj;
+
+	return w->has_weight || w->has_leaf_weight ? 0 : json_fail(d, v, "needs weight or leafWeight");
+}
+
 static const struct json_struct weight_device_struct = {
-	sizeof(struct spec_weight_device), weight_device_fields, NULL
+	sizeof(struct spec_weight_device), weight_device_fields, need_weight
 };
 
 static const struct json_field throttle_device_fields[] = {
