@@ -1,0 +1,20 @@
+#!/usr/bin/env bats
+# diff.bats: generated config.json files under berth, runc and crun, with an
+# inspector inside that prints what it sees (test/diff/run). What differs is in
+# the table of test/diff/known.py, with a reason, or fails. BERTH_SOAK=1 runs
+# 10,000 instead of 500; BERTH_DIFF_SEED=N others.
+
+load lib.bash
+
+setup_file() {
+	it_need busybox python3 cc runc crun
+	it_berth
+	BATS_TEST_TIMEOUT=$((${BERTH_SOAK:+100} * 60 + 300))
+	export BATS_TEST_TIMEOUT
+}
+
+@test "diff: berth's containers are those of runc and crun" {
+	run "$IT_TOP/test/diff/run" --seed "${BERTH_DIFF_SEED:-1}" --count "${BERTH_DIFF_COUNT:-${BERTH_SOAK:+10000}}"
+	printf '%s\n' "$output"
+	[ "$status" = 0 ]
+}
