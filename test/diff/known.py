@@ -83,7 +83,7 @@ KNOWN = [
         "what the specification got since 1.1 is checked; runc 1.1 does not know it"),
     Row("runc", r"cgroup\.memory\.kmem\.tcp\.limit_in_bytes", lambda d, b, t, m, err, us: get(d, "linux", "resources", "memory", "kernelTCP"),
         "runc 1.1 leaves out kernelTCP with the rest of kernel memory; the controller has it"),
-    Row("runc", r"(at|dev|list)\.(.*)", lambda d, b, t, m, err, us: mount_of(d, m[2]).get("type") == "mqueue" and
+    Row("runc", r"(at|dev|list|top)\.(.*)", lambda d, b, t, m, err, us: mount_of(d, m[2]).get("type") == "mqueue" and
         any(n["type"] == "user" for n in get(d, "linux", "namespaces")) and same_but(b, t, (r":65534\b", ":0")),
         "with runc, the group of the message queues is one that the user namespace does not have"),
     Row("runc", r"(at|path|list|dev|open)\.(.*)", lambda d, b, t, m, err, us: masked(d, m[2]) and null_changed(d),
@@ -119,8 +119,9 @@ KNOWN = [
         "this runc knows no seccomp flags"),
     Row("runc", "outcome", lambda d, b, t, m, err, us: b == "refused" and "duplicate rlimit" in us,
         "the specification: the same limit twice is an error; runc takes the last"),
-    Row("runc", r"(at|list|path|top)\.(.*)", lambda d, b, t, m, err, us: mount_of(d, m[2]).get("type") == "tmpfs" and
-        any(o.startswith("mode=") for o in mount_of(d, m[2]).get("options") or []) and same_but(b, t, (r"(?m)^4\d+", "")),
+    Row("runc", r"(at|list|path|top)\.(.*)", lambda d, b, t, m, err, us: any(
+        x.get("type") == "tmpfs" and place(x["destination"]) == place(m[2]) and any(o.startswith("mode=") for o in x.get("options") or [])
+        for x in d["mounts"]) and (b == "EACCES" or same_but(b, t, (r"(?m)^4\d+", ""))),
         "the mode that a tmpfs is mounted with counts; runc gives it that of the directory below"),
     Row("runc", "outcome", lambda d, b, t, m, err, us: b == "ran" and re.search("mounting ..(proc|sysfs).. to rootfs .*(/proc/self|procfd|must be|/tmp/)", err) and
         any(x.get("type") in ("proc", "sysfs") and place(x["destination"]) != x["destination"] for x in d["mounts"]),
@@ -145,7 +146,7 @@ KNOWN = [
         "runc 1.1 knows no cpu.burst and cpu.idle"),
     Row("runc", r"env\.\d+", lambda d, b, t, m, err, us: (b, t) == ("HOME=/", "HOME=") and mount_of(d, "/etc/passwd"),
         "a user that /etc/passwd does not list has the home /; runc says nothing where the file has no valid line"),
-    Row("runc", "outcome", lambda d, b, t, m, err, us: b == "ran" and re.search("flags: 0x100[01]: invalid argument", err) and
+    Row("runc", "outcome", lambda d, b, t, m, err, us: b == "ran" and re.search("flags: 0x[0-9a-f]+: invalid argument", err) and
         any(n["type"] == "user" for n in get(d, "linux", "namespaces")),
         "in a user namespace a bind of a directory with mounts below works; runc 1.1 lets the container's own rights decide"),
     Row("runc", "outcome", lambda d, b, t, m, err, us: b == "ran" and null_changed(d) and
@@ -179,6 +180,11 @@ KNOWN = [
         "an access that is none of r, w, m is an error; runc takes it for none"),
     Row("runc", "outcome|exit", lambda d, b, t, m, err, us: get(d, "linux", "seccomp") and re.search(r"(?m)^rax |signal: bad system call", err),
         "the filter goes on last; runc without noNewPrivileges puts itself and startContainer hooks under it"),
+    Row("runc", "outcome", lambda d, b, t, m, err, us: b == "refused" and re.search(
+        r"id mappings need a user namespace|/linux/devices/\d+/path: .* must be an absolute path|write '0' to memory.use_hierarchy", us),
+        "what cannot be had is an error that names it; runc leaves it out"),
+    Row("runc", "outcome|exit", lambda d, b, t, m, err, us: re.search("error adding seccomp rule .*: file exists", err),
+        "a rule that is there already adds nothing; runc fails"),
     Row("crun", r".*", lambda d, b, t, m, err, us: True,
         "where crun alone differs, berth does as runc"),
 ]

@@ -116,8 +116,7 @@ for f in null zero full random urandom tty; do stat -c "%n %t,%T %A" /dev/$f; do
 @test "conformance: what must be given together" {
 	refused /linux/resources/blockIO/weightDevice/0 'l["resources"]["blockIO"] = {"weightDevice": [{"major": 7, "minor": 0}]}' true
 	refused /linux/resources/rdma/x 'l["resources"]["rdma"] = {"x": {}}' true
-	refused /linux/resources/devices/0/allow 'l["resources"]["devices"] = [{"access": "rwm"}]' true
-	refused /linux/resources/hugepageLimits/0 'l["resources"]["hugepageLimits"] = [{"pageSize": "3MB", "limit": 0}]' true
+	refused /linux/resources/hugepageLimits 'l["resources"]["hugepageLimits"] = [{"pageSize": "3MB", "limit": 0}]' true
 	refused /linux/resources/unified 'l["resources"]["unified"] = {"nosuch.max": "1"}' true
 	refused Mappings 'mount("/m", out, "bind", "bind"); c["mounts"][-1]["uidMappings"] = [{"containerID": 0, "hostID": 5, "size": 1}]' true
 	refused /linux/uidMappings/0/size 'maps(); l["uidMappings"][0].pop("size")' true
