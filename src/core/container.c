@@ -350,6 +350,7 @@ int container_update(struct container *ct, const struct spec_resources *r, struc
 
 int container_update_rdt(struct container *ct, const struct spec_intel_rdt *rdt, struct err *e)
 {
+	const struct spec_intel_rdt *given;
 	OWN_FD root = -1;
 	struct spec *s;
 	const char *name;
@@ -362,8 +363,8 @@ int container_update_rdt(struct container *ct, const struct spec_intel_rdt *rdt,
 		root = r = rdt_open(e);
 	if (r < 0)
 		return r;
-	name = s->linux->intel_rdt && s->linux->intel_rdt->clos_id ? s->linux->intel_rdt->clos_id :
-								      ct->rec->id;
+	given = s->linux->intel_rdt;
+	name = given && given->clos_id ? given->clos_id : ct->rec->id;
 	r = rdt_create(root, rdt, name, &made, e);
 	if (r < 0 || !made)
 		return r;
