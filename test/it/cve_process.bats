@@ -28,11 +28,6 @@ hash_of() {
 	ns sha256sum "$1" | cut -d' ' -f1
 }
 
-# The programs of the rootfs, which the attacker need not spoil.
-own_inodes() {
-	stat -c %i "$IT_OUT/rootfs/attack" "$IT_OUT/rootfs/bin/busybox" | tr '\n' ' '
-}
-
 # A copy of the runtime, whose hash may be lost: $victim.
 victim() {
 	victim=$IT/victim
@@ -55,7 +50,7 @@ victim() {
 		[ $how = own ] || conf=$all
 		[ $how != userns ] || conf+='maps(0, 0, 65536)'
 		victim "$BERTH"
-		conf "$conf" "exec /attack exe 2.5 $(own_inodes)"
+		conf "$conf" "exec /attack exe 2.5 $(ns stat -c %d:%i "$victim")"
 		BERTH=$victim go >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- 4>&- &
 		pid=$!
 		it_wait 10 ns test -e "$IT/berth/root/c/record.json"
@@ -70,7 +65,7 @@ victim() {
 	done
 	# The attack is one: a program of the host that enters without protection is overwritten.
 	victim "$(command -v busybox)"
-	conf "$all" "exec /attack exe 3 $(own_inodes)"
+	conf "$all" "exec /attack exe 3 $(ns stat -c %d:%i "$victim")"
 	up
 	for _ in 1 2 3 4 5 6; do
 		ns timeout 5 nsenter -t "$(pid_of)" -p "$victim" sleep 0.2 2>/dev/null || true
