@@ -295,16 +295,21 @@ static int late_paths(struct planner *pl, enum fs_op op, char **paths, size_t n,
 
 	for (size_t i = 0; i < n; i++) {
 		const char *at = arena_printf(pl->a, "%s/%zu", pointer, i);
+		const char *path = plan_path(pl->a, "/", paths[i]);
 		struct fs_step *s;
+		bool is_root;
 
-		if (!at)
+		if (!at || !path)
 			return plan_nomem(pl);
+		/* A mount on the root would not be seen by who is in it already. */
+		is_root = op == FS_READONLY && !strcmp(path, "/");
 		if (paths[i][0] != '/')
 			return plan_bad(pl, at, "'%s' is not an absolute path", paths[i]);
-		s = plan_step(pl, &pl->late, op, paths[i], at);
+		s = plan_step(pl, &pl->late, is_root ? FS_REMOUNT : op, paths[i], at);
 		if (!s)
 			return plan_nomem(pl);
 		s->optional = true;
+		s->flags = is_root ? MS_RDONLY : 0;
 		if (op == FS_MASK && !str_empty(label))
 			s->data = labelled(pl, "tmpfs", NULL);
 	}

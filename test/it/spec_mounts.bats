@@ -154,6 +154,12 @@ l["readonlyPaths"] = ["/home", "/data"]; l["maskedPaths"] = []' \
 	expect_in 'touch: /home/x: Read-only file system'
 }
 
+@test "mounts: the root as a read-only path" {
+	same 'mount("/tmp", "tmpfs", "tmpfs"); c["linux"]["readonlyPaths"] = ["/"]' 'touch /x /tmp/x 2>&1; ls /tmp'
+	expect 'touch: /x: Read-only file system
+x'
+}
+
 @test "mounts: devices of the specification and default devices" {
 	same 'l["devices"] = [{"path": "/dev/mine", "type": "c", "major": 1, "minor": 3, "fileMode": 0o640, "uid": 1, "gid": 2},
 {"path": "/dev/deep/blk", "type": "b", "major": 7, "minor": 200}, {"path": "/dev/pipe", "type": "p", "fileMode": 0o600},
