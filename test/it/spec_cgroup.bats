@@ -226,9 +226,10 @@ read_back() {
 # No machine that tests this has resctrl: a directory with the files of one stands in for it, in a
 # mount namespace where /sys/fs is ours. A group of the administrator's is used, and never removed.
 @test "cgroup: intelRdt: the group is joined, update writes its schemata" {
-	conf 'c["linux"]["intelRdt"] = {"closID": "gold"}' 'exec sleep 600'
+	conf 'c["linux"]["intelRdt"] = {"closID": "gold"}; c["linux"]["cgroupsPath"] += "-rdt"' 'exec sleep 600'
 	cat >"$BATS_TEST_TMPDIR/rdt" <<-'SH'
 		set -e
+		exec 2>&1
 		berth=$1 root=$2 bundle=$3 cg=$(mktemp -d)
 		mount --rbind /sys/fs/cgroup "$cg"
 		mount -t tmpfs tmpfs /sys/fs
@@ -238,14 +239,14 @@ read_back() {
 		rmdir "$cg"
 		cd /sys/fs/resctrl
 		touch schemata gold/tasks gold/schemata
-		"$berth" --root "$root" run -d -b "$bundle" c </dev/null >/dev/null 2>&1
+		"$berth" --root "$root" run -d -b "$bundle" c </dev/null >"$root.said" 2>&1 || { cat "$root.said"; exit 1; }
 		"$berth" --root "$root" state c | grep -qw "\"pid\": $(cat gold/tasks)" && echo joined
 		"$berth" --root "$root" update --l3-cache-schema 'L3:0=f' c && cat gold/schemata
 		"$berth" --root "$root" update --mem-bw-schema 'MB:0=50' c 2>&1 | grep -o 'memory bandwidth.*'
 		"$berth" --root "$root" delete -f c && ls
 	SH
 	RT=berth
-	output=$(ns unshare -m --propagation private sh "$BATS_TEST_TMPDIR/rdt" "$BERTH" "$IT/berth/root" "$(bundle)" 2>&1)
+	output=$(ns unshare -m --propagation private sh "$BATS_TEST_TMPDIR/rdt" "$BERTH" "$IT/berth/root" "$(bundle)" 2>&1) || echo "ended with $?"
 	expect 'joined
 L3:0=f
 memory bandwidth schema is not enabled"
