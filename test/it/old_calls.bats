@@ -76,6 +76,7 @@ without() {
 @test "old: seccomp" {
 	KINDS='life quick filter agent' without seccomp -- quick='the seccomp filter' filter='the seccomp filter' agent='the seccomp filter'
 }
+# bats test_tags=nosan
 @test "old: prlimit64" { KINDS='life userns quick' without prlimit64 -- life=RLIMIT_NOFILE userns=RLIMIT_NOFILE; }
 @test "old: sched_setattr" { KINDS='life userns' without sched_setattr -- life=/process/scheduler; }
 @test "old: ioprio_set" { KINDS='life userns' without ioprio_set -- life=/process/ioPriority; }
