@@ -70,9 +70,9 @@ int file_read_fd(struct arena *a, int fd, const char *name, size_t max,
 	return 0;
 }
 
-ssize_t file_read_line(int dir, const char *file, char *buf, size_t cap)
+ssize_t file_read_line(int dir, const char *path, char *buf, size_t cap)
 {
-	OWN_FD fd = sys_openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+	OWN_FD fd = sys_openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
 	ssize_t n;
 
 	if (fd < 0)

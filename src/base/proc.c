@@ -185,26 +185,42 @@ static int drain(int fd, struct sb *out)
 	}
 }
 
-/* By vfork: glibc's posix_spawn gives up where a sandbox refuses clone3. */
-static int spawn(const char *const argv[], int out, pid_t *ret)
+/* Not by posix_spawn: glibc's gives up where a sandbox refuses clone3. `failure`
+ * closes when the child executes; before, it says why not. */
+_Noreturn static void execute(const char *const argv[], int out, int failure)
 {
-	volatile int failed = 0; /* the child shares our memory until it executes */
 	sigset_t none;
+	int why;
 
 	sigemptyset(&none);
-	*ret = vfork();
-	if (*ret == 0) {
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		if (dup2(out, STDOUT_FILENO) >= 0 && dup2(out, STDERR_FILENO) >= 0)
-			execvp(argv[0], (char *const *)(uintptr_t)argv);
-		failed = errno;
-		_exit(127);
-	}
-	if (*ret < 0)
-		return -errno;
-	if (failed)
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (dup2(out, STDOUT_FILENO) >= 0 && dup2(out, STDERR_FILENO) >= 0)
+		execvp(argv[0], (char *const *)(uintptr_t)argv);
+	why = errno;
+	sys_write(failure, &why, sizeof why);
+	_exit(127);
+}
+
+static int spawn(const char *const argv[], int out, pid_t *ret)
+{
+	int fds[2], why = 0, r = sys_pipe2(fds, O_CLOEXEC);
+	OWN_FD in = -1;
+
+	if (r < 0)
+		return r;
+	in = fds[0];
+	*ret = fork();
+	if (*ret == 0)
+		execute(argv, out, fds[1]);
+	why = *ret < 0 ? errno : 0;
+	sys_close(fds[1]);
+	if (why)
+		return -why;
+	while (sys_read(in, &why, sizeof why) == -EINTR)
+		;
+	if (why)
 		waitpid(*ret, NULL, 0);
-	return -failed;
+	return -why;
 }
 
 int proc_capture(const char *const argv[], struct sb *out)
