@@ -90,10 +90,12 @@ static void reaps_others(void **state)
 {
 	pid_t ours = child(3, 0, 0), other;
 	OWN_FD fd = sys_pidfd_open(ours, 0);
+	OWN_FD fd_other = -1;
 
 	assert_int_equal(proc_wait(fd, 5000), 0);
 	other = child(0, 0, 0);
-	usleep(50000);
+	fd_other = sys_pidfd_open(other, 0);
+	assert_int_equal(proc_wait(fd_other, 5000), 0);
 	proc_reap_others(ours); /* may stop at ours, and must not take it */
 	assert_int_equal(proc_reap(fd), 3);
 	proc_reap_others(-1);
