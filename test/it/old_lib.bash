@@ -102,7 +102,7 @@ old_life() {
 	cat "$out"
 	old_state &&
 		rt exec c sh -c "exec 2>&1; $OLD_LOOK" && rt exec -d --cwd /tmp -u 1000 c sleep 60 &&
-		it_until 5 'rt ps -f json c | grep -qx "\[[0-9]*,[0-9]*\]"' && rt pause c && old_state && rt resume c && old_state &&
+		it_until 5 'rt ps -f json c | grep -qxE "\[[0-9]+(,[0-9]+){2}\]"' && rt pause c && old_state && rt resume c && old_state &&
 		rt update --memory 32m --pids-limit 50 c && rt exec c sh -c "$OLD_LIMITS" &&
 		rt events --stats c | cut -c1-30 && rt list -q && rt kill c TERM || return
 	it_wait 5 old_stopped || { echo "it did not end"; return 1; }
