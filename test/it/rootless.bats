@@ -201,12 +201,16 @@ nested() {
 }
 
 @test "rootless: root of a nested user namespace, with and without another inside" {
-	conf "$ROOTLESS"'
+	# It is uid 0 to the host's cgroups: no path would be one at their top.
+	local own="
+l['cgroupsPath'] = '$IT_CG/nested'"
+
+	conf "$ROOTLESS$own"'
 l["namespaces"] = [n for n in l["namespaces"] if n["type"] != "user"]' "$MAPS"
 	RT=berth
 	output=$(nested 2>&1) || { echo "$output"; return 1; }
 	expect_in '0 0 1'
-	conf "maps(0, 0, 1)$ROOTLESS" "$MAPS"
+	conf "maps(0, 0, 1)$ROOTLESS$own" "$MAPS"
 	both nested
 	[ "$status" = 0 ] || { echo "$output"; return 1; }
 	ns rm -rf "$IT/nest-berth" "$IT/nest-peer"
