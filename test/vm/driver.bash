@@ -47,6 +47,19 @@ up() {
 	rt run -d -b "$T/$RT" c >$T/out 2>&1 || { cat $T/out; return 1; }
 }
 
+# A container whose root, mapped to 100000, makes cgroups of its own in the one it was given.
+up_delegated() {
+	conf '.linux.namespaces += [{type: "user"}] |
+		.linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] | .linux.gidMappings = .linux.uidMappings |
+		.mounts |= map(if .type == "cgroup" then .options -= ["ro"] else . end)' \
+		'cd /sys/fs/cgroup && mkdir in && echo $$ >in/cgroup.procs && echo "+memory +pids" >cgroup.subtree_control &&
+		mkdir other && echo 20 >other/pids.max && echo done >/work/said; exec sleep 1000'
+	rm -f $T/rootfs/work/*
+	chmod 777 $T/rootfs/work
+	up
+	until_ 5 '[ -e $T/rootfs/work/said ]' || { cat $T/out; return 1; }
+}
+
 # Run to its end: $status, $output.
 # shellcheck disable=SC2034
 go() {

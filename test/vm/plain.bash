@@ -263,15 +263,7 @@ test_how_little_memory_is_enough() {
 test_a_container_owns_a_delegated_cgroup() {
 	local mine f files
 
-	conf '.linux.namespaces += [{type: "user"}] |
-		.linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] | .linux.gidMappings = .linux.uidMappings |
-		.mounts |= map(if .type == "cgroup" then .options -= ["ro"] else . end)' \
-		'cd /sys/fs/cgroup && mkdir in && echo $$ >in/cgroup.procs && echo "+memory +pids" >cgroup.subtree_control &&
-		mkdir other && echo 20 >other/pids.max && echo done >/work/said; exec sleep 1000'
-	rm -f $T/rootfs/work/*
-	chmod 777 $T/rootfs/work
-	up
-	until_ 5 '[ -e $T/rootfs/work/said ]' || { cat $T/out; return 1; }
+	up_delegated
 	expect 100000 "$(stat -c %u $CG)"
 	mapfile -t files </sys/kernel/cgroup/delegate
 	for f in "${files[@]}"; do

@@ -162,15 +162,7 @@ test_where_the_processes_are() {
 }
 
 test_a_container_makes_cgroups_below_its_scope() {
-	conf '.linux.namespaces += [{type: "user"}] |
-		.linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] | .linux.gidMappings = .linux.uidMappings |
-		.mounts |= map(if .type == "cgroup" then .options -= ["ro"] else . end)' \
-		'cd /sys/fs/cgroup && mkdir in && echo $$ >in/cgroup.procs && echo "+memory +pids" >cgroup.subtree_control &&
-		mkdir other && echo 20 >other/pids.max && echo done >/work/said; exec sleep 1000'
-	rm -f $T/rootfs/work/*
-	chmod 777 $T/rootfs/work
-	up
-	until_ 5 '[ -e $T/rootfs/work/said ]' || { cat $T/out; return 1; }
+	up_delegated
 	systemctl daemon-reload
 	expect_in 0::/in "$(rt exec c cat /proc/self/cgroup 2>&1)"
 	rt delete -f c
