@@ -412,6 +412,21 @@ static int remove_until(const char *path, int64_t deadline)
 	}
 }
 
+/* The parent that nobody asked for goes with the last container in it; one that
+ * is being made there makes it again (make_dir). */
+static void remove_default_parent(const struct cgroup *cg)
+{
+	const char prefix[] = CGROUP_DEFAULT_PARENT "/";
+	char path[PATH_MAX];
+
+	if (!str_starts(cg->path, prefix) || strchr(cg->path + strlen(prefix), '/'))
+		return;
+	for (size_t i = 0; i < cg->host->n; i++) {
+		snprintf(path, sizeof path, "%s" CGROUP_DEFAULT_PARENT, cg->host->h[i].mountpoint);
+		sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+	}
+}
+
 int cgroup_destroy(struct cgroup *cg, int ms, struct err *e)
 {
 	int64_t deadline = 0;
@@ -432,5 +447,6 @@ int cgroup_destroy(struct cgroup *cg, int ms, struct err *e)
 		if (one < 0 && r == 0)
 			r = err_sys(e, one, "remove cgroup '%s'", path);
 	}
+	remove_default_parent(cg);
 	return r;
 }

@@ -55,9 +55,12 @@ int cgroup_host_parse(struct cgroup_host *h, struct arena *a,
 		      const char *mountinfo, const char *self_cgroup,
 		      struct err *e);
 
+/* Of a container without a path of its own; removed with the last one in it. */
+#define CGROUP_DEFAULT_PARENT "/berth"
+
 /* linux.cgroupsPath (cgroupfs driver) -> path below each mountpoint: absolute
  * or relative it counts from there (docs/cgroups.md says why); absent:
- * "/berth/<id>". Pure. Refuses ".." and "/" itself. */
+ * CGROUP_DEFAULT_PARENT and the id. Pure. Refuses ".." and "/" itself. */
 int cgroup_path_from_spec(struct arena *a, const char *cgroups_path,
 			  const char *id, char **ret, struct err *e);
 

@@ -332,7 +332,7 @@ int cgroup_path_from_spec(struct arena *a, const char *cgroups_path, const char 
 	char *out, *w;
 
 	if (str_empty(p)) {
-		*ret = arena_printf(a, "/berth/%s", id);
+		*ret = arena_printf(a, CGROUP_DEFAULT_PARENT "/%s", id);
 		return *ret ? 0 : err_sys(e, -ENOMEM, "choose the cgroup");
 	}
 	out = w = arena_alloc(a, strlen(p) + 2);

@@ -349,10 +349,8 @@ static int linux_section(struct writer *c, const struct json *from)
 		jw_key(&c->w, v->key);
 		jw_value(&c->w, v);
 	}
-	if (c->f->cgroup_path || geteuid() == 0)
-		jw_kstr(&c->w, "cgroupsPath",
-			c->f->cgroup_path ? c->f->cgroup_path :
-					    arena_printf(c->q->core.arena, "/berth/%s", c->q->args[0]));
+	if (c->f->cgroup_path)
+		jw_kstr(&c->w, "cgroupsPath", c->f->cgroup_path);
 	r = namespaces(c, json_get(from, "namespaces"));
 	if (r == 0)
 		r = resources(c, json_get(from, "resources"));

@@ -254,3 +254,14 @@ gold
 info
 schemata'
 }
+
+@test "cgroup: without a path: below /berth, which goes with the last container in it" {
+	RT=berth
+	conf 'del l["cgroupsPath"]; ns("cgroup", new=False)' 'grep pids /proc/self/cgroup | cut -d: -f3; exec sleep 600'
+	up
+	expect "/berth/c" "$(ns grep :pids: "/proc/$(pid_of)/cgroup" | cut -d: -f3)"
+	expect "two" "$(rt run --rootfs "$IT_OUT/rootfs" two sh -c 'echo two' 2>&1)"
+	[ -d /sys/fs/cgroup/pids/berth/c ] && [ ! -e /sys/fs/cgroup/pids/berth/two ]
+	gone c
+	expect '' "$(find /sys/fs/cgroup -mindepth 2 -maxdepth 2 -name berth)"
+}
