@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -42,39 +41,13 @@ static _Noreturn void exec_hook(const struct spec_hook *h, char **env, int in, i
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-/* The ids and capabilities of the container's program. */
-static int become(const struct plan *p)
-{
-	const struct plan_process *pr = &p->process;
-	const struct plan_caps *c = &pr->caps;
-	struct sys_cap_header h = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct sys_cap_data d[2];
-	int r = 0;
-
-	for (int i = 0; i < 2; i++)
-		d[i] = (struct sys_cap_data){ (uint32_t)(c->effective >> 32 * i),
-					      (uint32_t)(c->permitted >> 32 * i),
-					      (uint32_t)(c->inheritable >> 32 * i) };
-	for (uint32_t cap = 0; cap <= pr->last_cap && r >= 0; cap++)
-		if (!(c->bounding >> cap & 1))
-			r = sys_prctl(PR_CAPBSET_DROP, cap, 0, 0);
-	if (r >= 0 && !p->deny_setgroups)
-		r = sys_setgroups(pr->n_groups, pr->groups);
-	if (r >= 0)
-		r = sys_setresgid(pr->gid);
-	if (r >= 0)
-		r = sys_prctl(PR_SET_KEEPCAPS, 1, 0, 0);
-	if (r >= 0)
-		r = sys_setresuid(pr->uid);
-	return r < 0 ? r : sys_capset(&h, d);
-}
-
 /* In the container's namespaces; a new pid namespace is entered by a child,
  * whose status is handed on. */
 static _Noreturn void hook_inside(const struct hook_run *run, enum hook_kind kind,
 				  const struct spec_hook *h, int in, int out)
 {
 	int pidfd = -1, code;
+	struct identity_error why;
 	bool joined;
 	pid_t pid;
 
@@ -93,7 +66,8 @@ static _Noreturn void hook_inside(const struct hook_run *run, enum hook_kind kin
 		_exit(126);
 	if (pid == 0) {
 		sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
-		if (kind == HOOK_START_CONTAINER && become(run->plan) < 0)
+		if (kind == HOOK_START_CONTAINER && (identity_set_ids(run->plan, &why) < 0 ||
+						     identity_take_caps(run->plan, 0, &why) < 0))
 			_exit(126);
 		exec_hook(h, run->plan->process.env, -1, -1);
 	}

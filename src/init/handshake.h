@@ -165,5 +165,16 @@ pid_t clone_process(uint64_t flags, int cgroup, int *ret_pidfd, bool *ret_joined
 int settings_apply(const struct plan *p, int proc, pid_t pid, uint32_t *ret_index);
 const char *setting_name(const struct plan *p, uint32_t index);
 
+/* The program's bounding set, groups and ids (capabilities are kept), then its
+ * capabilities, with `extra` ones for now, and no_new_privs. On failure *e says
+ * what it was. */
+struct identity_error {
+	enum init_stage stage;
+	uint32_t index;
+};
+int identity_set_ids(const struct plan *p, struct identity_error *e);
+int identity_take_caps(const struct plan *p, uint64_t extra, struct identity_error *e);
+int identity_set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable);
+
 /* init and stage: 0 exists in the new user namespace, become it. */
 int become_root(const struct plan *p);

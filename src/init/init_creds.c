@@ -72,33 +72,6 @@ void init_names(struct init *in)
 		init_must(in, write_sysctl(in, &p->sysctl[i]), STAGE_SYSCTL, i);
 }
 
-static int set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable)
-{
-	struct sys_cap_header h = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct sys_cap_data d[2] = {
-		{ (uint32_t)effective, (uint32_t)permitted, (uint32_t)inheritable },
-		{ (uint32_t)(effective >> 32), (uint32_t)(permitted >> 32),
-		  (uint32_t)(inheritable >> 32) },
-	};
-
-	return sys_capset(&h, d);
-}
-
-static void drop_bounding(struct init *in)
-{
-	const struct plan_process *pr = &in->p->process;
-
-	for (uint32_t cap = 0; cap <= pr->last_cap; cap++)
-		if (!(pr->caps.bounding >> cap & 1)) {
-			int r = sys_prctl(PR_CAPBSET_DROP, cap, 0, 0);
-
-			/* Without CAP_SETPCAP the set can only shrink at exec;
-			 * fine as long as the bit is not there. */
-			if (r < 0 && sys_prctl(PR_CAPBSET_READ, cap, 0, 0) != 0)
-				init_fail(in, STAGE_BOUNDING, cap, r);
-		}
-}
-
 /* The process owns its stdio, as under runc; the null device stays the host's,
  * whatever the image has at /dev/null. */
 static void own_stdio(struct init *in)
@@ -112,19 +85,6 @@ static void own_stdio(struct init *in)
 			continue;
 		sys_fchownat(fd, "", in->p->process.uid, (gid_t)-1, AT_EMPTY_PATH);
 	}
-}
-
-static void set_ids(struct init *in)
-{
-	const struct plan_process *pr = &in->p->process;
-
-	own_stdio(in);
-	init_must(in, sys_prctl(PR_SET_KEEPCAPS, 1, 0, 0), STAGE_CAPS, 0);
-	if (!in->p->deny_setgroups || pr->n_groups)
-		init_must(in, sys_setgroups(pr->n_groups, pr->groups), STAGE_GROUPS, 0);
-	init_must(in, sys_setresgid(pr->gid), STAGE_IDS, 1);
-	init_must(in, sys_setresuid(pr->uid), STAGE_IDS, 0);
-	init_must(in, sys_prctl(PR_SET_KEEPCAPS, 0, 0, 0), STAGE_CAPS, 0);
 }
 
 static int verify_cwd(void)
@@ -168,22 +128,6 @@ static uint64_t caps_until_start(const struct plan_process *pr)
 	return pr->filter.n && !pr->no_new_privs ? 1ull << CAP_SYS_ADMIN : 0;
 }
 
-static void take_caps(struct init *in)
-{
-	const struct plan_process *pr = &in->p->process;
-	const struct plan_caps *c = &pr->caps;
-	uint64_t extra = caps_until_start(pr);
-
-	init_must(in, set_caps(c->effective | extra, c->permitted | extra, c->inheritable),
-		  STAGE_CAPS, 0);
-	if (sys_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0) < 0)
-		return; /* no ambient set in this kernel: none asked for, or it fails below */
-	for (uint32_t cap = 0; cap <= pr->last_cap; cap++)
-		if (c->ambient >> cap & 1)
-			init_must(in, sys_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0),
-				  STAGE_AMBIENT, cap);
-}
-
 static int write_label(struct init *in, const char *prefix, const char *label)
 {
 	char buf[PATH_MAX];
@@ -214,19 +158,21 @@ void init_labels(struct init *in)
 void init_credentials(struct init *in)
 {
 	const struct plan_process *pr = &in->p->process;
-	int r;
+	struct identity_error why;
+	int r, done;
 
 	umask(pr->has_umask ? pr->umask : 0022);
 	r = enter_cwd(in, false);
 	if (r < 0 && r != -EACCES)
 		init_fail(in, STAGE_CWD, 0, r);
-	drop_bounding(in);
-	set_ids(in);
-	if (r < 0)
+	own_stdio(in);
+	done = identity_set_ids(in->p, &why);
+	if (done >= 0 && r < 0)
 		init_must(in, enter_cwd(in, true), STAGE_CWD, 0);
-	take_caps(in);
-	if (pr->no_new_privs)
-		init_must(in, sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0), STAGE_NO_NEW_PRIVS, 0);
+	if (done >= 0)
+		done = identity_take_caps(in->p, caps_until_start(pr), &why);
+	if (done < 0)
+		init_fail(in, why.stage, why.index, done);
 }
 
 static void load_filter(struct init *in)
@@ -258,5 +204,5 @@ void init_finish_credentials(struct init *in)
 		return;
 	load_filter(in);
 	if (caps_until_start(pr) & ~c->permitted)
-		init_must(in, set_caps(c->effective, c->permitted, c->inheritable), STAGE_CAPS, 1);
+		init_must(in, identity_set_caps(c->effective, c->permitted, c->inheritable), STAGE_CAPS, 1);
 }

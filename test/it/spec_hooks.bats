@@ -53,6 +53,29 @@ hook("startContainer"); hook("poststart", "sh", "-c", "readlink /proc/$PPID/exe 
 	gone c
 }
 
+@test "hooks: startContainer runs as the program does: ids, groups, capabilities, no_new_privs" {
+	look='grep -E "^(Uid|Gid|Groups|Cap|NoNewPrivs)" /proc/self/status'
+	as_program() {
+		conf "$ALL"'
+c["hooks"] = {}
+hook("startContainer", "sh", "-c", "'"${look//\"/\\\"}"'  >>/log/" + rt)
+p["user"] = {"uid": 1000, "gid": 1001, "additionalGids": [7, 8]}
+for k in p["capabilities"]: p["capabilities"][k] = ["CAP_KILL", "CAP_NET_BIND_SERVICE"]
+p["noNewPrivileges"] = '"$1" "$look"
+		: >"$IT_OUT/rootfs/log/$RT"
+		chmod 666 "$IT_OUT/rootfs/log/$RT"
+		go >"$IT_OUT/said.$RT" 2>&1
+		grep -v ^startContainer "$IT_OUT/rootfs/log/$RT" | diff - "$IT_OUT/said.$RT" && cat "$IT_OUT/said.$RT"
+	}
+	both as_program True
+	[ "$status" = 0 ] || { echo "$output"; return 1; }
+	expect_in $'NoNewPrivs:\t1'
+	expect_in $'Groups:\t7 8'
+	both as_program False
+	[ "$status" = 0 ] || { echo "$output"; return 1; }
+	expect_in $'NoNewPrivs:\t0'
+}
+
 KINDS='prestart createRuntime createContainer startContainer poststart poststop'
 
 # In Python: all hooks, each of which logs to what is /log in the container too.
