@@ -10,17 +10,8 @@ load setup_docker.bash
 setup_file() {
 	it_need dockerd busybox script
 	it_world
-	ns sh -ec "
-		mkdir -p $IT/etc
-		for f in passwd group subuid subgid; do
-			touch /etc/\$f
-			cp /etc/\$f $IT/etc/\$f
-			mount --bind $IT/etc/\$f /etc/\$f
-		done
-		echo 'remap:x:4243:4243::/nonexistent:/bin/false' >>/etc/passwd
-		echo 'remap:x:4243:' >>/etc/group
-		echo 'remap:700000:65536' >/etc/subuid
-		echo 'remap:800000:65536' >/etc/subgid"
+	it_accounts 'passwd remap:x:4243:4243::/nonexistent:/bin/false' 'group remap:x:4243:' \
+		'subuid remap:700000:65536' 'subgid remap:800000:65536'
 	docker_up --bridge=none --iptables=false --userns-remap remap:remap --default-runtime berth
 	for RT in berth peer; do
 		d run -d --name "keep-$RT" --runtime "$RT" --network none box sleep 3600 >/dev/null

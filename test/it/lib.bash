@@ -220,6 +220,24 @@ it_cgroup_remove() {
 
 # ---- small tools ------------------------------------------------------------
 
+# it_accounts 'FILE LINE'…: the world's own passwd, group, subuid and subgid, the first two with
+# the host's lines before these. It must not show in the host's files, not even in their times.
+it_accounts() {
+	ns sh -ec '
+		mkdir -p "$0/etc"
+		for f in passwd group subuid subgid; do
+			: >"$0/etc/$f"
+			case $f in sub*) ;; *) cat "/etc/$f" >"$0/etc/$f" ;; esac
+		done
+		for line; do
+			echo "${line#* }" >>"$0/etc/${line%% *}"
+		done
+		for f in passwd group subuid subgid; do
+			[ -e "/etc/$f" ] || : >"/etc/$f"
+			mount --bind "$0/etc/$f" "/etc/$f"
+		done' "$IT" "$@"
+}
+
 # it_wait SECONDS COMMAND…: until the command succeeds.
 it_wait() {
 	local end=$((SECONDS + $1 + 1))

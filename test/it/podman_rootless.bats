@@ -10,17 +10,10 @@ load setup_podman.bash
 setup_file() {
 	it_need podman conmon crun newuidmap newgidmap setpriv script busybox
 	it_world
+	it_accounts "passwd kim:x:4242:4242::$IT/u/home:/bin/sh" 'group kim:x:4242:' \
+		'subuid kim:500000:65536' 'subgid kim:600000:65536'
 	ns sh -ec "
-		mkdir -p $IT/etc $IT/u/home /run/user/4242
-		for f in passwd group subuid subgid; do
-			touch /etc/\$f
-			cp /etc/\$f $IT/etc/\$f
-			mount --bind $IT/etc/\$f /etc/\$f
-		done
-		echo 'kim:x:4242:4242::$IT/u/home:/bin/sh' >>/etc/passwd
-		echo 'kim:x:4242:' >>/etc/group
-		echo 'kim:500000:65536' >/etc/subuid
-		echo 'kim:600000:65536' >/etc/subgid
+		mkdir -p $IT/u/home /run/user/4242
 		chown -R 4242:4242 $IT/u /run/user/4242
 		chmod 700 /run/user/4242"
 	export POD=$IT/u

@@ -9,26 +9,11 @@ load spec_lib.bash
 setup_file() {
 	it_need newuidmap newgidmap setpriv
 	spec_up
-	local f
-
-	for f in passwd group subuid subgid; do
-		cp "/etc/$f" "$IT_OUT/$f" 2>/dev/null || : >"$IT_OUT/$f"
-	done
-	printf '%s\n' 'kim:x:4242:4242::/tmp:/bin/sh' 'lee:x:4343:4343::/tmp:/bin/sh' >>"$IT_OUT/passwd"
-	printf '%s\n' 'kim:x:4242:' 'lee:x:4343:' >>"$IT_OUT/group"
-	echo 'kim:500000:65536' | tee "$IT_OUT/subuid" >"$IT_OUT/subgid"
-	for f in passwd group subuid subgid; do
-		ns touch "/etc/$f"
-		ns mount --bind "$IT_OUT/$f" "/etc/$f"
-	done
+	it_accounts 'passwd kim:x:4242:4242::/tmp:/bin/sh' 'passwd lee:x:4343:4343::/tmp:/bin/sh' \
+		'group kim:x:4242:' 'group lee:x:4343:' 'subuid kim:500000:65536' 'subgid kim:500000:65536'
 }
 
 teardown_file() {
-	local f
-
-	for f in passwd group subuid subgid; do
-		ns umount "/etc/$f"
-	done
 	spec_down
 }
 

@@ -9,29 +9,12 @@ setup_file() {
 	it_need newuidmap newgidmap setpriv
 	spec_up
 	chown -R 100000:100000 "$IT_OUT/rootfs/home"
-	local f
-
-	# shellcheck disable=SC2043
-	for f in passwd group subuid subgid; do
-		cp "/etc/$f" "$IT_OUT/$f" 2>/dev/null || : >"$IT_OUT/$f"
-	done
-	echo 'kim:x:4242:4242::/tmp:/bin/sh' >>"$IT_OUT/passwd"
-	echo 'kim:x:4242:' >>"$IT_OUT/group"
-	echo 'kim:500000:65536' >"$IT_OUT/subuid"
-	echo 'kim:500000:65536' >"$IT_OUT/subgid"
-	for f in passwd group subuid subgid; do
-		ns touch "/etc/$f"
-		ns mount --bind "$IT_OUT/$f" "/etc/$f"
-	done
+	it_accounts 'passwd kim:x:4242:4242::/tmp:/bin/sh' 'group kim:x:4242:' \
+		'subuid kim:500000:65536' 'subgid kim:500000:65536'
 }
 
 teardown_file() {
-	local f
-
 	ns_stop holder
-	for f in passwd group subuid subgid; do
-		ns umount "/etc/$f"
-	done
 	spec_down
 }
 
