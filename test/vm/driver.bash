@@ -47,6 +47,20 @@ up() {
 	rt run -d -b "$T/$RT" c >$T/out 2>&1 || { cat $T/out; return 1; }
 }
 
+# `run` dies after so many seconds, in the middle of whatever it is at; delete takes the rest away.
+killed_after() {
+	local pid
+
+	"$BERTH" ${DRIVER:+--systemd-cgroup} --root $T/berth/root run -b $T/berth c >/dev/null 2>&1 </dev/null &
+	pid=$!
+	read -r -t "$1" <>$T/pause || :
+	kill -KILL $pid 2>/dev/null || :
+	wait $pid || :
+	rt delete --force c || :
+	[ ! -e $CG ]
+	[ ! -e $T/berth/root/c ]
+}
+
 # A container whose root, mapped to 100000, makes cgroups of its own in the one it was given.
 up_delegated() {
 	conf '.linux.namespaces += [{type: "user"}] |

@@ -365,17 +365,8 @@ test_a_container_of_a_user_in_a_delegated_subtree() {
 }
 
 test_killed_in_the_middle_delete_leaves_nothing() {
-	local pid
-
 	conf . true
 	for pause in 0.01 0.03 0.05 0.08; do
-		"$BERTH" --root $T/berth/root run -b $T/berth c >/dev/null 2>&1 </dev/null &
-		pid=$!
-		read -r -t $pause <>$T/pause || :
-		kill -KILL $pid 2>/dev/null || :
-		wait $pid || :
-		rt delete --force c || :
-		[ ! -e $CG ]
-		[ ! -e $T/berth/root/c ]
+		killed_after $pause
 	done
 }

@@ -220,18 +220,9 @@ test_a_scope_of_that_name_is_there() {
 }
 
 test_killed_in_the_middle_delete_leaves_no_scope() {
-	local pid
-
 	conf . true
 	for pause in 0.02 0.05 0.1 0.15 0.2; do
-		"$BERTH" --systemd-cgroup --root $T/berth/root run -b $T/berth c >/dev/null 2>&1 </dev/null &
-		pid=$!
-		read -r -t $pause <>$T/pause || :
-		kill -KILL $pid 2>/dev/null || :
-		wait $pid || :
-		rt delete --force c || :
-		[ ! -e $CG ]
-		[ ! -e $T/berth/root/c ]
+		killed_after $pause
 		no_units
 	done
 }
