@@ -56,6 +56,9 @@ static _Noreturn void hook_inside(const struct hook_run *run, enum hook_kind kin
 		_exit(126);
 	if (run->cwd)
 		sys_chdir(run->cwd);
+	/* Not as root of the host any more, who is nobody in there. */
+	if (run->target_ns & CLONE_NEWUSER && become_root(run->plan) < 0)
+		_exit(126);
 	/* The container may look into its child, which is why nothing of the
 	 * host is open in it. */
 	if (sys_dup3(in, 0, 0) < 0 || sys_dup3(out, 1, 0) < 0 || sys_dup3(out, 2, 0) < 0)

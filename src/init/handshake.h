@@ -176,5 +176,5 @@ int identity_set_ids(const struct plan *p, struct identity_error *e);
 int identity_take_caps(const struct plan *p, uint64_t extra, struct identity_error *e);
 int identity_set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable);
 
-/* init and stage: 0 exists in the new user namespace, become it. */
+/* In a user namespace just entered: its 0, if there is one. */
 int become_root(const struct plan *p);

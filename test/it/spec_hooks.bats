@@ -76,6 +76,25 @@ p["noNewPrivileges"] = '"$1" "$look"
 	expect_in $'NoNewPrivs:\t0'
 }
 
+@test "hooks: in a user namespace those in the container are its root, and not the host's" {
+	in_user_ns() {
+		mkdir -p "$IT_OUT/by"
+		chmod 777 "$IT_OUT/by"
+		rm -f "$IT_OUT/by/it"
+		conf "$ALL"'
+maps(0, 100000)
+c["hooks"] = {"createContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "(id; grep -E \"^Cap(Eff|Bnd)\" /proc/self/status) >" + out + "/by/it"],
+    "env": ["PATH=/bin:/usr/bin"]}]}' true
+		go
+		cat "$IT_OUT/by/it"
+		stat -c %u:%g "$IT_OUT/by/it"
+	}
+	both in_user_ns
+	[ "$status" = 0 ] || { echo "$output"; return 1; }
+	expect_in 'uid=0(root) gid=0(root) groups=0(root)'
+	expect_in 100000:100000
+}
+
 KINDS='prestart createRuntime createContainer startContainer poststart poststop'
 
 # In Python: all hooks, each of which logs to what is /log in the container too.
