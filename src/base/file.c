@@ -1,7 +1,6 @@
 /* Files of the host; see file.h. */
 #include "file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dir.h"
 #include "err.h"
 #include "fd.h"
 #include "mem.h"
@@ -153,38 +153,36 @@ int file_mkdirs(const char *path, mode_t mode, struct err *e)
 	return fd;
 }
 
+static int remove_children(int fd, dev_t dev);
+
+static int remove_dir(int dir, const char *name, dev_t dev)
+{
+	OWN_FD fd = sys_openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	struct stat st;
+	int r = fd < 0 ? fd : sys_fstat(fd, &st);
+
+	if (r >= 0 && st.st_dev != dev)
+		r = -EXDEV;
+	if (r >= 0)
+		r = remove_children(fd, dev);
+	return r < 0 ? r : sys_unlinkat(dir, name, AT_REMOVEDIR);
+}
+
 static int remove_children(int fd, dev_t dev)
 {
-	_Alignas(struct dirent64) char buf[4096];
-	ssize_t n;
-	int r, first = 0;
+	struct dir_reader rd = { .fd = fd };
+	const struct dir_entry *d;
+	int first = 0;
 
-	while ((n = sys_getdents(fd, buf, sizeof buf)) > 0) {
-		for (ssize_t i = 0; i < n;) {
-			struct dirent64 *d = (struct dirent64 *)(void *)(buf + i);
+	while ((d = dir_next(&rd))) {
+		int r = sys_unlinkat(fd, d->name, 0);
 
-			i += d->d_reclen;
-			if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
-				continue;
-			r = sys_unlinkat(fd, d->d_name, 0);
-			if (r == -EISDIR || r == -EPERM) {
-				OWN_FD sub = sys_openat(fd, d->d_name,
-							O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
-				struct stat st;
-
-				r = sub < 0 ? sub : sys_fstat(sub, &st);
-				if (r >= 0 && st.st_dev != dev)
-					r = -EXDEV;
-				if (r >= 0)
-					r = remove_children(sub, dev);
-				if (r >= 0)
-					r = sys_unlinkat(fd, d->d_name, AT_REMOVEDIR);
-			}
-			if (r < 0 && r != -ENOENT && !first)
-				first = r;
-		}
+		if (r == -EISDIR || r == -EPERM)
+			r = remove_dir(fd, d->name, dev);
+		if (r < 0 && r != -ENOENT && !first)
+			first = r;
 	}
-	return n < 0 ? (int)n : first;
+	return rd.n < 0 ? (int)rd.n : first;
 }
 
 int file_remove_tree(int dir, const char *name)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cgroup.h"
+#include "dir.h"
 #include "err.h"
 #include "fd.h"
 #include "file.h"
@@ -35,38 +36,14 @@ int cgroup_write(int dir, const char *file, const char *s)
 
 enum { CPUSET_MAX = 4096 };
 
-/* What getdents64(2) writes; glibc does not promise the layout of its own. */
-struct entry {
-	uint64_t ino;
-	int64_t off;
-	uint16_t len;
-	uint8_t type;
-	char name[];
-};
-
-struct dir_reader {
-	int fd;
-	ssize_t n, at;
-	_Alignas(8) char buf[4096];
-};
-
 /* The next child directory, NULL at the end (or on an error: r->n < 0). */
-static const struct entry *next_child(struct dir_reader *r)
+static const struct dir_entry *next_child(struct dir_reader *r)
 {
-	for (;;) {
-		const struct entry *d;
+	const struct dir_entry *d;
 
-		if (r->at >= r->n) {
-			r->at = 0;
-			r->n = sys_getdents(r->fd, r->buf, sizeof r->buf);
-			if (r->n <= 0)
-				return NULL;
-		}
-		d = (const void *)(r->buf + r->at);
-		r->at += d->len;
-		if (d->type == DT_DIR && strcmp(d->name, ".") && strcmp(d->name, ".."))
-			return d;
-	}
+	while ((d = dir_next(r)) && d->type != DT_DIR)
+		;
+	return d;
 }
 
 static int open_dir(int dir, const char *name)
@@ -91,7 +68,7 @@ static bool is_leaf(int dir)
 static int walk(int dir, int depth, int (*visit)(int dir, void *ctx), void *ctx)
 {
 	struct dir_reader rd = { .fd = -1 };
-	const struct entry *d;
+	const struct dir_entry *d;
 	int r = visit(dir, ctx);
 
 	if (r != 0 || is_leaf(dir))
@@ -126,7 +103,7 @@ int cgroup_walk(int dir, int (*visit)(int dir, void *ctx), void *ctx)
 static int remove_leaves(int dir, ino_t came_from)
 {
 	struct dir_reader rd = { .fd = dir };
-	const struct entry *d;
+	const struct dir_entry *d;
 
 	while ((d = next_child(&rd))) {
 		int r = sys_unlinkat(dir, d->name, AT_REMOVEDIR);

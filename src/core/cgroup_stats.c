@@ -1,7 +1,6 @@
 /* Statistics: reading them from v1 and v2; see cgroup_stats.h. */
 #include "cgroup_stats.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 
 #include "cgroup.h"
 #include "cgroup_files.h"
+#include "dir.h"
 #include "err.h"
 #include "fd.h"
 #include "file.h"
@@ -477,9 +477,9 @@ static void add_hugetlb(struct reader *r, const char *size)
 
 static void hugetlb(struct reader *r)
 {
+	const struct dir_entry *d;
+	struct dir_reader rd;
 	OWN_FD dir = -1;
-	char entries[2048];
-	ssize_t n;
 
 	if (!enter(r, "hugetlb"))
 		return;
@@ -487,15 +487,13 @@ static void hugetlb(struct reader *r)
 	r->s->hugetlb = arena_calloc(r->a, MAX_HUGE, sizeof *r->s->hugetlb);
 	if (dir < 0 || !r->s->hugetlb)
 		return;
-	while ((n = sys_getdents(dir, entries, sizeof entries)) > 0)
-		for (ssize_t at = 0; at < n;) {
-			const struct dirent64 *d = (const void *)(entries + at);
-			const char *size = page_size(r->a, d->d_name);
+	rd = (struct dir_reader){ .fd = dir };
+	while ((d = dir_next(&rd))) {
+		const char *size = page_size(r->a, d->name);
 
-			if (size)
-				add_hugetlb(r, size);
-			at += d->d_reclen;
-		}
+		if (size)
+			add_hugetlb(r, size);
+	}
 }
 
 /* "some avg10=0.00 avg60=0.00 avg300=0.00 total=0" and the same for "full". */

@@ -2,7 +2,6 @@
  * send something: kill, pause, resume, update, list. */
 #include "container.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -13,6 +12,7 @@
 
 #include "cgroup.h"
 #include "container_priv.h"
+#include "dir.h"
 #include "err.h"
 #include "fd.h"
 #include "file.h"
@@ -455,33 +455,28 @@ static int by_name(const void *a, const void *b)
 int container_list(struct core *c, char ***ret, size_t *n, struct err *e)
 {
 	OWN_FD dir = sys_openat(AT_FDCWD, c->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	_Alignas(struct dirent64) char buf[8192];
+	struct dir_reader rd = { .fd = dir };
+	const struct dir_entry *d;
 	char **list = arena_alloc(c->arena, sizeof *list), **more;
 	size_t count = 0, cap = 0;
-	ssize_t len = 0;
 
 	if (dir < 0 && dir != -ENOENT)
 		return err_sys(e, dir, "open '%s'", c->root);
-	while (dir >= 0 && (len = sys_getdents(dir, buf, sizeof buf)) > 0) {
-		for (ssize_t i = 0; i < len;) {
-			struct dirent64 *d = (struct dirent64 *)(void *)(buf + i);
-
-			i += d->d_reclen;
-			if (container_check_id(d->d_name, NULL) < 0)
-				continue;
-			if (count == cap) {
-				cap = cap ? cap * 2 : 64;
-				more = arena_calloc(c->arena, cap + 1, sizeof *more);
-				if (more && count)
-					memcpy(more, list, count * sizeof *more);
-				list = more;
-			}
-			if (!list || !(list[count++] = arena_strdup(c->arena, d->d_name)))
-				return err_sys(e, -ENOMEM, "list '%s'", c->root);
+	while (dir >= 0 && (d = dir_next(&rd))) {
+		if (container_check_id(d->name, NULL) < 0)
+			continue;
+		if (count == cap) {
+			cap = cap ? cap * 2 : 64;
+			more = arena_calloc(c->arena, cap + 1, sizeof *more);
+			if (more && count)
+				memcpy(more, list, count * sizeof *more);
+			list = more;
 		}
+		if (!list || !(list[count++] = arena_strdup(c->arena, d->name)))
+			return err_sys(e, -ENOMEM, "list '%s'", c->root);
 	}
-	if (len < 0)
-		return err_sys(e, (int)len, "read '%s'", c->root);
+	if (rd.n < 0)
+		return err_sys(e, (int)rd.n, "read '%s'", c->root);
 	if (count)
 		qsort(list, count, sizeof *list, by_name);
 	*ret = list;

@@ -19,6 +19,7 @@
 #include "clock.h"
 #include "container.h"
 #include "container_priv.h"
+#include "dir.h"
 #include "err.h"
 #include "fd.h"
 #include "file.h"
@@ -158,25 +159,18 @@ static int make_record(struct creation *k, struct err *e)
 static bool is_ours_alone(int dir)
 {
 	static const char *const names[] = { "lock", "config.json", "start.sock" };
-	_Alignas(struct dirent64) char buf[4096];
-	ssize_t n;
+	struct dir_reader rd = { .fd = dir };
+	const struct dir_entry *d;
 
-	while ((n = sys_getdents(dir, buf, sizeof buf)) > 0) {
-		for (ssize_t i = 0; i < n;) {
-			const struct dirent64 *d = (const struct dirent64 *)(void *)(buf + i);
-			bool ours = str_starts(d->d_name, ".record.json.") ||
-				    str_starts(d->d_name, ".config.json.");
+	while ((d = dir_next(&rd))) {
+		bool ours = str_starts(d->name, ".record.json.") || str_starts(d->name, ".config.json.");
 
-			i += d->d_reclen;
-			if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
-				continue;
-			for (size_t j = 0; !ours && j < ARRAY_SIZE(names); j++)
-				ours = !strcmp(d->d_name, names[j]);
-			if (!ours || d->d_type == DT_DIR)
-				return false;
-		}
+		for (size_t i = 0; !ours && i < ARRAY_SIZE(names); i++)
+			ours = !strcmp(d->name, names[i]);
+		if (!ours || d->type == DT_DIR)
+			return false;
 	}
-	return n == 0;
+	return rd.n == 0;
 }
 
 /* A `create` that was killed before it wrote the record, or a `delete` after it

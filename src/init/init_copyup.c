@@ -1,11 +1,11 @@
 /* tmpcopyup: the contents of the directory below a tmpfs, copied into it.
  * Regular files, directories and symbolic links; anything else is left out,
  * as a copy of a FIFO or a device would only be a surprise. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
+#include "dir.h"
 #include "fd.h"
 #include "init.h"
 #include "sys.h"
@@ -84,23 +84,16 @@ static int copy_entry(int from, int to, const char *name, int depth)
 
 static int copy_tree(int from, int to, int depth)
 {
-	_Alignas(struct dirent64) char buf[2048];
-	ssize_t n;
+	struct dir_reader rd = { .fd = from };
+	const struct dir_entry *d;
 	int r;
 
-	while ((n = sys_getdents(from, buf, sizeof buf)) > 0) {
-		for (ssize_t i = 0; i < n;) {
-			struct dirent64 *d = (struct dirent64 *)(void *)(buf + i);
-
-			i += d->d_reclen;
-			if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
-				continue;
-			r = copy_entry(from, to, d->d_name, depth);
-			if (r < 0)
-				return r;
-		}
+	while ((d = dir_next(&rd))) {
+		r = copy_entry(from, to, d->name, depth);
+		if (r < 0)
+			return r;
 	}
-	return (int)n;
+	return (int)rd.n;
 }
 
 int copy_up(int from, int to)
