@@ -67,7 +67,7 @@ static int bind_console(struct init *in, int slave)
 	if (r >= 0 && S_ISLNK(st.st_mode))
 		r = -ELOOP;
 	if (r >= 0)
-		r = mount_bind_fd(in, slave, target, "/dev/console");
+		r = mount_bind_fd(in, slave, target, "/dev/console", false);
 	if (r >= 0)
 		sys_close(r);
 	return r < 0 ? r : 0;

@@ -152,10 +152,9 @@ int mount_clone(struct init *in, int dir, const char *path, bool recursive)
 	return sys_open_tree(dir, path, flags);
 }
 
-/* With what is mounted below: a read-only path is bound on itself. */
-int mount_bind_fd(struct init *in, int source, int target, const char *name)
+int mount_bind_fd(struct init *in, int source, int target, const char *name, bool recursive)
 {
-	int tree = mount_clone(in, source, "", true), r;
+	int tree = mount_clone(in, source, "", recursive), r;
 
 	if (tree >= 0) {
 		r = mount_attach(tree, target);
@@ -167,7 +166,7 @@ int mount_bind_fd(struct init *in, int source, int target, const char *name)
 	if (sys_refused(tree)) {
 		struct fd_path from = path_of_fd(source), to = path_of_fd(target);
 
-		r = sys_mount(from.s, to.s, NULL, MS_BIND | MS_REC, NULL);
+		r = sys_mount(from.s, to.s, NULL, MS_BIND | (recursive ? MS_REC : 0), NULL);
 		return r < 0 ? r : rootfs_open(in->root, name, O_PATH);
 	}
 	return tree;

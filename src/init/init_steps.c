@@ -352,7 +352,7 @@ static int bind_device(struct init *in, const struct fs_step *s)
 		return -ENODEV;
 	target = r = rootfs_make_file(in->root, s->target, 0666);
 	if (r >= 0)
-		fd = r = mount_bind_fd(in, source, target, s->target);
+		fd = r = mount_bind_fd(in, source, target, s->target, false);
 	return r < 0 ? r : 0;
 }
 
@@ -418,7 +418,7 @@ static int mask_dir(struct init *in, int target, const struct fs_step *s)
 	int r;
 
 	if (in->mask_tmpfs >= 0) {
-		OWN_FD fd = mount_bind_fd(in, in->mask_tmpfs, target, s->target);
+		OWN_FD fd = mount_bind_fd(in, in->mask_tmpfs, target, s->target, false);
 
 		/* A bind starts with its own flags, the superblock stays read-only. */
 		return fd < 0 ? fd : mount_set_flags(fd, MS_RDONLY, 0);
@@ -458,7 +458,7 @@ static int step_mask(struct init *in, const struct fs_step *s)
 	if (r >= 0 && (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3)))
 		r = -ENODEV;
 	if (r >= 0)
-		fd = r = mount_bind_fd(in, in->null, target, s->target);
+		fd = r = mount_bind_fd(in, in->null, target, s->target, false);
 	return r < 0 ? r : 0;
 }
 
@@ -469,7 +469,8 @@ static int step_readonly(struct init *in, const struct fs_step *s)
 
 	if (target < 0)
 		return target == -ENOENT || target == -ENOTDIR ? 0 : target;
-	fd = mount_bind_fd(in, target, target, s->target);
+	/* what is mounted below stays */
+	fd = mount_bind_fd(in, target, target, s->target, true);
 	return fd < 0 ? fd : mount_set_flags(fd, MS_RDONLY, 0);
 }
 

@@ -64,8 +64,12 @@ KNOWN = [
         "a mount without a source has its type as the source, as in crun and util-linux; runc's is empty"),
     Row("runc", "outcome|exit", lambda d, b, t, m, err, us: "/proc/self/fd: no such file" in err,
         "runc needs a /proc in the container to close descriptors"),
-    Row("runc", "outcome", lambda d, b, t, m, err, us: b == "refused" and "ociVersion" not in d,
+    Row("runc", "outcome|exit", lambda d, b, t, m, err, us: b in ("refused", "1") and "ociVersion" not in d and "/ociVersion: is missing" in us,
         "the specification requires ociVersion; runc does not look"),
+    Row("runc", "outcome", lambda d, b, t, m, err, us: b == "refused" and re.search(r"/process/args/\d+: must be a string, not null", us),
+        "the specification: an argument is a string; Go takes null for an empty one"),
+    Row("runc", "outcome", lambda d, b, t, m, err, us: b == "ran" and "tmpcopyup: failed to copy" in err and get(d, "linux", "uidMappings"),
+        "tmpcopyup copies files, directories and links; runc also devices, which no user namespace can make"),
     Row("runc", "outcome", lambda d, b, t, m, err, us: b == "refused" and "" in (get(d, "annotations") or {}),
         "the specification: keys of annotations must not be empty; runc does not look"),
     Row("runc", "outcome", lambda d, b, t, m, err, us: b == "ran" and 'namespace {\\"time' in err,
@@ -121,7 +125,7 @@ KNOWN = [
         "the specification: the same limit twice is an error; runc takes the last"),
     Row("runc", r"(at|list|path|top)\.(.*)", lambda d, b, t, m, err, us: any(
         x.get("type") == "tmpfs" and place(x["destination"]) == place(m[2]) and any(o.startswith("mode=") for o in x.get("options") or [])
-        for x in d["mounts"]) and (b == "EACCES" or same_but(b, t, (r"(?m)^4\d+", ""))),
+        for x in d["mounts"]) and (b == "EACCES" or same_but(b, t, (r"(?m)^4\d+", ""), (r"write \w+", ""))),
         "the mode that a tmpfs is mounted with counts; runc gives it that of the directory below"),
     Row("runc", "outcome", lambda d, b, t, m, err, us: b == "ran" and re.search("mounting ..(proc|sysfs).. to rootfs .*(/proc/self|procfd|must be|/tmp/)", err) and
         any(x.get("type") in ("proc", "sysfs") and place(x["destination"]) != x["destination"] for x in d["mounts"]),
@@ -131,9 +135,23 @@ KNOWN = [
     Row("runc", "outcome", lambda d, b, t, m, err, us: b == "ran" and re.search("flags: 0x[0-9a-f]+: operation not permitted", err) and
         any(n["type"] == "user" for n in get(d, "linux", "namespaces")),
         "in a user namespace the flags of a bind mount's source that are locked are kept; runc 1.1 fails"),
+    Row("runc", "outcome", lambda d, b, t, m, err, us: b == "ran" and "error creating device nodes: mount" in err and
+        get(d, "linux", "uidMappings") and any(x.get("type") == "p" for x in get(d, "linux", "devices") or []),
+        "a FIFO can be made in a user namespace; runc binds one of the host's"),
+    Row("runc", r"sysctl\..*/forwarding", lambda d, b, t, m, err, us: "net.ipv4.ip_forward" in (get(d, "linux", "sysctl") or {}),
+        "a sysctl that sets others: in the order of the document; runc has an order of its own every time"),
+    Row("runc", r"(mount|at)\.(.*)", lambda d, b, t, m, err, us: "/" in (get(d, "linux", "readonlyPaths") or []) and
+        b and t and set(b.split("\n")) <= set(t.split("\n")),
+        "the root as a read-only path becomes read-only itself; runc also puts a mount on it that nobody sees"),
+    Row("runc", r"(mount|at)\.(.*)", lambda d, b, t, m, err, us: b and t and {re.sub(r" on \S+$", "", x) for x in b.split("\n")} ==
+        {re.sub(r" on \S+$", "", x) for x in t.split("\n")} and
+        len([x for x in get(d, "linux", "maskedPaths") or [] if place(x) == place(m[2])]) > 1,
+        "a path that is masked by two names is masked twice"),
+    Row("runc", "exit", lambda d, b, t, m, err, us: "open /dev/tty: no such device" in err,
+        "runc wants a terminal of its own for one in the container"),
     Row("runc", "outcome", lambda d, b, t, m, err, us: b == "refused" and "a bind mount needs it" in us,
         "a bind mount without a source is an error; runc binds the bundle"),
-    Row("runc", "outcome", lambda d, b, t, m, err, us: b == "ran" and re.search(r"stat \S*/bundle/none: no such", err) and
+    Row("runc", "outcome", lambda d, b, t, m, err, us: b == "ran" and re.search(r"stat \S*/bundle/none: no such|final child's PID", err) and
         any("remount" in (x.get("options") or []) for x in d["mounts"]),
         "a remount has no source, whatever is written there; runc looks for it"),
     Row("runc", "outcome", lambda d, b, t, m, err, us: b == "ran" and "no such device" in err and
@@ -169,7 +187,8 @@ KNOWN = [
         "only the container's root and what asks for it is shared, not every mount made below it"),
     Row("runc", r"cgroup\.cpu\.shares", lambda d, b, t, m, err, us: b == "3" and get(d, "linux", "resources", "cpu", "idle") == 1,
         "runc 1.1 knows no cpu.idle, with which the kernel shows 3 shares"),
-    Row("runc", "outcome", lambda d, b, t, m, err, us: b == "refused" and "invalid cross-device link" in us and below(d, "/m1", "proc"),
+    Row("runc", "outcome", lambda d, b, t, m, err, us: b == "refused" and "invalid cross-device link" in us and
+        below(d, re.search(r"on '([^']*)': invalid", us)[1], "proc"),
         "nothing is mounted on a procfs but the files of lxcfs, whatever its mount point is"),
     Row("runc", "outcome", lambda d, b, t, m, err, us: b == "ran" and "error running poststart hook" in us,
         "the program may have printed before a poststart hook failed"),
@@ -178,7 +197,7 @@ KNOWN = [
         "these are options of the specification that give relatime; runc 1.1 hands the kernel what it refuses"),
     Row("runc", "outcome", lambda d, b, t, m, err, us: b == "refused" and "/access: " in us,
         "an access that is none of r, w, m is an error; runc takes it for none"),
-    Row("runc", "outcome|exit", lambda d, b, t, m, err, us: get(d, "linux", "seccomp") and re.search(r"(?m)^rax |signal: bad system call", err),
+    Row("runc", "outcome|exit", lambda d, b, t, m, err, us: get(d, "linux", "seccomp") and (t == "159" or re.search(r"(?m)^rax |signal: bad system call", err)),
         "the filter goes on last; runc without noNewPrivileges puts itself and startContainer hooks under it"),
     Row("runc", "outcome", lambda d, b, t, m, err, us: b == "refused" and re.search(
         r"id mappings need a user namespace|/linux/devices/\d+/path: .* must be an absolute path|write '0' to memory.use_hierarchy", us),

@@ -136,6 +136,13 @@ l["readonlyPaths"] = ["/home", "/etc/group", "/no/such", "/proc/sys"]' \
 	refused /linux/readonlyPaths/0 'l["readonlyPaths"] = ["data"]' true
 }
 
+@test "mounts: a masked path with two names, and a mask after it" {
+	ln -s /data "$IT_OUT/rootfs/to-data"
+	same 'l["maskedPaths"] = ["/data", "/to-data", "/home"]' 'cut -d" " -f5 /proc/self/mountinfo | grep -cx /home'
+	expect 1
+	rm "$IT_OUT/rootfs/to-data"
+}
+
 @test "mounts: strictatime and noatime together are strictatime" {
 	same 'mount("/m", "tmpfs", "tmpfs", "noatime", "strictatime"); mount("/n", "mqueue", "mqueue", "strictatime", "noatime")
 mount("/o", out + "/src", "bind", "bind", "strictatime", "noatime")' 'grep " /[mno] " /proc/self/mountinfo | cut -d" " -f5,6'
