@@ -62,8 +62,10 @@ KNOWN = [
     Row("runc", r"mount\.(.*)", lambda d, b, t, m, err, us: not mount_of(d, m[1]).get("source") and
         same_but(b, t, (r"^(\S+) \S* ", r"\1 ")),
         "a mount without a source has its type as the source, as in crun and util-linux; runc's is empty"),
-    Row("runc", "outcome|exit", lambda d, b, t, m, err, us: "/proc/self/fd: no such file" in err,
-        "runc needs a /proc in the container to close descriptors"),
+    Row("runc", "outcome|exit", lambda d, b, t, m, err, us: re.search("/proc/(self/fd|sys/\\S+): no such file", err) and not below(d, "/proc", "proc"),
+        "runc needs a /proc in the container, to close descriptors and to write sysctls"),
+    Row("runc", "outcome", lambda d, b, t, m, err, us: b == "refused" and re.search(r"/linux/sysctl/\S+: sysctl '\S+' is given twice", us),
+        "a sysctl under two names is an error; runc sets both, in an order of its own"),
     Row("runc", "outcome|exit", lambda d, b, t, m, err, us: b in ("refused", "1") and "ociVersion" not in d and "/ociVersion: is missing" in us,
         "the specification requires ociVersion; runc does not look"),
     Row("runc", "outcome", lambda d, b, t, m, err, us: b == "refused" and re.search(r"/process/args/\d+: must be a string, not null", us),
