@@ -15,31 +15,129 @@
 #include "str.h"
 #include "sys.h"
 
-/* Each line is written by itself: the kernel takes one resource at a time. */
-static int write_line(int group, const char *line, const char *pointer, struct err *e)
-{
-	OWN_SB struct sb text = SB_INIT;
-	int r;
+enum { MAX_SCHEMATA = 65536 };
 
-	sb_printf(&text, "%s\n", line);
-	if (text.failed)
-		return err_sys(e, -ENOMEM, "%s", pointer);
-	r = file_write_string(group, "schemata", text.s);
-	return r < 0 ? err_sys(e, r, "%s: write '%s' to schemata", pointer, line) : 0;
+static const char *line_end(const char *line)
+{
+	return line + strcspn(line, "\n");
 }
 
-static int write_schemata(int group, const struct spec_intel_rdt *rdt, struct err *e)
+/* What l3CacheSchema and memBwSchema say together, line by line. */
+static int combine(const struct spec_intel_rdt *rdt, struct sb *out, struct err *e)
 {
-	char pointer[64];
-	int r = 0;
+	const char *line = rdt->l3_cache_schema ? rdt->l3_cache_schema : "";
+	bool has_mb = !str_empty(rdt->mem_bw_schema);
 
-	if (!str_empty(rdt->l3_cache_schema))
-		r = write_line(group, rdt->l3_cache_schema, "/linux/intelRdt/l3CacheSchema", e);
-	if (r >= 0 && !str_empty(rdt->mem_bw_schema))
-		r = write_line(group, rdt->mem_bw_schema, "/linux/intelRdt/memBwSchema", e);
+	for (; *line; line = *line_end(line) ? line_end(line) + 1 : line_end(line))
+		if (!has_mb || !str_starts(line, "MB:"))
+			sb_printf(out, "%.*s\n", (int)(line_end(line) - line), line);
+	if (has_mb)
+		sb_printf(out, "%s\n", rdt->mem_bw_schema);
+	return out->failed ? err_sys(e, -ENOMEM, "/linux/intelRdt") : 0;
+}
+
+static const char *field_of(const struct spec_intel_rdt *rdt)
+{
+	if (str_empty(rdt->mem_bw_schema))
+		return "/linux/intelRdt/l3CacheSchema";
+	return str_empty(rdt->l3_cache_schema) ? "/linux/intelRdt/memBwSchema" : "/linux/intelRdt";
+}
+
+static int write_schemata(int group, const char *pointer, const char *text, struct err *e)
+{
+	int r = file_write_string(group, "schemata", text);
+
+	return r < 0 ? err_sys(e, r, "%s: write '%.*s' to schemata", pointer, (int)strcspn(text, "\n"), text) : 0;
+}
+
+/* Of what the kernel prints, as "    MB:0= 50;1=100": the part
+ * behind the colon of the line that begins as `line` does. */
+static const char *same_resource(const char *now, const char *line)
+{
+	size_t n = strcspn(line, ":\n") + 1;
+
+	if (line[n - 1] != ':')
+		return NULL;
+	for (; *now; now = *line_end(now) ? line_end(now) + 1 : line_end(now)) {
+		now += strspn(now, " ");
+		if (strncmp(now, line, n) == 0)
+			return now + n;
+	}
+	return NULL;
+}
+
+/* "1= 50" and "1=050": the kernel pads what it prints. */
+static bool same_domain(const char *a, const char *b)
+{
+	size_t id = strcspn(a, "=;\n");
+
+	if (a[id] != '=' || strncmp(a, b, id + 1) != 0)
+		return false;
+	a += id + 1;
+	b += id + 1;
+	a += strspn(a, " 0");
+	b += strspn(b, " 0");
+	return strcspn(a, ";\n") == strcspn(b, ";\n") && strncasecmp(a, b, strcspn(a, ";\n")) == 0;
+}
+
+static bool has_domain(const char *now, const char *domain)
+{
+	while (!same_domain(domain, now)) {
+		now += strcspn(now, ";\n");
+		if (*now++ != ';')
+			return false;
+	}
+	return true;
+}
+
+static bool has_line(const char *now, const char *line)
+{
+	now = same_resource(now, line);
+	if (!now)
+		return false;
+	line += strcspn(line, ":") + 1;
+	for (;; line++) {
+		if (!has_domain(now, line))
+			return false;
+		line += strcspn(line, ";\n");
+		if (*line != ';')
+			return true;
+	}
+}
+
+/* A group that was there, under a closID, must be what is asked for. */
+static int compare_schemata(int group, const struct spec_intel_rdt *rdt, const char *text, struct err *e)
+{
+	OWN_ARENA struct arena a = ARENA_INIT;
+	char *now;
+	int r = file_read(&a, group, "schemata", MAX_SCHEMATA, &now, NULL, e);
+
+	if (r < 0)
+		return err_wrap(e, r, "%s", field_of(rdt));
+	for (; *text; text = line_end(text) + 1)
+		if (!has_line(now, text))
+			return err_set(e, ERR_INVALID, -EINVAL, "%s: the group '%s' has another '%.*s'",
+				       field_of(rdt), rdt->clos_id, (int)strcspn(text, ":\n"), text);
+	return 0;
+}
+
+static int apply_schemata(int group, const struct spec_intel_rdt *rdt, bool made, struct err *e)
+{
+	OWN_SB struct sb text = SB_INIT;
+	int r = combine(rdt, &text, e);
+
+	if (r >= 0 && text.len && rdt->clos_id && !made)
+		r = compare_schemata(group, rdt, text.s, e);
+	else if (r >= 0 && text.len)
+		r = write_schemata(group, field_of(rdt), text.s, e);
+	/* of 1.3, line by line: the kernel takes each resource once in a write */
 	for (size_t i = 0; r >= 0 && i < rdt->n_schemata; i++) {
+		OWN_SB struct sb line = SB_INIT;
+		char pointer[64];
+
 		snprintf(pointer, sizeof pointer, "/linux/intelRdt/schemata/%zu", i);
-		r = write_line(group, rdt->schemata[i], pointer, e);
+		sb_printf(&line, "%s\n", rdt->schemata[i]);
+		r = line.failed ? err_sys(e, -ENOMEM, "%s", pointer) : write_schemata(group, pointer, line.s, e);
 	}
 	return r;
 }
@@ -85,7 +183,7 @@ int rdt_create(int root, const struct spec_intel_rdt *rdt, const char *name, boo
 	if (r < 0)
 		err_sys(e, r, "/linux/intelRdt/closID: open the group '%s'", name);
 	else
-		r = write_schemata(group, rdt, e);
+		r = apply_schemata(group, rdt, *ret_made, e);
 	if (r >= 0 && (rdt->enable_cmt || rdt->enable_mbm || rdt->enable_monitoring))
 		r = make_monitor_group(group, name, e);
 	if (r < 0 && *ret_made) {

@@ -15,9 +15,9 @@ struct spec_intel_rdt;
 
 /* The directory fd of resctrl that the others want, O_PATH. */
 int rdt_open(struct err *e);
-/* Finds or makes the group `name` (the
- * closID, or the container's id) and writes its schemata. *ret_made: it is ours
- * to remove. On failure nothing is left. */
+/* Finds or makes the group `name` (the closID, or the container's id) and writes
+ * its schemata; those of a closID that was there are only compared. *ret_made:
+ * it is ours to remove. On failure nothing is left. */
 int rdt_create(int root, const struct spec_intel_rdt *rdt, const char *name, bool *ret_made,
 	       struct err *e);
 int rdt_join(int root, const char *name, pid_t pid, struct err *e);

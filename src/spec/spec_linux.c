@@ -164,11 +164,18 @@ static JSON_DECODER(dec_clos_id)
 	return spec_dec_text(d, v, f, obj);
 }
 
+static JSON_DECODER(dec_mb_schema)
+{
+	if (v->type == JSON_STRING && v->n && (!str_starts(v->s, "MB:") || strchr(v->s, '\n')))
+		return json_fail(d, v, "'%s' must be one line that begins with 'MB:'", v->s);
+	return spec_dec_text(d, v, f, obj);
+}
+
 /* clang-format off */
 static const struct json_field intel_rdt_fields[] = {
 	JSON_FIELD("closID",           dec_clos_id,      struct spec_intel_rdt, clos_id, 0),
 	JSON_FIELD("l3CacheSchema",    spec_dec_text,    struct spec_intel_rdt, l3_cache_schema, 0),
-	JSON_FIELD("memBwSchema",      spec_dec_text,    struct spec_intel_rdt, mem_bw_schema, 0),
+	JSON_FIELD("memBwSchema",      dec_mb_schema,    struct spec_intel_rdt, mem_bw_schema, 0),
 	JSON_FIELD_LIST("schemata",    json_dec_strings, struct spec_intel_rdt, schemata, 0, NULL),
 	JSON_FIELD("enableCMT",        json_dec_bool,    struct spec_intel_rdt, enable_cmt, 0),
 	JSON_FIELD("enableMBM",        json_dec_bool,    struct spec_intel_rdt, enable_mbm, 0),

@@ -227,6 +227,7 @@ read_back() {
 # mount namespace where /sys/fs is ours. A group of the administrator's is used, and never removed.
 @test "cgroup: intelRdt: the group is joined, update writes its schemata" {
 	conf 'c["linux"]["intelRdt"] = {"closID": "gold"}; c["linux"]["cgroupsPath"] += "-rdt"' 'exec sleep 600'
+	SPEC_SUFFIX=-d conf 'c["linux"]["cgroupsPath"] += "-rdt"' true
 	cat >"$BATS_TEST_TMPDIR/rdt" <<-'SH'
 		set -e
 		exec 2>&1
@@ -244,15 +245,21 @@ read_back() {
 		"$berth" --root "$root" update --l3-cache-schema 'L3:0=f' c && cat gold/schemata
 		"$berth" --root "$root" update --mem-bw-schema 'MB:0=50' c 2>&1 | grep -o 'memory bandwidth.*'
 		"$berth" --root "$root" delete -f c && ls
+		# Without intelRdt nothing there is touched.
+		touch -d 2001-01-01 . gold gold/tasks gold/schemata schemata
+		"$berth" --root "$root" run -b "$bundle-d" c </dev/null 2>&1
+		find . ! -newermt 2001-01-02 ! -path './info*' | wc -l
 	SH
 	RT=berth
+	ns mkdir -p "$IT/berth"
 	output=$(ns unshare -m --propagation private sh "$BATS_TEST_TMPDIR/rdt" "$BERTH" "$IT/berth/root" "$(bundle)" 2>&1) || echo "ended with $?"
 	expect 'joined
 L3:0=f
 memory bandwidth schema is not enabled"
 gold
 info
-schemata'
+schemata
+5'
 }
 
 @test "cgroup: without a path: below /berth, which goes with the last container in it" {

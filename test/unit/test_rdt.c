@@ -23,12 +23,18 @@
 static char top[] = "/tmp/berth-rdt-XXXXXX";
 static int root;
 
-static void touch(const char *path)
+static void put(const char *path, const char *text)
 {
-	int fd = openat(root, path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	int fd = openat(root, path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
 
 	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 	close(fd);
+}
+
+static void touch(const char *path)
+{
+	put(path, "");
 }
 
 static void assert_content(const char *path, const char *want)
@@ -116,6 +122,62 @@ static void schemata_are_written(void **state)
 	assert_content("g/schemata", "MB:0=50\n");
 }
 
+/* In one piece, so that a bad line changes nothing; l3CacheSchema's own MB gives way. */
+static void schemas_are_combined(void **state)
+{
+	struct spec_intel_rdt rdt = { .l3_cache_schema = (char *)"L3:0=f\nMB:0=10\nL2:0=1",
+				      .mem_bw_schema = (char *)"MB:0=50" };
+	struct err e;
+	bool made;
+
+	(void)state;
+	assert_int_equal(mkdirat(root, "c1", 0755), 0);
+	touch("c1/schemata");
+	assert_int_equal(rdt_create(root, &rdt, "c1", &made, &e), 0);
+	assert_content("c1/schemata", "L3:0=f\nL2:0=1\nMB:0=50\n");
+	rdt.mem_bw_schema = NULL;
+	touch("c1/schemata");
+	assert_int_equal(rdt_create(root, &rdt, "c1", &made, &e), 0);
+	assert_content("c1/schemata", "L3:0=f\nMB:0=10\nL2:0=1\n");
+}
+
+/* As the kernel prints it: padded, and with all domains. */
+static void a_group_that_was_there_has_the_schema(void **state)
+{
+	static const char now[] = "    MB:0= 50;1=100\n    L3:0=000f;1=00ff\nL3CODE:0=1\n";
+	static const struct {
+		const char *l3, *mb;
+		bool same;
+	} t[] = {
+		{ "L3:0=f", NULL, true },	   { "L3:1=FF;0=0f", "MB:0=50", true },
+		{ NULL, "MB:1=100;0=50", true },   { "L3CODE:0=1", NULL, true },
+		{ "L3:0=1f", NULL, false },	   { "L3:0=f;1=f", NULL, false },
+		{ "L3:2=f", NULL, false },	   { "L2:0=f", NULL, false },
+		{ NULL, "MB:0=5", false },	   { "L3:0=f", "MB:1=50", false },
+		{ "L3:0=f\nL3CODE:0=2", NULL, false }, { "nonsense", NULL, false },
+		{ "L3:0", NULL, false },	   { "L3:0=f\nMB:0=1", "MB:0=50", true },
+	};
+	struct err e;
+	bool made;
+
+	(void)state;
+	assert_int_equal(mkdirat(root, "gold", 0755), 0);
+	put("gold/schemata", now);
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		struct spec_intel_rdt rdt = { .clos_id = (char *)"gold",
+					      .l3_cache_schema = (char *)(uintptr_t)t[i].l3,
+					      .mem_bw_schema = (char *)(uintptr_t)t[i].mb };
+		int r = rdt_create(root, &rdt, "gold", &made, &e);
+
+		if ((r == 0) != t[i].same)
+			fail_msg("%s %s: %d", t[i].l3, t[i].mb, r);
+		if (r < 0)
+			assert_non_null(strstr(e.msg, "the group 'gold' has another"));
+		assert_false(made);
+		assert_content("gold/schemata", now);
+	}
+}
+
 static void removing_what_is_gone_is_fine(void **state)
 {
 	(void)state;
@@ -128,6 +190,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_group_that_was_there),	   TEST(a_closid_without_a_schema_must_be_there),
 		TEST(a_group_of_our_own_is_undone), TEST(schemata_are_written),
+		TEST(schemas_are_combined),	   TEST(a_group_that_was_there_has_the_schema),
 		TEST(removing_what_is_gone_is_fine),
 	};
 
