@@ -69,6 +69,25 @@ int proc_stat(pid_t pid, struct proc_stat *ret)
 	return proc_stat_parse(buf, ret);
 }
 
+/* "NSpid:\t4711\t1": one number for each namespace, the innermost last. */
+pid_t proc_pid_inside_parse(const char *status, pid_t pid)
+{
+	const char *p = strstr(status, "\nNSpid:");
+	int inside = pid, n;
+
+	for (p = p ? p + strlen("\nNSpid:") : ""; sscanf(p, "%*[ \t]%d%n", &inside, &n) == 1; p += n)
+		;
+	return inside;
+}
+
+pid_t proc_pid_inside(pid_t pid)
+{
+	char path[32], buf[4096];
+
+	snprintf(path, sizeof path, "/proc/%d/status", pid);
+	return read_small(path, buf, sizeof buf) < 0 ? pid : proc_pid_inside_parse(buf, pid);
+}
+
 int proc_boot_id(char ret[PROC_BOOT_ID])
 {
 	char buf[64];

@@ -25,6 +25,10 @@ struct proc_stat {
 int proc_stat(pid_t pid, struct proc_stat *ret);
 int proc_stat_parse(const char *text, struct proc_stat *ret);
 
+/* How a process is called in its own pid namespace; `pid` where that is not known. */
+pid_t proc_pid_inside(pid_t pid);
+pid_t proc_pid_inside_parse(const char *status, pid_t pid);
+
 /* /proc/sys/kernel/random/boot_id without its newline. */
 #define PROC_BOOT_ID 37
 int proc_boot_id(char ret[PROC_BOOT_ID]);

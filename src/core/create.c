@@ -408,25 +408,33 @@ static int make_sockets(struct creation *k, struct err *e)
 int run_hooks_at(struct launch *l, enum hs_phase where, struct err *e)
 {
 	struct stop_ctx *s = l->ctx;
-	OWN_SB struct sb state = SB_INIT;
+	enum container_state state = where == HS_MOUNTED ? CT_CREATING : CT_CREATED;
+	OWN_SB struct sb outside = SB_INIT;
+	OWN_SB struct sb inside = SB_INIT;
 	struct hook_run run = { .hooks = &s->spec->hooks, .target = -1, .target_ns = s->target_ns, .plan = l->plan };
+	struct record as_inside;
 	int r;
 
 	s->rec->pid = l->pid;
-	record_state_json(s->rec, where == HS_MOUNTED ? CT_CREATING : CT_CREATED, false, NULL, &state);
-	if (state.failed)
+	as_inside = *s->rec;
+	as_inside.pid = proc_pid_inside(l->pid);
+	record_state_json(s->rec, state, false, NULL, &outside);
+	record_state_json(&as_inside, state, false, NULL, &inside);
+	if (outside.failed || inside.failed)
 		return err_sys(e, -ENOMEM, "describe the container to its hooks");
-	run.state = state.s;
 	if (where == HS_STARTING) {
 		run.target = l->pidfd;
+		run.state = inside.s;
 		return hooks_run(&run, HOOK_START_CONTAINER, e);
 	}
 	run.cwd = s->rec->bundle;
+	run.state = outside.s;
 	r = hooks_run(&run, HOOK_PRESTART, e);
 	if (r >= 0)
 		r = hooks_run(&run, HOOK_CREATE_RUNTIME, e);
 	run.target = l->pidfd;
 	run.cwd = l->plan->rootfs;
+	run.state = inside.s;
 	return r < 0 ? r : hooks_run(&run, HOOK_CREATE_CONTAINER, e);
 }
 

@@ -113,11 +113,22 @@ static void captures(void **state)
 	assert_int_equal(proc_capture(missing, &none), -ENOENT);
 }
 
+static void parses_pid_inside(void **state)
+{
+	(void)state;
+	assert_int_equal(proc_pid_inside_parse("Name:\ta\nNSpid:\t4711\t30\t1\nNSpgid:\t9\n", 4711), 1);
+	assert_int_equal(proc_pid_inside_parse("Name:\ta\nNSpid:\t4711\nNSpgid:\t9\n", 4711), 4711);
+	assert_int_equal(proc_pid_inside_parse("Name:\ta\n", 4711), 4711);
+	assert_int_equal(proc_pid_inside_parse("", 4711), 4711);
+	assert_int_equal(proc_pid_inside(getpid()), getpid());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parses_stat),
 		cmocka_unit_test(reads_stat),
+		cmocka_unit_test(parses_pid_inside),
 		cmocka_unit_test(reads_the_boot_id),
 		cmocka_unit_test(waits_and_reaps),
 		cmocka_unit_test(reaps_others),
