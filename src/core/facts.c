@@ -96,6 +96,7 @@ static int read_privilege(struct host_facts *f, bool in_user_ns, struct err *e)
 		return err_sys(e, r, "read the caller's capabilities");
 	f->privileged = !in_user_ns &&
 			d[CAP_SYS_ADMIN / 32].effective >> (CAP_SYS_ADMIN % 32) & 1;
+	f->missing_caps = ~(d[0].permitted | (uint64_t)d[1].permitted << 32);
 	f->setgroups_denied = in_user_ns &&
 			      file_read_line(AT_FDCWD, "/proc/self/setgroups", word, sizeof word) > 0 &&
 			      strcmp(word, "deny") == 0;

@@ -25,6 +25,7 @@ struct host_facts {
 	gid_t egid;
 	bool privileged; /* CAP_SYS_ADMIN in the initial user namespace */
 	uint32_t last_cap;
+	uint64_t missing_caps; /* that the caller does not have */
 	const struct cgroup_host *cgroup; /* NULL: no cgroup file system */
 	bool has_apparmor, has_selinux;
 	bool has_time_ns;

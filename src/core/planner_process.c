@@ -185,25 +185,27 @@ static int plan_user(struct planner *pl, const struct spec_process *proc,
 	return 0;
 }
 
-/* What this kernel does not know is left out with a warning, as the OCI
- * specification wants it. */
-static int known_caps(struct planner *pl, uint64_t *set, const char *pointer)
+/* What this kernel does not know, or the caller does not have, is left out with
+ * a warning, as the OCI specification wants it. */
+static int possible_caps(struct planner *pl, uint64_t *set, const char *pointer)
 {
 	uint32_t last = pl->f->last_cap;
 	uint64_t known = last >= 63 ? UINT64_MAX : (1ull << (last + 1)) - 1;
+	uint64_t missing = plan_has_ns(pl->s, NS_USER) ? 0 : pl->f->missing_caps;
 
-	for (uint32_t cap = last + 1; cap < 64; cap++) {
+	for (uint32_t cap = 0; cap < 64; cap++) {
 		const char *name;
 		int r;
 
-		if (!(*set >> cap & 1))
+		if (!((*set & (missing | ~known)) >> cap & 1))
 			continue;
 		name = name_of(capability_names, cap);
-		r = plan_warn(pl, pointer, "%s is unknown to this kernel", name ? name : "a capability");
+		r = plan_warn(pl, pointer, "%s %s", name ? name : "a capability",
+			      cap > last ? "is unknown to this kernel" : "cannot be granted");
 		if (r < 0)
 			return r;
 	}
-	*set &= known;
+	*set &= known & ~missing;
 	return 0;
 }
 
@@ -232,7 +234,7 @@ static int plan_caps(struct planner *pl, const struct spec_caps *c)
 		int r;
 
 		*sets[i].set = c->set[sets[i].which];
-		r = known_caps(pl, sets[i].set, sets[i].pointer);
+		r = possible_caps(pl, sets[i].set, sets[i].pointer);
 		if (r < 0)
 			return r;
 	}

@@ -48,6 +48,7 @@ struct want {
 	bool v1, unprivileged, selinux, apparmor, systemd, no_cgroup, old_kernel, resctrl;
 	bool no_pivot;
 	uint32_t last_cap;
+	uint64_t missing_caps;
 };
 
 struct planned {
@@ -71,6 +72,7 @@ static void host(struct planned *t, const struct want *w)
 		.egid = w->unprivileged ? 1000 : 0,
 		.privileged = !w->unprivileged,
 		.last_cap = w->last_cap ? w->last_cap : 40,
+		.missing_caps = w->missing_caps,
 		.cgroup = w->no_cgroup ? NULL : &t->cg,
 		.has_selinux = w->selinux,
 		.has_apparmor = w->apparmor,
@@ -667,6 +669,23 @@ static void test_capabilities(void **state)
 		assert_true(t.plan->process.caps.bounding == 1ull << CAP_KILL);
 		assert_int_equal(t.plan->n_warnings, 1);
 		assert_non_null(strstr(t.plan->warnings[0], "CAP_BPF"));
+	}
+	{ /* what the caller does not have itself */
+		PLAN(.missing_caps = 1ull << CAP_KILL,
+		     .process = ARGS ", \"capabilities\": {\"bounding\": [\"CAP_KILL\", \"CAP_CHOWN\"], "
+				     "\"effective\": [\"CAP_KILL\"], \"permitted\": [\"CAP_KILL\", \"CAP_CHOWN\"]}");
+		assert_true(t.plan->process.caps.bounding == 1ull << CAP_CHOWN);
+		assert_true(t.plan->process.caps.permitted == 1ull << CAP_CHOWN);
+		assert_true(t.plan->process.caps.effective == 0);
+		assert_int_equal(t.plan->n_warnings, 3);
+		assert_non_null(strstr(t.plan->warnings[0], "bounding: CAP_KILL cannot be granted"));
+	}
+	{ /* a new user namespace has them all */
+		PLAN(.missing_caps = 1ull << CAP_KILL, .namespaces = NS_DEFAULT ", " NS_USER_JSON,
+		     .linux_more = MAPS,
+		     .process = ARGS ", \"capabilities\": {\"bounding\": [\"CAP_KILL\"]}");
+		assert_true(t.plan->process.caps.bounding == 1ull << CAP_KILL);
+		assert_int_equal(t.plan->n_warnings, 0);
 	}
 	REFUSED("/process/capabilities/effective: CAP_KILL",
 		.process = ARGS ", \"capabilities\": {\"effective\": [\"CAP_KILL\"]}");
