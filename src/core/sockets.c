@@ -160,8 +160,10 @@ static int send_listener(const struct spec *s, const struct record *rec, int lis
 int hand_listener_over(struct launch *l, int fd, struct err *e)
 {
 	const struct stop_ctx *s = l->ctx;
+	/* The first process has not come to its program yet; beside it others run. */
+	enum container_state state = l->pid == s->rec->pid ? CT_CREATED : CT_RUNNING;
 
-	return send_listener(s->spec, s->rec, fd, l->pid, CT_RUNNING, e);
+	return send_listener(s->spec, s->rec, fd, l->pid, state, e);
 }
 
 /* A terminal for a caller in the foreground: init gets the one end as its

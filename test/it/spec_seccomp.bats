@@ -190,7 +190,7 @@ told() {
 	RT=berth # runc's own init waits for its agent without end on this kernel
 	output=$(agent_run 2>&1)
 	expect_in "exit 0"
-	expect_in '"status": "running"'
+	expect_in '"status": "created"' # its program does not run yet
 	expect_in 'No medium found'
 	expect_in '"metadata": "meta data"'
 	expect_in 'seccomp notify'
@@ -204,9 +204,11 @@ told() {
 		rt start c
 		told 1
 		[ "$(jq .pid "$IT_OUT/state.1")" = "$(pid_of)" ] && echo pid of the container
+		jq -r '"first \(.state.status)"' "$IT_OUT/state.1"
 		rt exec c mkdir /tmp/new
 		told 2
 		[ "$(jq .pid "$IT_OUT/state.2")" != "$(pid_of)" ] && echo pid of the process
+		jq -r '"then \(.state.status)"' "$IT_OUT/state.2"
 		it_wait 5 grep -q on "$BATS_TEST_TMPDIR/out.$RT"
 		cat "$BATS_TEST_TMPDIR/out.$RT"
 		gone c
@@ -216,6 +218,8 @@ told() {
 	RT=berth
 	output=$(agent_start 2>&1)
 	expect_in 'pid of the container'
+	expect_in 'first created'
+	expect_in 'then running'
 	expect_in 'No medium found'
 }
 
