@@ -223,7 +223,7 @@ static JSON_DECODER(dec_oom_score_adj)
 /* clang-format off */
 static const struct json_field io_priority_fields[] = {
 	JSON_FIELD_ARG("class", spec_dec_name, struct spec_io_priority, class, JSON_REQUIRED, &ioprio_class),
-	JSON_FIELD("priority",  dec_io_level,  struct spec_io_priority, priority, 0),
+	JSON_FIELD("priority",  dec_io_level,  struct spec_io_priority, priority, JSON_REQUIRED),
 	{ 0 }
 };
 static const struct json_struct io_priority_struct = {

@@ -129,6 +129,7 @@ static const struct bad process[] = {
 	  "/process/scheduler/flags/0: unknown scheduler flag 'X'" },
 	{ PROCESS, "\"ioPriority\":{}", "/process/ioPriority/class: is missing" },
 	{ PROCESS, "\"ioPriority\":{\"class\":\"RT\"}", "/process/ioPriority/class: unknown I/O priority class 'RT'" },
+	{ PROCESS, "\"ioPriority\":{\"class\":\"IOPRIO_CLASS_RT\"}", "/process/ioPriority/priority: is missing" },
 	{ PROCESS, "\"ioPriority\":{\"class\":\"IOPRIO_CLASS_RT\",\"priority\":8}",
 	  "/process/ioPriority/priority: must be between 0 and 7" },
 	{ PROCESS, "\"execCPUAffinity\":{\"initial\":\"a\"}",
@@ -239,6 +240,10 @@ static const struct bad linux_section[] = {
 	{ LINUX, "\"personality\":{\"domain\":\"BSD\"}", "/linux/personality/domain: unknown personality 'BSD'" },
 	{ LINUX, "\"intelRdt\":{\"closID\":\"a/b\"}", "/linux/intelRdt/closID: 'a/b' is not a directory name" },
 	{ LINUX, "\"intelRdt\":{\"closID\":\"..\"}", "/linux/intelRdt/closID: '..' is not a directory name" },
+	{ LINUX, "\"intelRdt\":{\"memBwSchema\":\"L3:0=f\"}",
+	  "/linux/intelRdt/memBwSchema: 'L3:0=f' must be one line that begins with 'MB:'" },
+	{ LINUX, "\"intelRdt\":{\"memBwSchema\":\"MB:0=50\\nL3:0=f\"}",
+	  "/linux/intelRdt/memBwSchema: 'MB:0=50\nL3:0=f' must be one line that begins with 'MB:'" },
 };
 
 static const struct bad resources[] = {
