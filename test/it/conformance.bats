@@ -94,6 +94,12 @@ c["annotations"] = {"org.opencontainers.unknown": "", "x": "y"}' 'echo ran'
 }
 
 @test "conformance: a device where another file is" {
+	mknod "$IT_OUT/rootfs/data/zero" c 1 5
+	refused /linux/devices/0 'l["devices"] = [{"path": "/data/zero", "type": "c", "major": 1, "minor": 3}]' true
+	refused /linux/devices/0 'l["devices"] = [{"path": "/data/zero", "type": "p"}]' true
+	ours 'l["devices"] = [{"path": "/data/zero", "type": "c", "major": 1, "minor": 5}]' 'stat -c %t,%T /data/zero'
+	expect 1,5
+	rm "$IT_OUT/rootfs/data/zero"
 	refused /linux/devices/0 'l["devices"] = [{"path": "/data/seed", "type": "c", "major": 1, "minor": 3}]' true
 	expect seed "$(cat "$IT_OUT/rootfs/data/seed")"
 }
@@ -121,7 +127,8 @@ for f in null zero full random urandom tty; do stat -c "%n %t,%T %A" /dev/$f; do
 	refused Mappings 'mount("/m", out, "bind", "bind"); c["mounts"][-1]["uidMappings"] = [{"containerID": 0, "hostID": 5, "size": 1}]' true
 	refused /linux/uidMappings/0/size 'maps(); l["uidMappings"][0].pop("size")' true
 	refused /linux/personality/domain 'l["personality"] = {}' true
-	refused /linux/intelRdt 'l["intelRdt"] = {"closID": "x", "memBwSchema": "L3:0=f"}' true
+	refused /linux/intelRdt/memBwSchema 'l["intelRdt"] = {"closID": "x", "memBwSchema": "L3:0=f"}' true
+	refused /process/ioPriority/priority 'p["ioPriority"] = {"class": "IOPRIO_CLASS_BE"}' true
 }
 
 @test "conformance: seccomp: actions without an errno, a listener's metadata, rules without names" {
@@ -142,8 +149,16 @@ for f in null zero full random urandom tty; do stat -c "%n %t,%T %A" /dev/$f; do
 }
 
 @test "conformance: oom_score_adj stays the caller's when it is not set" {
-	same '' 'cat /proc/self/oom_score_adj'
-	expect "$(cat /proc/self/oom_score_adj)"
+	adjusted() {
+		local bin=$BERTH
+
+		[ "$RT" = berth ] || bin=$PEER
+		# shellcheck disable=SC2016
+		ns sh -c 'echo 300 >/proc/self/oom_score_adj; exec "$@"' sh "$bin" --root "$IT/$RT/root" run -b "$(bundle)" c </dev/null
+	}
+	conf '' 'cat /proc/self/oom_score_adj'
+	both adjusted
+	expect 300
 }
 
 @test "conformance: operations without their arguments are errors" {
@@ -153,4 +168,100 @@ for f in null zero full random urandom tty; do stat -c "%n %t,%T %A" /dev/$f; do
 	done
 	if rt create c; then false; fi
 	if rt create -b "$(bundle)"; then false; fi
+}
+
+@test "conformance: delete of a created container ends and deletes it" {
+	deleted() {
+		rt create -b "$(bundle)" c >"$BATS_TEST_TMPDIR/said" 2>&1
+		rt delete c
+		echo "delete $?"
+		rt state c >/dev/null 2>&1 || echo gone
+	}
+	conf '' 'exec sleep 600'
+	both deleted
+	expect 'delete 0
+gone'
+}
+
+@test "conformance: a relative root.path is taken from the bundle" {
+	same 'c["root"]["path"] = "../rootfs"' 'cat /data/seed'
+	expect seed
+}
+
+@test "conformance: a time namespace that is not listed is the caller's" {
+	ours '' 'readlink /proc/self/ns/time'
+	expect "$(readlink /proc/self/ns/time)"
+}
+
+@test "conformance: a capability that the caller does not have is a warning" {
+	conf 'p["capabilities"]["bounding"] += ["CAP_SYS_TIME"]; p["capabilities"]["permitted"] += ["CAP_SYS_TIME"]' \
+		'grep ^CapBnd /proc/self/status; exec sleep 600'
+	less() {
+		ns setpriv --bounding-set=-sys_time timeout -k 1 20 "$BERTH" --root "$IT/berth/root" "$@" 3>&- 4>&-
+	}
+	RT=berth
+	less create -b "$(bundle)" c </dev/null >"$IT_OUT/said" 2>&1
+	less start c
+	less exec c grep ^CapPrm /proc/self/status >"$IT_OUT/exec" 2>&1
+	gone c
+	expect_in 'level=warning msg="/process/capabilities/bounding: CAP_SYS_TIME cannot be granted"' "$(cat "$IT_OUT/said")"
+	expect_in 'CapBnd:	0000000020000420' "$(cat "$IT_OUT/said")"
+	expect_in 'CapPrm:	0000000020000420' "$(cat "$IT_OUT/exec")"
+}
+
+@test "conformance: what hooks find, and the pid of the container as they see it" {
+	mkdir -p "$IT_OUT/rootfs/log"
+	# shellcheck disable=SC2016
+	found() {
+		conf 'def says(kind, script, log=out + "/rootfs/log/"):
+    c.setdefault("hooks", {})[kind] = [{"path": "/bin/sh", "env": ["PATH=/bin:/usr/bin", "CG=/sys/fs/cgroup/pids" + l["cgroupsPath"]],
+        "args": ["sh", "-c", f"exec >{log}{kind} 2>&1; pid=$(tr -d \" \\n\" | sed \"s/.*.pid.:\\([0-9]*\\).*/\\1/\"); " + script]}]
+for k in ("prestart", "createRuntime"):
+    says(k, "[ $(readlink /proc/$pid/ns/net) != $(readlink /proc/self/ns/net) ] && echo a new namespace; [ -e /proc/$pid/root/run/it ] && echo not pivoted"
+        "; grep -o rootfs/proc.proc /proc/$pid/mountinfo; grep -c . $CG/cgroup.procs; grep -o rootfs/dev/shm /proc/$pid/mountinfo")
+says("createContainer", "echo pid $pid; [ -e /run/it ] && echo not pivoted; cat /proc/sys/kernel/hostname")
+says("startContainer", "echo pid $pid; cat /data/seed /proc/sys/kernel/hostname; tr \"\\0\" \" \" </proc/1/cmdline | grep -c sleep.77; true", "/log/")
+says("poststart", "tr \"\\0\" \" \" </proc/$pid/cmdline")
+says("poststop", "[ -e $CG ] || echo no cgroup")' 'exec sleep 77'
+		rt create -b "$(bundle)" c >"$BATS_TEST_TMPDIR/said" 2>&1
+		rt start c
+		it_wait 3 test -s "$IT_OUT/rootfs/log/poststart"
+		rt delete -f c
+		cd "$IT_OUT/rootfs/log"
+		tail -n 99 prestart createRuntime createContainer startContainer poststop
+		tail -n 99 poststart >"$IT_OUT/poststart.$RT"
+		rm -f ./*
+	}
+	both found
+	expect_in 'a new namespace
+not pivoted
+1
+rootfs/dev/shm'
+	[ "$(grep -c '^pid 1$' <<<"$output")" = 2 ]
+	expect_in 'no cgroup'
+	expect 'sleep 77 ' "$(cat "$IT_OUT/poststart.berth")" # with runc 1.1 before the program
+}
+
+@test "conformance: listenerPath without SCMP_ACT_NOTIFY is ignored" {
+	same 'l["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/no/such", "listenerMetadata": "x"}' 'echo ran'
+	expect ran
+}
+
+@test "conformance: features tells what this program can do, on any host" {
+	python3 - <<-'PY'
+		import json, os, subprocess
+		f = json.loads(subprocess.check_output([os.environ["BERTH"], "features"]))
+		assert f.keys() <= {"ociVersionMin", "ociVersionMax", "hooks", "mountOptions", "linux", "annotations",
+		                    "potentiallyUnsafeConfigAnnotations"}, f.keys()
+		assert f["linux"].keys() <= {"namespaces", "capabilities", "cgroup", "seccomp", "apparmor", "selinux",
+		                             "intelRdt", "mountExtensions"}, f["linux"].keys()
+		for k in ("seccomp", "apparmor", "selinux", "intelRdt"):
+		    assert f["linux"][k]["enabled"] is True, k
+		assert f["linux"]["intelRdt"] == {"enabled": True}
+		assert f["linux"]["mountExtensions"] == {"idmap": {"enabled": True}}
+		must = """async atime bind defaults dev diratime dirsync exec iversion lazytime loud noatime nodev nodiratime noexec
+		    noiversion nolazytime norelatime nostrictatime nosuid private rbind relatime remount ro rprivate rshared
+		    rslave runbindable rw shared silent slave strictatime suid sync unbindable""".split()
+		assert not set(must) - set(f["mountOptions"]), set(must) - set(f["mountOptions"])
+	PY
 }

@@ -28,11 +28,11 @@ INFO='awk '\''$5 ~ /^\/m/ { p = ""; for (i = 7; $i != "-"; i++) { t = $i; sub(/:
 
 @test "mounts: every option of a new mount" {
 	same 'for i, o in enumerate("async atime dev diratime dirsync exec lazytime loud mand noatime nodev nodiratime"
-" noexec noiversion nolazytime nomand norelatime nostrictatime nosuid relatime ro rw strictatime suid sync"
+" noexec iversion silent noiversion nolazytime nomand norelatime nostrictatime nosuid relatime ro rw strictatime suid sync"
 " mode=700 size=64k nr_inodes=100 uid=5 gid=6".split()):
     mount(f"/m{i:02}-{o}", "tmpfs", "tmpfs", o)' "$INFO"
 	[ "$status" = 0 ]
-	[ "$(wc -l <<<"$output")" = 30 ]
+	[ "$(wc -l <<<"$output")" = 32 ]
 	ours 'mount("/m", "tmpfs", "tmpfs", "defaults")' "$INFO"
 	expect "/m rw,relatime - tmpfs rw"
 }
@@ -227,6 +227,15 @@ c["mounts"][-1]["gidMappings"] = [{"containerID": 1000, "hostID": 5, "size": 1}]
 		'stat -c "%u %g" /home/file /data/file'
 	expect '1000 1000
 1000 1000'
+	# Those of the mount go before the container's; ridmap reaches what is mounted below.
+	ours 'maps(0, 100000); own = [{"containerID": 0, "hostID": 100009, "size": 1}]
+for at, o in (("/home", "ridmap"), ("/data", "idmap")):
+    mount(at, out + "/src", "bind", "rbind", o)
+    c["mounts"][-1].update({"uidMappings": own, "gidMappings": own})' 'stat -c "%n %u" /home/file /home/sub/deep /data/file /data/sub/deep'
+	expect '/home/file 9
+/home/sub/deep 9
+/data/file 9
+/data/sub/deep 65534'
 	refused /mounts/7 'mount("/m", out + "/mapped", "bind", "bind", "idmap")' true
 	refused /mounts/7 'mount("/m", "tmpfs", "tmpfs", "idmap")' true
 }
