@@ -298,11 +298,13 @@ static int make_scope(struct creation *k, const struct spec_resources *res, stru
 	return r;
 }
 
-/* cgroup v2: root of a user namespace that sees its cgroup writable owns it. */
+/* cgroup v2: the user of a container that sees its cgroup writable, in a user
+ * namespace, owns it. */
 static int delegate(struct creation *k, struct err *e)
 {
 	const struct spec *s = k->o->spec;
 	const struct plan *p = k->plan;
+	uint32_t uid = p->process.uid;
 	bool writable = false;
 
 	if (k->facts.cgroup->mode != CGROUP_V2 || !p->own_user_ns || !p->new_cgroup_ns)
@@ -311,8 +313,8 @@ static int delegate(struct creation *k, struct err *e)
 		if (str_eq(s->mounts[i].type, "cgroup") && !(s->mounts[i].flags & MS_RDONLY))
 			writable = true;
 	for (size_t i = 0; writable && i < p->n_uid_maps; i++)
-		if (p->uid_maps[i].inside == 0)
-			return cgroup_delegate(&k->cg, p->uid_maps[i].outside, e);
+		if (uid - p->uid_maps[i].inside < p->uid_maps[i].size)
+			return cgroup_delegate(&k->cg, p->uid_maps[i].outside + (uid - p->uid_maps[i].inside), e);
 	return 0;
 }
 

@@ -278,6 +278,34 @@ test_a_container_owns_a_delegated_cgroup() {
 	[ ! -e $CG ]
 }
 
+# The user of the process, not the container's root; and what is in no list stays with root.
+test_a_delegated_cgroup_belongs_to_the_user_of_the_process() {
+	conf '.linux.namespaces += [{type: "user"}] | .process.user = {uid: 1000, gid: 1000} |
+		.linux.uidMappings = [{containerID: 0, hostID: 100000, size: 500}, {containerID: 500, hostID: 300000, size: 1000}] |
+		.linux.gidMappings = .linux.uidMappings |
+		.mounts |= map(if .type == "cgroup" then .options -= ["ro"] else . end)' 'mkdir /sys/fs/cgroup/mine && echo made; exec sleep 1000'
+	up
+	until_ 5 'grep -q made $T/out'
+	expect '300500 300500' "$(stat -c %u $CG $CG/cgroup.procs | paste -sd' ')"
+	rt delete -f c
+}
+
+test_without_the_list_of_what_to_delegate() {
+	local f
+
+	conf '.linux.namespaces += [{type: "user"}] |
+		.linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] | .linux.gidMappings = .linux.uidMappings |
+		.mounts |= map(if .type == "cgroup" then .options -= ["ro"] else . end)' 'exec sleep 1000'
+	# shellcheck disable=SC2016
+	unshare -m sh -c 'mount -t tmpfs none /sys/kernel/cgroup && exec "$@" </dev/null' sh \
+		"$BERTH" --root "$T/berth/root" run -d -b "$T/berth" c >$T/out 2>&1
+	for f in . cgroup.procs cgroup.threads cgroup.subtree_control; do
+		expect 100000 "$(stat -c %u $CG/$f)"
+	done
+	expect 0 "$(stat -c %u $CG/memory.max)"
+	rt delete -f c
+}
+
 test_exec_where_the_first_process_has_moved_down() {
 	conf '.mounts |= map(if .type == "cgroup" then .options -= ["ro"] else . end)' \
 		'cd /sys/fs/cgroup && mkdir -p init/deep side && echo $$ >init/deep/cgroup.procs && echo +pids >cgroup.subtree_control; exec sleep 1000'
