@@ -74,9 +74,10 @@ c["annotations"] = {"org.opencontainers.unknown": "", "x": "y"}' 'echo ran'
 @test "conformance: create without a process is possible, start is not" {
 	RT=berth
 	conf 'c.pop("process")'
-	if rt create -b "$(bundle)" c; then
-		if rt start c; then false; fi
-	fi
+	rt create -b "$(bundle)" c
+	expect created "$(rt state c | jq -r .status)"
+	if output=$(rt start c 2>&1); then false; fi
+	expect_in process
 	gone c
 	it_cgroup_none
 }
@@ -264,4 +265,44 @@ rootfs/dev/shm'
 		    rslave runbindable rw shared silent slave strictatime suid sync unbindable""".split()
 		assert not set(must) - set(f["mountOptions"]), set(must) - set(f["mountOptions"])
 	PY
+}
+
+@test "conformance: kill sends the signal that is named" {
+	signalled() {
+		up || return 1
+		it_wait 5 test -e "$IT_OUT/rootfs/data/ready"
+		rt kill c USR2
+		it_wait 5 grep -q two "$IT_OUT/rootfs/data/ready"
+		rt kill c 10
+		it_wait 5 grep -q one "$IT_OUT/rootfs/data/ready"
+		cat "$IT_OUT/rootfs/data/ready"
+		rm "$IT_OUT/rootfs/data/ready"
+		gone c
+	}
+	conf '' 'trap "echo one >>/data/ready" USR1; trap "echo two >>/data/ready" USR2; : >/data/ready; while :; do sleep 0.05; done'
+	both signalled
+	expect 'two
+one'
+}
+
+@test "conformance: delete leaves the mounts of others and removes its own cgroup, also one that was there" {
+	there() {
+		local h
+
+		for h in $(it_hierarchies); do
+			mkdir -p "$h$IT_CG/$RT"
+		done
+		ns mkdir -p "$IT/kept"
+		ns mount -t tmpfs kept "$IT/kept"
+		up || return 1
+		rt delete -f c
+		ns mountpoint -q "$IT/kept" && echo kept
+		ns umount "$IT/kept"
+		it_cgroup_dirs "$IT_CG/$RT" | wc -l
+		it_cgroup_remove "$IT_CG/$RT"
+	}
+	conf 'mount("/data", os.environ["IT"] + "/kept", "bind", "bind")' 'exec sleep 600'
+	both there
+	expect_in kept
+	expect_in 0
 }
