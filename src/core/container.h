@@ -28,7 +28,6 @@ struct spec_resources;
 /* A request's surroundings: made once by the program, borrowed by all calls. */
 struct core {
 	struct arena *arena; /* of this request */
-	char *const *argv; /* of this program, to execute it again; see selfexe.h */
 	const char *root; /* state root: /run/berth/runtime */
 	bool systemd_cgroup;
 	/* containers stay in the caller's cgroups, limits are ignored (crun: --cgroup-manager disabled) */

@@ -9,10 +9,9 @@
 
 struct err;
 
-/* The verbs that enter a container, for runtime/entry.c; a test holds them
- * against the verb table. `start` enters only for startContainer hooks, and
- * sees to it when it finds one. */
-#define SELFEXE_VERBS "create", "run", "exec"
+/* The verbs that enter a container (`start`: for startContainer hooks), for
+ * runtime/entry.c; a test holds them against the verb table. */
+#define SELFEXE_VERBS "create", "run", "start", "exec"
 
 /* Returns 0 when this process already runs from such a file; otherwise it
  * executes itself again (same arguments and environment) and does not return,

@@ -11,7 +11,6 @@
 #include "plan.h"
 #include "proc.h"
 #include "record.h"
-#include "selfexe.h"
 #include "spec.h"
 #include "str.h"
 #include "sys.h"
@@ -55,8 +54,6 @@ int container_start(struct container *ct, struct err *e)
 
 	if (r >= 0 && ct->rec->needs_spec)
 		r = container_spec(ct, &s, e);
-	if (r >= 0 && s && s->hooks.n[HOOK_START_CONTAINER])
-		r = selfexe_protect(ct->core->argv, e); /* they run in the container */
 	if (r < 0)
 		return r;
 	stop = (struct stop_ctx){

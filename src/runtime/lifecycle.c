@@ -302,6 +302,7 @@ const struct verb verb_start = {
 	.min_args = 1,
 	.max_args = 1,
 	.run = start_run,
+	.enters = true,
 };
 
 struct delete_flags {

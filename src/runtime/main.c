@@ -246,7 +246,7 @@ static int run_verb(struct request *q, char **args)
 		q->n_args++;
 	q->listen_fds = listen_fds();
 	if (usage == 0 && v->enters)
-		r = selfexe_protect(q->core.argv, &e); /* before fds to preserve are made close-on-exec */
+		r = selfexe_protect(q->argv, &e); /* before fds to preserve are made close-on-exec */
 	if (usage == 0 && r == 0)
 		r = close_inherited_fds(q, options, &e);
 	if (set_log(&q->globals, &log_error) < 0)
@@ -278,7 +278,7 @@ int main(int argc, char **argv)
 	/* Not freed: the process ends, and after a fork every block that is
 	 * touched again costs a page fault. */
 	static struct arena arena = ARENA_INIT;
-	struct request q = { .core = { .arena = &arena, .argv = argv } };
+	struct request q = { .core = { .arena = &arena }, .argv = argv };
 	char **args = argv + (argc > 0);
 	struct err e = { 0 };
 	int r;

@@ -25,6 +25,7 @@ extern const struct option_def global_flags[];
 /* One call of the program. */
 struct request {
 	struct core core;
+	char *const *argv; /* of this program, to execute it again; see selfexe.h */
 	struct global_options globals;
 	const struct verb *verb;
 	char **args; /* after the verb's flags, NULL-terminated */
