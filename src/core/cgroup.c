@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,7 +38,7 @@ struct made {
 static int cgroup_init(struct cgroup *cg, const struct cgroup_host *host, const char *path,
 		       struct err *e)
 {
-	*cg = (struct cgroup){ .host = host };
+	*cg = (struct cgroup){ .host = host, .lock = -1 };
 	for (size_t i = 0; i < CGROUP_MAX_HIERARCHIES; i++)
 		cg->fd[i] = -1;
 	cg->path = strdup(path);
@@ -50,6 +51,7 @@ void cgroup_done(struct cgroup *cg)
 		return;
 	for (size_t i = 0; i < CGROUP_MAX_HIERARCHIES; i++)
 		fd_closep(&cg->fd[i]);
+	fd_closep(&cg->lock);
 	free(cg->path);
 	cg->path = NULL;
 }
@@ -146,6 +148,25 @@ static int check_thawed(const struct cgroup *cg, size_t i, struct err *e)
 	return 0;
 }
 
+/* Of two that find it empty one goes on. Whose mkdir made it does not matter:
+ * it is the other's now. */
+static int lock_dir(struct cgroup *cg, size_t i, struct err *e)
+{
+	int r = sys_openat(cg->fd[i], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+
+	if (r >= 0) {
+		cg->lock = r;
+		r = sys_flock(r, LOCK_EX | LOCK_NB);
+	}
+	if (r == -EWOULDBLOCK) {
+		cg->made[i] = false;
+		return err_set(e, ERR_EXISTS, -EBUSY,
+			       "the container's cgroup '%s' is not free: another container is being made in it",
+			       cg->path);
+	}
+	return r < 0 ? err_sys(e, r, "lock cgroup '%s'", cg->path) : 0;
+}
+
 static int make_one(struct cgroup *cg, size_t i, struct made *made, struct err *e)
 {
 	const char *names = *cg->host->h[i].controllers ? cg->host->h[i].controllers : "v2";
@@ -159,6 +180,11 @@ static int make_one(struct cgroup *cg, size_t i, struct made *made, struct err *
 	cg->fd[i] = sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	if (cg->fd[i] < 0)
 		return err_sys(e, cg->fd[i], "open cgroup '%s' (%s)", path, names);
+	if (cg->lock < 0 && made->how != ADOPT) {
+		r = lock_dir(cg, i, e);
+		if (r < 0)
+			return r;
+	}
 	if (!cg->made[i] && made->how != ADOPT) {
 		r = check_empty(cg, i, e);
 		if (r == 0)

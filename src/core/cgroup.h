@@ -46,6 +46,7 @@ struct cgroup {
 	char *path; /* within each hierarchy: "/berth/c1"; owned */
 	int fd[CGROUP_MAX_HIERARCHIES]; /* the container's directory in host->h[i]; -1: none */
 	bool made[CGROUP_MAX_HIERARCHIES]; /* we made the directory (so an undo removes it) */
+	int lock; /* while it is being made into a container's: flock'ed, the first of the directories */
 };
 
 /* Reads mountinfo and /proc/self/cgroup; the strings live in `a`. */
@@ -66,7 +67,8 @@ int cgroup_path_from_spec(struct arena *a, const char *cgroups_path,
 
 /* Makes the directories (parents too; cpuset.cpus/mems copied down on v1,
  * subtree_control enabled downwards on v2). A directory that holds processes
- * is an error, as in runc. On failure what was made is removed again. */
+ * is an error, as in runc, and so is one that another process has created and
+ * not let go by cgroup_done(). On failure what was made is removed again. */
 int cgroup_create(struct cgroup *cg, const struct cgroup_host *host,
 		  const char *path, struct err *e);
 /* The same for a caller without privileges: a hierarchy that it may not write

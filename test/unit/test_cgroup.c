@@ -387,6 +387,29 @@ static void undoes_a_failed_create(void **state)
 	remove_parent(&w->host);
 }
 
+/* Two that are made at the same moment, before there is a process in it. */
+static void belongs_to_one(void **state)
+{
+	struct fake f;
+	struct cgroup cg, other;
+	struct err e = { 0 };
+	char path[80];
+
+	(void)state;
+	fake_init(&f, CGROUP_V2);
+	f.host.v2_controllers = (char *)"";
+	assert_int_equal(cgroup_create(&cg, &f.host, "/one", &e), 0);
+	fake_put(&f, "one/cgroup.procs", "");
+	assert_int_equal(cgroup_create(&other, &f.host, "/one", &e), -EBUSY);
+	assert_non_null(strstr(e.msg, "another container is being made in it"));
+	snprintf(path, sizeof path, "%s/one", f.dir);
+	assert_int_equal(access(path, F_OK), 0);
+	cgroup_done(&cg);
+	assert_int_equal(cgroup_create(&cg, &f.host, "/one", &e), 0);
+	cgroup_done(&cg);
+	fake_done(&f);
+}
+
 static void kills_a_fork_storm(struct world *w, const struct cgroup_host *host)
 {
 	struct cgroup cg;
@@ -552,6 +575,7 @@ int main(void)
 		cmocka_unit_test(delegates),
 		cmocka_unit_test(enables_controllers),
 		cmocka_unit_test(undoes_a_failed_create),
+		cmocka_unit_test(belongs_to_one),
 		cmocka_unit_test(kills_all),
 		cmocka_unit_test(removes_nested),
 		cmocka_unit_test(sees_oom),
