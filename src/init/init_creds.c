@@ -175,6 +175,19 @@ void init_credentials(struct init *in)
 		init_fail(in, why.stage, why.index, done);
 }
 
+/* The listener is an fd below the program's limit, which may be the lowest that
+ * is of any use. The handshake steps aside for it: what is open above stays so. */
+static void make_room(struct init *in)
+{
+	int sync;
+
+	sys_close(in->start);
+	in->start = -1;
+	sync = init_must(in, sys_fcntl(in->sync, F_DUPFD_CLOEXEC, in->sync + 1), STAGE_FDS, 0);
+	sys_close(in->sync);
+	in->sync = sync;
+}
+
 static void load_filter(struct init *in)
 {
 	const struct plan_process *pr = &in->p->process;
@@ -199,6 +212,8 @@ void init_finish_credentials(struct init *in)
 	const struct plan_process *pr = &in->p->process;
 	const struct plan_caps *c = &pr->caps;
 
+	if (pr->filter.flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+		make_room(in);
 	init_rlimits(in);
 	if (!pr->filter.n)
 		return;

@@ -223,6 +223,22 @@ told() {
 	expect_in 'No medium found'
 }
 
+# The listener is an fd below the limit; a shell needs ten and more, and is let have them.
+@test "seccomp: the agent gets its listener under an open file limit of 4" {
+	agent_up
+	RT=berth
+	conf "$NOTIFY"'; p["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 4, "hard": 4}]
+p["args"] = ["/bin/busybox", "mkdir", "/tmp/x"]'
+	output=$(go 2>&1) && return 1
+	expect "mkdir: can't create directory '/tmp/x': No medium found"
+	rt create -b "$(bundle)" c
+	rt start c
+	it_until 5 'rt state c | grep -q stopped'
+	gone c
+	expect 2 "$(ns sh -c "ls $IT_OUT/state.*" | wc -l)"
+	ns_stop agent
+}
+
 @test "seccomp: no agent: nothing runs, nothing is left" {
 	refused_by_both seccomp "$NOTIFY" 'echo ran'
 	refused_by_both /linux/seccomp/listenerPath "$DEF"'sec(on("NOTIFY", "mkdir"))' true
