@@ -124,8 +124,9 @@ static void hand_over(struct init *in, pid_t pid, int pidfd)
 	_exit(0);
 }
 
-/* The container's own procfs, for a label: the host's is a way out. */
-static int private_proc(int hosts)
+/* The container's own procfs, for a label: the host's is a way out, so without
+ * this one there is none. */
+static int private_proc(void)
 {
 	OWN_FD fs = sys_fsopen("proc", SYS_FSOPEN_CLOEXEC);
 	int r = fs;
@@ -136,7 +137,7 @@ static int private_proc(int hosts)
 		r = sys_fsconfig(fs, SYS_FSCONFIG_CMD_CREATE, NULL, NULL);
 	if (r >= 0)
 		r = sys_fsmount(fs, SYS_FSMOUNT_CLOEXEC, 0);
-	return r < 0 ? hosts : r;
+	return r;
 }
 
 static void close_all_but(unsigned first, const int *keep, size_t n)
@@ -167,7 +168,9 @@ static void forget_host_early(struct init *in, struct init_fds *child)
 
 	child->n_cgroup = 0;
 	child->clone_cgroup = -1;
-	child->proc = pr->apparmor || pr->selinux ? private_proc(in->f->proc) : -1;
+	child->proc = -1;
+	if (pr->apparmor || pr->selinux)
+		child->proc = init_must(in, private_proc(), STAGE_PROC, 0);
 	keep[0] = child->sync;
 	keep[1] = child->gate[0];
 	keep[2] = child->gate[1];

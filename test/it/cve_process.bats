@@ -120,6 +120,21 @@ victim() {
 	expect_in 'reached /proc/' "$(cat "$BATS_TEST_TMPDIR/said")"
 }
 
+# Where no private procfs is to be had, the host's must not take its place. AppArmor is pretended.
+@test "CVE-2016-9962: a label of a process that enters is not written by way of the host's procfs" {
+	local without=${BERTH_BUILD:-$IT_TOP/build}/test/without
+
+	conf 'caps("CAP_SYS_PTRACE")' 'exec sleep 600'
+	up
+	ns sh -c 'mount -t tmpfs none /sys/module && mkdir -p /sys/module/apparmor/parameters &&
+		echo Y >/sys/module/apparmor/parameters/enabled'
+	output=$(ns timeout -k 1 20 "$without" --errno EPERM fsopen -- "$BERTH" --root "$IT/berth/root" \
+		exec --apparmor strict c true 2>&1 </dev/null 3>&- 4>&-) && return 1
+	ns umount /sys/module
+	expect_in 'open a private procfs'
+	gone c
+}
+
 @test "CVE-2024-21626: at the program only its three descriptors are open, with create, run and exec" {
 	conf '' 'ls /proc/self/fd'
 	# ls has its own, the fourth.
