@@ -15,7 +15,7 @@
 #include "spec.h"
 #include "str.h"
 
-enum { CALL_MS = 10000, JOB_MS = 30000, MAX_UNIT = 255 };
+enum { CALL_MS = 10000, JOB_MS = 30000, MAX_UNIT = 255, MAX_DESCRIPTION = 400 };
 
 #define MANAGER "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
 #define INTERFACE "org.freedesktop.systemd1.Manager"
@@ -75,6 +75,7 @@ int cgroup_systemd_unit(struct arena *a, const char *cgroups_path, const char *i
 	if (r < 0)
 		return r;
 	ret->user = user;
+	ret->made = NULL;
 	ret->slice = slice;
 	ret->name = arena_printf(a, "%s%s%s.scope", prefix, *prefix ? "-" : "", name);
 	ret->path = ret->name ? arena_printf(a, "%s/%s", dir, ret->name) : NULL;
@@ -215,14 +216,21 @@ static int reset_failed(struct dbus *b, const char *unit)
 
 /* ---- start ------------------------------------------------------------ */
 
+/* Also what tells it from somebody else's of that name. */
+static void describe(const struct cgroup_unit *u, char buf[MAX_DESCRIPTION])
+{
+	snprintf(buf, MAX_DESCRIPTION, "berth container %s%s%s", u->name, u->made ? ", made " : "",
+		 u->made ? u->made : "");
+}
+
 static int start_body(struct sb *body, const struct cgroup_unit *u, const struct cgroup_host *host,
 		      const struct spec_resources *r, pid_t pid, struct err *e)
 {
-	char description[300];
+	char description[MAX_DESCRIPTION];
 	size_t mark;
 	int n;
 
-	snprintf(description, sizeof description, "berth container %s", u->name);
+	describe(u, description);
 	dbus_put_string(body, u->name);
 	dbus_put_string(body, "replace");
 	mark = dbus_put_array(body, 8);
@@ -349,6 +357,37 @@ int cgroup_systemd_update(const struct cgroup_unit *u, const struct cgroup_host 
 	return n < 0 ? failed(&b, n, "update", u->name, e) : 0;
 }
 
+/* 1: a unit of that name is there which we did not start; 0, -errno. */
+static int is_anothers(struct dbus *b, const struct cgroup_unit *u)
+{
+	static const struct dbus_call c = { MANAGER, INTERFACE, "ListUnitsByNames", "as" };
+	OWN_SB struct sb body = SB_INIT;
+	char ours[MAX_DESCRIPTION];
+	const char *description, *active;
+	struct dbus_message m;
+	struct dbus_reader r;
+	size_t mark = dbus_put_array(&body, 4);
+	int n;
+
+	dbus_put_string(&body, u->name);
+	dbus_end_array(&body, mark, 4);
+	n = dbus_call(b, &c, &body, &m, CALL_MS);
+	if (n < 0)
+		return n;
+	/* a(ssssssouso): name, description, load state, active state, ... */
+	r = (struct dbus_reader){ .p = m.body, .len = m.len };
+	dbus_get_u32(&r);
+	r.at = 8;
+	dbus_get_string(&r);
+	description = dbus_get_string(&r);
+	dbus_get_string(&r);
+	active = dbus_get_string(&r);
+	if (r.bad || strcmp(m.signature, "a(ssssssouso)") != 0)
+		return -EPROTO;
+	describe(u, ours);
+	return strcmp(active, "inactive") != 0 && strcmp(description, ours) != 0;
+}
+
 int cgroup_systemd_stop(const struct cgroup_unit *u, struct err *e)
 {
 	static const struct dbus_call c = { MANAGER, INTERFACE, "StopUnit", "ss" };
@@ -361,6 +400,9 @@ int cgroup_systemd_stop(const struct cgroup_unit *u, struct err *e)
 		r = subscribe(&b, e);
 	if (r < 0)
 		return r;
+	r = is_anothers(&b, u);
+	if (r)
+		return r < 0 ? failed(&b, r, "look at", u->name, e) : r;
 	dbus_put_string(&body, u->name);
 	dbus_put_string(&body, "replace");
 	r = run_job(&b, &c, &body, &job);

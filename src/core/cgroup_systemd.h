@@ -28,6 +28,7 @@ struct cgroup_unit { /* arena memory */
 	const char *name; /* "libpod-c1.scope" */
 	const char *slice; /* "machine.slice" */
 	const char *path; /* of the cgroup: "/machine.slice/libpod-c1.scope" */
+	const char *made; /* when the container was; with the name it is the scope's own. NULL: of no container */
 	bool user; /* the caller's own service manager */
 };
 
@@ -48,5 +49,6 @@ int cgroup_systemd_start(struct arena *a, struct cgroup_unit *u, const struct cg
 int cgroup_systemd_enter(struct arena *a, const struct cgroup_host *host, struct err *e);
 int cgroup_systemd_update(const struct cgroup_unit *u, const struct cgroup_host *host,
 			  const struct spec_resources *r, struct err *e);
-/* Stops and forgets the scope; one that is not there is fine. */
+/* Stops and forgets the scope; one that is not there is fine. 1: one that was
+ * started by somebody else is, and is left alone. */
 int cgroup_systemd_stop(const struct cgroup_unit *u, struct err *e);

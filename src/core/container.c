@@ -251,6 +251,7 @@ struct cgroup_unit record_unit(const struct record *rec)
 	return (struct cgroup_unit){
 		.name = rec->systemd_unit,
 		.path = rec->cgroup_path,
+		.made = rec->created,
 		.user = rec->systemd_user,
 	};
 }

@@ -279,6 +279,7 @@ static int make_scope(struct creation *k, const struct spec_resources *res, stru
 	if (r < 0)
 		return r;
 	/* On record before it exists, so that delete finds it whatever happens. */
+	k->unit.made = k->created;
 	k->rec.systemd_unit = (char *)(uintptr_t)k->unit.name;
 	k->rec.systemd_user = k->unit.user;
 	k->rec.cgroup_path = (char *)(uintptr_t)k->unit.path;
@@ -523,7 +524,7 @@ static void undo(struct creation *k)
 	end_placeholder(k);
 	if (k->has_unit)
 		r = cgroup_systemd_stop(&k->unit, &ignored);
-	if (k->has_cgroup && is_our_cgroup(k)) {
+	if (k->has_cgroup && r <= 0 && is_our_cgroup(k)) {
 		cgroup_signal_all(&k->cg, SIGKILL, &ignored);
 		if (cgroup_destroy(&k->cg, UNDO_MS, &ignored) < 0)
 			r = -EBUSY;

@@ -60,8 +60,8 @@ static int remove_cgroup(struct container *ct, struct err *e)
 		struct cgroup_unit u = record_unit(ct->rec);
 
 		r = cgroup_systemd_stop(&u, e);
-		if (r < 0)
-			return r;
+		if (r)
+			return r < 0 ? r : 0; /* ours is gone, and the name another's */
 	}
 	if (!ct->rec->cgroup_path)
 		return 0;

@@ -306,6 +306,27 @@ static void job_removed(struct dbus *b, const char *path, const char *result)
 	send_message(b, DBUS_SIGNAL, 0, NULL, NULL, "uoss", &body);
 }
 
+/* Of ListUnitsByNames: as one of ours, made "now", unless its name says otherwise. */
+static void put_unit(struct sb *body, const char *unit)
+{
+	size_t mark = dbus_put_array(body, 8);
+	char description[128];
+
+	snprintf(description, sizeof description, "berth container %s, made %s", unit,
+		 strstr(unit, "foreign") ? "long ago" : "now");
+	dbus_put_align(body, 8);
+	dbus_put_string(body, unit);
+	dbus_put_string(body, description);
+	dbus_put_string(body, "loaded");
+	dbus_put_string(body, strstr(unit, "absent") ? "inactive" : "active");
+	for (int i = 0; i < 3; i++) /* sub state, followed unit, path */
+		dbus_put_string(body, "/");
+	dbus_put_u32(body, 0);
+	dbus_put_string(body, "");
+	dbus_put_string(body, "/");
+	dbus_end_array(body, mark, 8);
+}
+
 static void answer(struct dbus *b, const struct dbus_message *m, const char *to, int log)
 {
 	struct dbus_reader r = { .p = m->body, .len = m->len };
@@ -315,7 +336,9 @@ static void answer(struct dbus *b, const struct dbus_message *m, const char *to,
 	const char *path = "/org/freedesktop/systemd1/job/7";
 
 	snprintf(member, sizeof member, "%s", m->member);
-	if (*m->signature == 's')
+	if (!strcmp(m->signature, "as"))
+		dbus_get_u32(&r);
+	if (*m->signature == 's' || !strcmp(m->signature, "as"))
 		snprintf(unit, sizeof unit, "%s", dbus_get_string(&r));
 	sb_printf(&line, "%s %s ", member, unit);
 	if (!strcmp(member, "StartTransientUnit")) {
@@ -335,6 +358,9 @@ static void answer(struct dbus *b, const struct dbus_message *m, const char *to,
 	} else if (strstr(unit, "absent") && !strcmp(member, "StopUnit")) {
 		dbus_put_string(&body, "Unit absent.scope not loaded.");
 		send_message(b, DBUS_ERROR, serial, to, "org.freedesktop.systemd1.NoSuchUnit", "s", &body);
+	} else if (!strcmp(member, "ListUnitsByNames")) {
+		put_unit(&body, unit);
+		send_message(b, DBUS_RETURN, serial, to, NULL, "a(ssssssouso)", &body);
 	} else if (!strcmp(member, "Get")) {
 		dbus_put_signature(&body, "s");
 		dbus_put_string(&body, "/user.slice/user-7.slice/user@7.service");
@@ -482,6 +508,7 @@ static struct cgroup_unit unit(struct arena *a, const char *name, bool user)
 	assert_int_equal(cgroup_systemd_unit(a, arena_printf(a, "a-b.slice:p:%s", name), "x", user,
 					     &u, &e),
 			 0);
+	u.made = "now";
 	return u;
 }
 
@@ -500,7 +527,7 @@ static void starts_and_stops(void **state)
 		fail_msg("%s (%d)", e.msg, e.sys);
 	assert_string_equal(asked(w), "Subscribe  ");
 	assert_string_equal(asked(w),
-			    "StartTransientUnit p-c1.scope Description=berth container p-c1.scope "
+			    "StartTransientUnit p-c1.scope Description=berth container p-c1.scope, made now "
 			    "Slice=a-b.slice PIDs=[4711] Delegate=yes DefaultDependencies=no "
 			    "MemoryAccounting=yes CPUAccounting=yes IOAccounting=yes "
 			    "TasksAccounting=yes MemoryMax=4096 ");
@@ -509,8 +536,13 @@ static void starts_and_stops(void **state)
 	assert_string_equal(asked(w), "SetUnitProperties p-c1.scope ");
 	assert_int_equal(cgroup_systemd_stop(&u, &e), 0);
 	assert_string_equal(asked(w), "Subscribe  ");
+	assert_string_equal(asked(w), "ListUnitsByNames p-c1.scope ");
 	assert_string_equal(asked(w), "StopUnit p-c1.scope ");
 	assert_string_equal(asked(w), "ResetFailedUnit p-c1.scope ");
+	/* Its name is another's by now. */
+	u = unit(&a, "foreign", false);
+	assert_int_equal(cgroup_systemd_stop(&u, &e), 1);
+	assert_string_equal((asked(w), asked(w)), "ListUnitsByNames p-foreign.scope ");
 }
 
 static void starts_for_a_user(void **state)

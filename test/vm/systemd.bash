@@ -219,6 +219,23 @@ test_a_scope_of_that_name_is_there() {
 	no_units
 }
 
+# A scope goes with its last process, and its name is free.
+test_the_name_is_another_s_when_the_container_is_deleted() {
+	conf . 'exec sleep 1000'
+	up
+	rt kill c KILL
+	until_ 5 '[ ! -e $CG ]'
+	systemd-run -q --scope --unit vt-berth sleep 1000 &
+	until_ 5 '[ -e $CG ]'
+	rt delete c
+	[ ! -e $T/berth/root/c ]
+	[ -e $CG ] || { echo "a stranger's scope was stopped"; wait; return 1; }
+	systemctl kill -s KILL vt-berth.scope
+	wait || :
+	systemctl reset-failed vt-berth.scope 2>/dev/null || :
+	no_units
+}
+
 test_killed_in_the_middle_delete_leaves_no_scope() {
 	conf . true
 	for pause in 0.02 0.05 0.1 0.15 0.2; do
