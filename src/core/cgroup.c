@@ -29,12 +29,6 @@ enum how {
 	ADOPT, /* as WHOLE, but it may be there and in use */
 };
 
-/* One cgroup_create(), and the directories it made, to undo them. */
-struct made {
-	enum how how;
-	size_t parents[CGROUP_MAX_HIERARCHIES];
-};
-
 static int cgroup_init(struct cgroup *cg, const struct cgroup_host *host, const char *path,
 		       struct err *e)
 {
@@ -63,18 +57,18 @@ static bool has_controller(const struct cgroup *cg, size_t i, const char *contro
 }
 
 /* Makes what is missing above the last component. */
-static int make_parents(const struct cgroup *cg, size_t i, char *path, size_t *count)
+static int make_parents(struct cgroup *cg, size_t i, char *path)
 {
 	char *slash = path + strlen(cg->host->h[i].mountpoint);
 	char *last = strrchr(path, '/');
+	size_t n = 0;
 	int r = 0;
 
-	*count = 0;
 	while (r >= 0 && (slash = strchr(slash + 1, '/')) && slash <= last) {
 		*slash = '\0';
 		r = sys_mkdirat(AT_FDCWD, path, 0755);
 		if (r == 0) {
-			++*count;
+			n++;
 			if (has_controller(cg, i, "cpuset")) {
 				OWN_FD dir = sys_openat(AT_FDCWD, path,
 							O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
@@ -88,10 +82,12 @@ static int make_parents(const struct cgroup *cg, size_t i, char *path, size_t *c
 		}
 		*slash = '/';
 	}
+	if (n > cg->parents[i]) /* those of an earlier try are among them, or above */
+		cg->parents[i] = n;
 	return r;
 }
 
-static int make_dir(struct cgroup *cg, size_t i, char *path, size_t *n_parents)
+static int make_dir(struct cgroup *cg, size_t i, char *path)
 {
 	/* Somebody else's undo may remove a parent between our two calls. */
 	for (int tries = 0;; tries++) {
@@ -103,7 +99,7 @@ static int make_dir(struct cgroup *cg, size_t i, char *path, size_t *n_parents)
 			return 0;
 		if (r != -ENOENT || tries == 3)
 			return r;
-		r = make_parents(cg, i, path, n_parents);
+		r = make_parents(cg, i, path);
 		if (r < 0)
 			return r;
 	}
@@ -167,25 +163,25 @@ static int lock_dir(struct cgroup *cg, size_t i, struct err *e)
 	return r < 0 ? err_sys(e, r, "lock cgroup '%s'", cg->path) : 0;
 }
 
-static int make_one(struct cgroup *cg, size_t i, struct made *made, struct err *e)
+static int make_one(struct cgroup *cg, size_t i, enum how how, struct err *e)
 {
 	const char *names = *cg->host->h[i].controllers ? cg->host->h[i].controllers : "v2";
 	char path[PATH_MAX];
 	int r = cgroup_dir_path(path, cg, i);
 
 	if (r == 0)
-		r = make_dir(cg, i, path, &made->parents[i]);
+		r = make_dir(cg, i, path);
 	if (r < 0)
 		return err_sys(e, r, "make cgroup '%s' (%s)", path, names);
 	cg->fd[i] = sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	if (cg->fd[i] < 0)
 		return err_sys(e, cg->fd[i], "open cgroup '%s' (%s)", path, names);
-	if (cg->lock < 0 && made->how != ADOPT) {
+	if (cg->lock < 0 && how != ADOPT) {
 		r = lock_dir(cg, i, e);
 		if (r < 0)
 			return r;
 	}
-	if (!cg->made[i] && made->how != ADOPT) {
+	if (!cg->made[i] && how != ADOPT) {
 		r = check_empty(cg, i, e);
 		if (r == 0)
 			r = check_thawed(cg, i, e);
@@ -202,25 +198,34 @@ static int make_one(struct cgroup *cg, size_t i, struct made *made, struct err *
 	return 0;
 }
 
-static void undo_one(struct cgroup *cg, size_t i, const struct made *made)
+static void remove_parents_in(struct cgroup *cg, size_t i)
 {
-	size_t n = made->parents[i] + (cg->made[i] ? 1 : 0);
+	char path[PATH_MAX];
+
+	if (cgroup_dir_path(path, cg, i) < 0)
+		return;
+	for (; cg->parents[i]; cg->parents[i]--) {
+		*strrchr(path, '/') = '\0';
+		if (sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR) < 0)
+			break; /* another container is in it */
+	}
+}
+
+void cgroup_remove_parents(struct cgroup *cg)
+{
+	for (size_t i = 0; i < cg->host->n; i++)
+		remove_parents_in(cg, i);
+}
+
+static void undo_one(struct cgroup *cg, size_t i)
+{
 	char path[PATH_MAX];
 
 	fd_closep(&cg->fd[i]);
-	if (cgroup_dir_path(path, cg, i) < 0)
-		return;
-	if (!cg->made[i]) { /* the parents only */
-		char *slash = strrchr(path, '/');
-
-		*slash = '\0';
-	}
-	for (; n; n--) {
-		if (sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR) < 0)
-			break; /* another container is in it */
-		*strrchr(path, '/') = '\0';
-	}
+	if (cg->made[i] && cgroup_dir_path(path, cg, i) >= 0)
+		sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
 	cg->made[i] = false;
+	remove_parents_in(cg, i);
 }
 
 static bool is_forbidden(int r)
@@ -231,18 +236,17 @@ static bool is_forbidden(int r)
 static int create(struct cgroup *cg, const struct cgroup_host *host, const char *path,
 		  enum how how, struct err *e)
 {
-	struct made made = { .how = how };
 	size_t n_made = 0;
 	int r = 0;
 
 	if (cgroup_init(cg, host, path, e) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < host->n; i++) {
-		r = make_one(cg, i, &made, e);
+		r = make_one(cg, i, how, e);
 		if (r == 0) {
 			n_made++;
 		} else if (how == PARTIAL && is_forbidden(r)) {
-			undo_one(cg, i, &made);
+			undo_one(cg, i);
 		} else {
 			n_made = 0;
 			break;
@@ -251,7 +255,7 @@ static int create(struct cgroup *cg, const struct cgroup_host *host, const char 
 	if (n_made || !host->n)
 		return 0;
 	for (size_t i = host->n; i-- > 0;)
-		undo_one(cg, i, &made);
+		undo_one(cg, i);
 	cgroup_done(cg);
 	return r;
 }

@@ -46,6 +46,7 @@ struct cgroup {
 	char *path; /* within each hierarchy: "/berth/c1"; owned */
 	int fd[CGROUP_MAX_HIERARCHIES]; /* the container's directory in host->h[i]; -1: none */
 	bool made[CGROUP_MAX_HIERARCHIES]; /* we made the directory (so an undo removes it) */
+	size_t parents[CGROUP_MAX_HIERARCHIES]; /* and so many above it */
 	int lock; /* while it is being made into a container's: flock'ed, the first of the directories */
 };
 
@@ -132,6 +133,10 @@ int cgroup_wait_empty(const struct cgroup *cg, int ms, struct err *e);
 /* Removes the subtree (children first); absent is fine; -EBUSY is retried
  * until `ms` passed. */
 int cgroup_destroy(struct cgroup *cg, int ms, struct err *e);
+
+/* After that, for what failed: the parents that cgroup_create() made, as far as
+ * nothing else is in them by now. */
+void cgroup_remove_parents(struct cgroup *cg);
 
 /* OOM kills counted so far below this cgroup (v1: memory.oom_control oom_kill
  * summed over the subtree; v2: memory.events oom_kill). */

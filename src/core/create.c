@@ -528,6 +528,7 @@ static void undo(struct creation *k)
 		cgroup_signal_all(&k->cg, SIGKILL, &ignored);
 		if (cgroup_destroy(&k->cg, UNDO_MS, &ignored) < 0)
 			r = -EBUSY;
+		cgroup_remove_parents(&k->cg);
 	}
 	if (k->rec.rdt_group && rdt_remove(k->resctrl, k->rec.rdt_group, &ignored) < 0)
 		r = -EBUSY;
