@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "cgroup.h"
 #include "container_priv.h"
@@ -17,6 +17,7 @@
 #include "fd.h"
 #include "file.h"
 #include "json.h"
+#include "launch.h"
 #include "mem.h"
 #include "proc.h"
 #include "rdt.h"
@@ -55,27 +56,39 @@ int container_check_id(const char *id, struct err *e)
 	return 0;
 }
 
-/* flock has no deadline of its own, so it is asked again, ever less often. */
+/* flock has no deadline of its own: a child waits in our place. What it locks is
+ * the open file, which is ours as well. */
+static int wait_for_lock(int fd)
+{
+	OWN_FD pidfd = -1;
+	pid_t pid = clone_helper(0, &pidfd);
+
+	if (pid == 0) {
+		sys_flock(fd, LOCK_EX);
+		_exit(0);
+	}
+	if (pid < 0)
+		return pid;
+	proc_wait(pidfd, LOCK_DEADLINE_MS);
+	proc_end(pidfd);
+	return sys_flock(fd, LOCK_EX | LOCK_NB);
+}
+
 int container_lock(int dir, int *ret, struct err *e)
 {
 	OWN_FD fd = sys_openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int r, ms = 1;
+	int r;
 
 	if (fd < 0)
 		return fd == -ENOENT ? err_set(e, ERR_NOT_FOUND, 0, "%s", core_text(TEXT_NOT_EXIST)) :
 				       err_sys(e, fd, "open the container's lock");
-	for (int waited = 0;; waited += ms, ms = ms < 64 ? ms * 2 : ms) {
-		struct timespec ts = { 0, ms * 1000000l };
-
-		r = sys_flock(fd, LOCK_EX | LOCK_NB);
-		if (r != -EWOULDBLOCK && r != -EINTR)
-			break;
-		if (waited > LOCK_DEADLINE_MS)
-			return err_set(e, ERR_TIMEOUT, -ETIMEDOUT,
-				       "another command has held the container's lock for %d s",
-				       LOCK_DEADLINE_MS / 1000);
-		nanosleep(&ts, NULL);
-	}
+	r = sys_flock(fd, LOCK_EX | LOCK_NB);
+	if (r == -EWOULDBLOCK)
+		r = wait_for_lock(fd);
+	if (r == -EWOULDBLOCK)
+		return err_set(e, ERR_TIMEOUT, -ETIMEDOUT,
+			       "another command has held the container's lock for %d s",
+			       LOCK_DEADLINE_MS / 1000);
 	if (r < 0)
 		return err_sys(e, r, "lock the container");
 	*ret = take_fd(&fd);

@@ -68,7 +68,8 @@ int launch_drive(struct launch *l, enum hs_phase until, struct err *e);
 /* `start` in another process: `sync` is the connection to the start socket. */
 int launch_resume(struct launch *l, int sync, pid_t pid, int pidfd, struct err *e);
 
-/* mountfd.c: a child that does nothing, and dies with us at the latest. */
+/* mountfd.c: a child that dies with us at the latest; an idle one does nothing. */
+pid_t clone_helper(uint64_t flags, int *ret_pidfd);
 pid_t clone_idle(uint64_t flags, int *ret_pidfd);
 
 /* idmap.c: writes the id maps of a new user namespace, directly or with

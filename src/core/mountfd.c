@@ -19,7 +19,7 @@
 #include "proc.h"
 #include "sys.h"
 
-pid_t clone_idle(uint64_t flags, int *ret_pidfd)
+pid_t clone_helper(uint64_t flags, int *ret_pidfd)
 {
 	pid_t parent = getpid(), pid;
 	bool joined;
@@ -30,8 +30,16 @@ pid_t clone_idle(uint64_t flags, int *ret_pidfd)
 	sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
 	if (getppid() != parent) /* it died before that */
 		_exit(1);
-	for (;;)
+	return 0;
+}
+
+pid_t clone_idle(uint64_t flags, int *ret_pidfd)
+{
+	pid_t pid = clone_helper(flags, ret_pidfd);
+
+	while (!pid)
 		pause();
+	return pid;
 }
 
 /* A user namespace that exists only to carry the maps of an id-mapped mount:

@@ -139,6 +139,41 @@ time.sleep(14)' "$IT/deaf" 3>&- 4>&- &
 	done
 }
 
+# It sleeps until the lock is free, and for ten seconds at most.
+@test "review: a command waits for the lock of another without asking again and again" {
+	local lock=$IT/berth/root/c/lock holder pid waiter before rc=0
+
+	switches() {
+		grep -h '^voluntary' /proc/"$1"/status
+	}
+	conf '' 'exec sleep 600'
+	up
+	ns flock "$lock" sleep 4 3>&- 4>&- &
+	holder=$!
+	it_until 5 '! ns flock -n "$lock" true'
+	# shellcheck disable=SC2086
+	$IT_ENTER -- "$BERTH" --root "$IT/berth/root" pause c </dev/null 3>&- 4>&- &
+	pid=$!
+	it_until 2 'waiter=$(pgrep -P "$pid" -x berth)'
+	sleep 0.5
+	before=$(switches "$waiter")
+	sleep 1.5
+	expect "$before" "$(switches "$waiter")"
+	wait $pid
+	rt state c | grep -q paused
+	rt resume c
+	wait $holder
+	ns flock "$lock" sleep 12 3>&- 4>&- &
+	holder=$!
+	it_until 5 '! ns flock -n "$lock" true'
+	output=$(rt kill c KILL 2>&1) || rc=$?
+	expect 1 $rc
+	expect_in "another command has held the container's lock for 10 s"
+	wait $holder
+	gone c
+	[ -z "$(ns_left)" ]
+}
+
 # Output that waits for a reader must not hold up signals, nor the end.
 @test "review: a terminal whose output nobody reads: signals are forwarded, and end it" {
 	local fifo=$IT_OUT/fifo pid next rc=0
