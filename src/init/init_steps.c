@@ -303,6 +303,32 @@ static int old_bind(struct init *in, const struct fs_step *s, const char *from)
 	return r < 0 ? r : settle(in, fd, s);
 }
 
+static bool is_in_user_ns(const struct plan *p)
+{
+	bool joined = false;
+
+	for (uint32_t i = 0; i < p->n_joins; i++)
+		joined = joined || p->joins[i].type == CLONE_NEWUSER;
+	return joined || p->own_user_ns;
+}
+
+/* A tree of the parent's mount namespace, where it may be shared: as it would
+ * have become in ours, which for a user namespace is the host's slave whatever
+ * rootfsPropagation says, or root in there could mount on the host. It is attached
+ * already, as mount(2) wants it; nobody mounts on it before this. */
+static int leave_host(const struct plan *p, int tree)
+{
+	bool shared = p->root_propagation & MS_SHARED;
+	int r;
+
+	if (shared && !is_in_user_ns(p))
+		return 0;
+	r = mount_set_propagation(tree, MS_SLAVE | MS_REC);
+	if (r >= 0 && shared && p->root_propagation & MS_REC)
+		r = mount_set_propagation(tree, MS_SHARED | MS_REC);
+	return r;
+}
+
 static int step_bind(struct init *in, const struct fs_step *s, int prepared)
 {
 	const char *from = s->source;
@@ -321,10 +347,8 @@ static int step_bind(struct init *in, const struct fs_step *s, int prepared)
 		r = mount_attach(tree, target);
 	if (sys_refused(r) && !s->idmap && !s->idmap_recursive)
 		return old_bind(in, s, from);
-	/* Made in the parent's mount namespace, where it may be shared; in ours it
-	 * would have been made slave with everything else. */
-	if (r >= 0 && prepared >= 0 && !(in->p->root_propagation & MS_SHARED))
-		r = mount_set_propagation(tree, MS_SLAVE | MS_REC);
+	if (r >= 0 && prepared >= 0)
+		r = leave_host(in->p, tree);
 	return r < 0 ? r : settle(in, tree, s);
 }
 

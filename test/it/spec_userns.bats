@@ -98,6 +98,36 @@ null'
 	ns_stop holder
 }
 
+# Whatever rootfsPropagation says: a bind of what is shared on the host is its slave.
+@test "userns: what is mounted on a bind does not reach the host" {
+	local how options pid inside
+
+	# shellcheck disable=SC2016 # the container's
+	inside='mount -t tmpfs in /m && mount -t tmpfs in /m/sub
+grep " /m" /proc/self/mountinfo | cut -d" " -f5-8 | sed "s/:[0-9]*//g; s/ -.*//" | sort'
+	ns sh -ec 'mkdir -p "$0"; mount -t tmpfs shared "$0"; mkdir "$0/sub"; mount -t tmpfs shared "$0/sub"
+		mount --make-rshared "$0"; chmod 755 "$0" "$0/sub"' "$IT/shared"
+	ns cat /proc/self/mountinfo >"$BATS_TEST_TMPDIR/before"
+	for how in shared rshared slave; do
+		for options in '"rbind"' '"rbind", "rshared"' '"rbind", "rslave"'; do
+			same "maps(0, 100000); caps('CAP_SYS_ADMIN'); l['rootfsPropagation'] = '$how'
+mount('/m', os.environ['IT'] + '/shared', 'bind', $options)" "$inside"
+			expect_in master
+			ns diff "$BATS_TEST_TMPDIR/before" /proc/self/mountinfo
+		done
+	done
+	ns_daemon holder unshare -U sleep 601
+	it_until 5 'ns_left | grep -q "^[0-9]* sleep 601"'
+	pid=$(ns_left | sed -n 's/^\([0-9]*\) sleep 601.*/\1/p')
+	ns sh -c "echo 0 100000 65536 >/proc/$pid/uid_map; echo 0 100000 65536 >/proc/$pid/gid_map"
+	ours "ns('user', '/proc/$pid/ns/user'); caps('CAP_SYS_ADMIN'); l['rootfsPropagation'] = 'shared'
+mount('/m', os.environ['IT'] + '/shared', 'bind', 'rbind')" "$inside"
+	expect_in master
+	ns diff "$BATS_TEST_TMPDIR/before" /proc/self/mountinfo
+	ns_stop holder
+	ns umount -R "$IT/shared"
+}
+
 @test "userns: maps that are missing, empty, overlapping or without a namespace are refused" {
 	refused_by_both /linux/uidMappings 'ns("user")' true
 	refused_by_both /linux/uidMappings 'maps(0, 100000, 0)' true
