@@ -125,6 +125,15 @@ int file_replace(int dir, const char *name, const void *data, size_t len,
 	return 0;
 }
 
+int file_memory(const char *name)
+{
+	int fd = sys_memfd_create(name, 1 /* MFD_CLOEXEC */);
+
+	if (sys_refused(fd))
+		fd = sys_openat(AT_FDCWD, "/tmp", O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+	return fd;
+}
+
 int file_mkdirs(const char *path, mode_t mode, struct err *e)
 {
 	char buf[PATH_MAX];

@@ -31,6 +31,9 @@ int file_write_string(int dir, const char *path, const char *s);
 int file_replace(int dir, const char *name, const void *data, size_t len,
 		 mode_t mode, struct err *e);
 
+/* A file of nobody else: in memory, or without a name where memfd_create(2) is refused. */
+int file_memory(const char *name);
+
 /* mkdir -p on the host; returns an O_PATH|O_DIRECTORY fd of it. */
 int file_mkdirs(const char *path, mode_t mode, struct err *e);
 

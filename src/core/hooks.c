@@ -1,4 +1,4 @@
-/* Runs hooks; see hooks.h. Input and output are sealed memory files, so neither
+/* Runs hooks; see hooks.h. Input and output are files without a name, so neither
  * a hook that does not read nor one that leaves a child behind holds us up. */
 #include "hooks.h"
 
@@ -15,6 +15,7 @@
 
 #include "err.h"
 #include "fd.h"
+#include "file.h"
 #include "handshake.h"
 #include "plan.h"
 #include "proc.h"
@@ -41,32 +42,44 @@ static _Noreturn void exec_hook(const struct spec_hook *h, char **env, int in, i
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
+/* Before the hook could run: what it would have printed says why. */
+static _Noreturn void cannot(int out, const char *what, int r)
+{
+	char text[128];
+
+	snprintf(text, sizeof text, "%s: %s", what, err_cause(-r));
+	fd_write_all(out, text, strlen(text));
+	_exit(126);
+}
+
 /* In the container's namespaces; a new pid namespace is entered by a child,
  * whose status is handed on. */
 static _Noreturn void hook_inside(const struct hook_run *run, enum hook_kind kind,
 				  const struct spec_hook *h, int in, int out)
 {
-	int pidfd = -1, code;
+	int pidfd = -1, code, r;
 	struct identity_error why;
 	bool joined;
 	pid_t pid;
 
 	sys_prctl(PR_SET_DUMPABLE, 0, 0, 0);
-	if (sys_setns(run->target, run->target_ns) < 0)
-		_exit(126);
+	r = sys_setns(run->target, run->target_ns);
+	if (r < 0)
+		cannot(out, "join the container's namespaces", r);
 	if (run->cwd)
 		sys_chdir(run->cwd);
 	/* Not as root of the host any more, who is nobody in there. */
-	if (run->target_ns & CLONE_NEWUSER && become_root(run->plan) < 0)
-		_exit(126);
+	r = run->target_ns & CLONE_NEWUSER ? become_root(run->plan) : 0;
+	if (r < 0)
+		cannot(out, "become root of the user namespace", r);
 	/* The container may look into its child, which is why nothing of the
 	 * host is open in it. */
-	if (sys_dup3(in, 0, 0) < 0 || sys_dup3(out, 1, 0) < 0 || sys_dup3(out, 2, 0) < 0)
-		_exit(126);
+	if ((r = sys_dup3(in, 0, 0)) < 0 || (r = sys_dup3(out, 1, 0)) < 0 || (r = sys_dup3(out, 2, 0)) < 0)
+		cannot(out, "redirect input and output", r);
 	fd_close_from(3);
 	pid = clone_process(0, -1, &pidfd, &joined);
 	if (pid < 0)
-		_exit(126);
+		cannot(1, "clone a process", pid);
 	if (pid == 0) {
 		sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
 		if (kind == HOOK_START_CONTAINER && (identity_set_ids(run->plan, &why) < 0 ||
@@ -81,7 +94,7 @@ static _Noreturn void hook_inside(const struct hook_run *run, enum hook_kind kin
 
 static int memory_file(const char *text, struct err *e)
 {
-	OWN_FD fd = sys_memfd_create("hook", 1 /* MFD_CLOEXEC */);
+	OWN_FD fd = file_memory("hook");
 	int r = fd;
 
 	if (r >= 0 && text)

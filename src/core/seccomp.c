@@ -11,6 +11,7 @@
 
 #include "err.h"
 #include "fd.h"
+#include "file.h"
 #include "mem.h"
 #include "seccomp_parts.h"
 #include "seccomp_shrink.h"
@@ -160,7 +161,7 @@ static int add_calls(scmp_filter_ctx ctx, const struct spec_seccomp *s, struct e
 static int export(scmp_filter_ctx ctx, struct arena *a, const struct seccomp_filter *prologue,
 		  struct seccomp_filter *ret, struct err *e)
 {
-	OWN_FD fd = sys_memfd_create("seccomp", 1 /* MFD_CLOEXEC */);
+	OWN_FD fd = file_memory("seccomp");
 	size_t size;
 	off_t end;
 	int r;

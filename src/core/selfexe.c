@@ -19,18 +19,20 @@ static const int SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRIT
 /* Started by execveat on an fd, and that file's mount is read-only or the file
  * is sealed. A user who imitates this by hand deceives only himself: whoever
  * starts the program decides which file it is. */
-static bool is_protected(void)
+static int is_protected(void)
 {
 	const char *name = (const char *)getauxval(AT_EXECFN);
 	OWN_FD fd = -1;
 	struct statfs fs;
-	int seals;
+	int seals, r;
 
 	if (!str_starts(name, "/dev/fd/"))
 		return false;
-	fd = sys_openat(AT_FDCWD, "/proc/self/exe", O_RDONLY | O_CLOEXEC, 0);
-	if (fd < 0 || sys_fstatfs(fd, &fs) < 0)
-		return false;
+	fd = r = sys_openat(AT_FDCWD, "/proc/self/exe", O_RDONLY | O_CLOEXEC, 0);
+	if (r >= 0)
+		r = sys_fstatfs(fd, &fs);
+	if (r < 0)
+		return r; /* not false: without end we would try again */
 	if ((unsigned long)fs.f_flags & MS_RDONLY)
 		return true;
 	seals = sys_fcntl(fd, F_GET_SEALS, 0);
@@ -70,9 +72,11 @@ static int sealed_copy(void)
 int selfexe_protect(char *const argv[], struct err *e)
 {
 	OWN_FD fd = -1;
-	int r;
+	int r = is_protected();
 
-	if (is_protected())
+	if (r < 0)
+		return err_sys(e, r, "look at the program's own file");
+	if (r)
 		return 0;
 	fd = detached_bind();
 	if (fd < 0)

@@ -158,11 +158,11 @@ static int searchable(const struct plan *p, long key)
 
 static void own_session(struct init *in)
 {
-	int r = sys_setsid();
 	long key;
+	int r;
 
-	if (r < 0 && r != -EPERM) /* EPERM: leads one already */
-		init_fail(in, STAGE_SESSION, 0, r);
+	/* A new process leads no group yet, for which it would be refused. */
+	init_must(in, sys_setsid(), STAGE_SESSION, 0);
 	if (!in->p->process.keyring)
 		return;
 	key = sys_keyctl_join(in->p->process.keyring);

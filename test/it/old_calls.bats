@@ -72,7 +72,7 @@ without() {
 @test "old: faccessat2" { KINDS='life userns stage quick' without faccessat2; }
 @test "old: pidfd_send_signal" { KINDS='life idmap userns' without pidfd_send_signal; }
 @test "old: pidfd_getfd" { KINDS='filter agent' without pidfd_getfd -- agent='the seccomp listener'; }
-@test "old: memfd_create" { KINDS='life quick' without memfd_create -- life=hook; }
+@test "old: memfd_create" { KINDS='life quick filter' without memfd_create; }
 @test "old: seccomp" {
 	KINDS='life quick filter agent' without seccomp -- quick='the seccomp filter' filter='the seccomp filter' agent='the seccomp filter'
 }
@@ -89,6 +89,9 @@ without() {
 
 # Without these there is nothing to be had: one error, before anything is made.
 @test "old: pidfd_open" { KINDS='life quick idmap agent' without pidfd_open -- every=pidfd_open; }
+@test "old: setns" { KINDS='life' without setns -- life="join the container's namespaces"; }
+@test "old: setsid" { KINDS='life quick' without setsid -- every='session'; }
+@test "old: fstatfs" { KINDS='life quick' without fstatfs -- every="look at the program's own file"; }
 @test "old: execveat" { KINDS='life quick' without execveat -- every='a protected copy of the program'; }
 @test "old: memfd_create and open_tree" {
 	KINDS='life quick' without memfd_create open_tree -- every='a protected copy of the program'

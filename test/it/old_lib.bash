@@ -18,8 +18,10 @@ old_script() {
 	chmod 755 "$1"
 }
 
-# old_runtime [ERRNO CALL…]: from now on $BERTH is without them.
+# old_runtime [ERRNO CALL…]: from now on $BERTH is without them, and of the filters
+# that were compiled with them.
 old_runtime() {
+	ns rm -rf "$IT/berth/root/.seccomp"
 	BERTH=$IT_OUT/berth.sh
 	old_script "$BERTH" "$OLD_BERTH" "$@"
 	export BERTH
