@@ -17,9 +17,9 @@ check: all
 	tools/suite $(BUILD) unit golden replay it vm
 
 soak: all
-	BERTH_SOAK=1 tools/suite $(BUILD) unit golden replay it vm
+	BERTH_SOAK=1 tools/suite $(BUILD) unit golden replay it vm old
 
-it golden unit replay vm: all
+it golden unit replay vm old: all
 	tools/suite $(BUILD) $@
 
 # make golden UPDATE=1 rewrites the expected plans; review reads the diff.
@@ -65,4 +65,4 @@ clean:
 	rm -rf build build-san build-fuzz build-cover build-aarch64 build-armhf
 
 FORCE:
-.PHONY: all check soak it golden unit replay vm san cross fuzz lint bench cover install clean FORCE
+.PHONY: all check soak it golden unit replay vm old san cross fuzz lint bench cover install clean FORCE

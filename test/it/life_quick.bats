@@ -81,7 +81,8 @@ quick() {
 	expect_in $'Seccomp:\t2' "$out"
 	expect_in 'Operation not permitted' "$out"
 	expect_in child "$out"
-	expect $'Seccomp:\t0' "$(quick --seccomp unconfined -- grep ^Seccomp: /proc/self/status)"
+	[ -n "${UNDER_BERTH:-}" ] || # which has a filter of its own
+		expect $'Seccomp:\t0' "$(quick --seccomp unconfined -- grep ^Seccomp: /proc/self/status)"
 	echo '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":5}]}' |
 		ns tee "$IT/profile.json" >/dev/null
 	expect_in 'Input/output error' "$(quick --seccomp "$IT/profile.json" --mount type=tmpfs,dst=/tmp -- mkdir /tmp/x 2>&1 || true)"
