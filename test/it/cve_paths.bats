@@ -1,7 +1,9 @@
 #!/usr/bin/env bats
 # cve_paths.bats: what was found in other runtimes with hostile root file
 # systems: every test is an attack, named by its number, that a runtime which
-# trusts the image's paths falls for. docs/security.md has the whole table.
+# trusts the image's paths falls for. docs/security.md has the whole table, and how
+# each test was seen to fail. What an attack would spoil is always the test's own:
+# a file, or a sysctl of the container's namespaces.
 
 load lib.bash
 load spec_lib.bash
@@ -12,8 +14,6 @@ setup_file() {
 	cc -static -O1 -o "$IT_OUT/attack" "$IT_TOP/test/hostile/attack.c"
 	cp "$IT_OUT/attack" "$IT_OUT/rootfs/attack"
 	# What is outside, at a path that links of the image can name.
-	mkdir -p "$IT_OUT/outside/dir"
-	echo secret >"$IT_OUT/outside/file"
 	export OUTSIDE=$IT_OUT/outside
 	export UP=../../../../../../../../../..$OUTSIDE
 }
@@ -25,6 +25,9 @@ teardown_file() {
 setup() {
 	export RT=berth
 	own_root
+	rm -rf "$OUTSIDE"
+	mkdir -p "$OUTSIDE/dir"
+	echo secret >"$OUTSIDE/file"
 	outside >"$BATS_TEST_TMPDIR/before"
 }
 
@@ -53,6 +56,28 @@ inside() {
 	ours "$@" || return 1
 	[ "$status" = 0 ] || { echo "exit status $status: $output"; return 1; }
 	expect "$want" && untouched
+}
+
+# naive PATH…: who trusts the image's links makes these, and it shows outside: the
+# attack is one. The last thing in a test; each has an outside of its own.
+naive() {
+	local path
+
+	for path; do
+		mkdir -p "$IT_OUT/own$path" 2>/dev/null || echo naive >>"$IT_OUT/own$path"
+		if outside | cmp -s "$BATS_TEST_TMPDIR/before" -; then
+			echo "the attack is none: $path"
+			return 1
+		fi
+		outside >"$BATS_TEST_TMPDIR/before"
+	done
+}
+
+# holding SCRIPT: by who has entered the root with a descriptor of the host left open.
+holding() {
+	# shellcheck disable=SC2016
+	ns unshare -mpf --propagation private sh -c \
+		'mount -t proc proc "$0/proc" && exec 7</ && exec chroot "$0" /bin/sh -c "$1"' "$IT_OUT/own" "$1"
 }
 
 # The same with the runtime of this machine, against which the attack works: that
@@ -94,20 +119,32 @@ mount("/rel/dev", "devpts", "devpts", "newinstance"); mount("/abs/copy", "tmpfs"
 l["devices"] = [{"path": "/abs/null", "type": "c", "major": 1, "minor": 3}, {"path": "/rel2/pipe", "type": "p"}]
 l["maskedPaths"] += ["/file2", "/abs/file"]; l["readonlyPaths"] += ["/rel/dir"]; p["cwd"] = "/abs/cwd"' \
 		"[ \$(pwd) = $OUTSIDE/cwd ] && [ -c $OUTSIDE/null ] && echo file here"
+	naive /rel/dir/sub /abs/cwd /file /dangling
 }
 
 @test "CVE-2021-30465: a mount point that changes between a directory and a link" {
-	local i
-
-	mkdir -p "$IT_OUT/own/vol/a"
+	# Every directory is there already, so all that could be seen outside is a mount;
+	# only a hook in the container's mount namespace can look, before the root is changed.
+	mkdir -p "$IT_OUT/own/vol/a"/{0..15} "$OUTSIDE/dir"/{0..15}
+	outside >"$BATS_TEST_TMPDIR/before"
 	ln -s "$UP/dir" "$IT_OUT/own/vol/b"
-	conf "$OWN"'mount("/vol/a/sub", "tmpfs", "tmpfs"); mount("/vol/a", "tmpfs", "tmpfs", "size=64k"); mount("/vol/a/sub2", out + "/rootfs/data", "bind", "bind")' true
+	printf 'grep " %s" /proc/self/mountinfo >>%s\ntrue\n' "$OUTSIDE" "$IT_OUT/mounted" >"$IT_OUT/look"
+	: >"$IT_OUT/mounted"
+	conf "$OWN"'c["hooks"] = {"createContainer": [{"path": "/bin/sh", "args": ["sh", out + "/look"]}]}
+for n in range(0, 16, 2):
+    mount("/vol/a/%d" % n, "tmpfs", "tmpfs"); mount("/vol/a/%d" % (n + 1), out + "/rootfs/data", "bind", "bind")' true
 	racing 30 "$IT_OUT/own/vol/a" "$IT_OUT/own/vol/b"
-	for i in $(seq "$(times 40)"); do
-		rm -rf "$IT_OUT/own/vol"/*/sub "$IT_OUT/own/vol"/*/sub2 2>/dev/null || true
+	for _ in $(seq "$(times 40)"); do
 		output=$(go 2>&1) || expect_in level=error || break
 	done
+	# Looking first, then mounting by name, does not help.
+	# shellcheck disable=SC2016
+	ns unshare -m --propagation private sh -c 'for _ in $(seq 200); do
+		[ -L "$0/vol/a" ] || mount -t tmpfs naive "$0/vol/a/0"
+		! grep -q " $1" /proc/self/mountinfo || exit 0
+	done; echo "the attack is none"; exit 1' "$IT_OUT/own" "$OUTSIDE"
 	race_over
+	expect '' "$(cat "$IT_OUT/mounted")"
 	untouched
 }
 
@@ -124,8 +161,13 @@ for n in range(8):
 p["cwd"] = "/vol/a/cwd-'"$i"'/x"' true
 		output=$(go 2>&1) || expect_in level=error || break
 	done
+	untouched || { race_over; return 1; }
+	for i in $(seq 2000); do
+		[ -L "$IT_OUT/own/vol/a" ] || mkdir "$IT_OUT/own/vol/a/naive-$i" 2>/dev/null || true
+		[ ! -d "$OUTSIDE/dir/naive-$i" ] || break
+	done
 	race_over
-	untouched
+	[ -d "$OUTSIDE/dir/naive-$i" ] || { echo "the attack is none"; return 1; }
 }
 
 @test "CVE-2022-23648: tmpcopyup of a directory that is a link copies nothing from outside" {
@@ -138,6 +180,9 @@ p["cwd"] = "/vol/a/cwd-'"$i"'/x"' true
 none
 link' "$OWN"'mount("/vol", "tmpfs", "tmpfs", "tmpcopyup"); mount("/rel", "tmpfs", "tmpfs", "tmpcopyup"); mount("/real", "tmpfs", "tmpfs", "tmpcopyup")' \
 		'for d in /vol /rel; do [ -e $d/file ] && cat $d/file || echo none; done; ls /real; cat /real/link 2>/dev/null || true'
+	expect 'secret
+secret
+secret' "$(cat "$IT_OUT"/own/{vol/file,rel/file,real/link})" # what a naive copy has
 }
 
 # ---- /dev ---------------------------------------------------------------------
@@ -145,7 +190,7 @@ link' "$OWN"'mount("/vol", "tmpfs", "tmpfs", "tmpcopyup"); mount("/rel", "tmpfs"
 @test "CVE-2026-41579 CVE-2026-47766: /dev of the image is a link" {
 	local kind
 
-	for kind in "$UP/dir" "$OUTSIDE/dir" "$OUTSIDE/none" /proc/self/root/dev ; do
+	for kind in "$UP/dir" "$OUTSIDE/dir" "$OUTSIDE/none" "/proc/self/root$OUTSIDE/dir"; do
 		own_root
 		rmdir "$IT_OUT/own/dev"
 		ln -s "$kind" "$IT_OUT/own/dev"
@@ -162,17 +207,19 @@ ran' || return 1
 	rmdir "$IT_OUT/own/dev"
 	ln -s /proc "$IT_OUT/own/dev"
 	fails /mounts/1 "$OWN"
+	ln -sfn "$UP/dir" "$IT_OUT/own/dev"
+	naive /dev/null
 }
 
 @test "CVE-2025-52565: /dev/console and /dev/pts are links; the terminal is bound nowhere else" {
 	local link
 
-	for link in /proc/sys/kernel/core_pattern "$OUTSIDE/file" "$UP/file" /etc/target; do
+	for link in /proc/sys/kernel/domainname "$OUTSIDE/file" "$UP/file" /etc/target; do
 		own_root
 		rmdir "$IT_OUT/own/dev/pts" 2>/dev/null || true
 		echo target >"$IT_OUT/own/etc/target"
 		ln -sfn "$link" "$IT_OUT/own/dev/console"
-		conf "$OWN"'p["terminal"] = True; c["mounts"] = [m for m in c["mounts"] if m["destination"] in ("/proc", "/dev/pts")]' 'cat /etc/target; stat -c %F /proc/sys/kernel/core_pattern'
+		conf "$OWN"'p["terminal"] = True; c["mounts"] = [m for m in c["mounts"] if m["destination"] in ("/proc", "/dev/pts")]' 'cat /etc/target; stat -c %F /proc/sys/kernel/domainname'
 		output=$(on_tty ns timeout 20 "$BERTH" --root "$IT/berth/root" run -b "$IT_OUT/berth" c </dev/null) || true
 		expect_in 'too many levels of symbolic links' "${output,,}" || return 1
 		untouched || return 1
@@ -184,13 +231,19 @@ ran' || return 1
 	mkfifo "$IT_OUT/own/fake/ptmx"
 	ln -s /fake "$IT_OUT/own/dev/pts"
 	conf "$OWN"'p["terminal"] = True; c["mounts"] = [m for m in c["mounts"] if m["destination"] == "/proc"]' 'echo ran'
+	# Whoever opens the false ptmx lets this reader go on.
+	timeout 30 cat "$IT_OUT/own/fake/ptmx" 3>&- 4>&- &
 	output=$(on_tty ns timeout 20 "$BERTH" --root "$IT/berth/root" run -b "$IT_OUT/berth" c </dev/null) && return 1
 	expect_in 'create the terminal: no such device'
+	kill $! # it waits still
+	wait $! || true
 	untouched
+	ln -sfn "$UP/file" "$IT_OUT/own/dev/console"
+	naive /dev/console
 }
 
 @test "CVE-2025-31133 CVE-2025-62161: /dev/null of the image is a link, and the mask is still /dev/null" {
-	ln -s /proc/sysrq-trigger "$IT_OUT/own/dev/null"
+	ln -s /proc/sys/kernel/domainname "$IT_OUT/own/dev/null"
 	conf "$OWN"'c["mounts"] = [m for m in c["mounts"] if m["destination"] == "/proc"]; l["maskedPaths"] = ["/proc/keys"]' 'ls -l /proc/keys | cut -c1-10; wc -c </proc/keys'
 	output=$(go 2>&1)
 	expect 'crw-rw-rw-
@@ -218,7 +271,7 @@ ran' || return 1
 
 	mkdir -p "$IT_OUT/own/shared"
 	mknod -m 666 "$IT_OUT/own/shared/null" c 1 3
-	ln -s /proc/sysrq-trigger "$IT_OUT/own/shared/evil"
+	ln -s /proc/sys/kernel/domainname "$IT_OUT/own/shared/evil"
 	conf "$OWN"'c["mounts"] = [m for m in c["mounts"] if m["destination"] == "/proc"]; mount("/dev", out + "/own/shared", "bind", "bind"); l["maskedPaths"] = ["/proc/keys"]' 'ls -l /proc/keys | cut -c1-10'
 	racing 20 "$IT_OUT/own/shared/null" "$IT_OUT/own/shared/evil"
 	for i in $(seq "$(times 25)"); do
@@ -249,6 +302,9 @@ ran' || return 1
 			esac
 			fails "'/$d'" "$OWN" || { echo "$d $kind"; return 1; }
 		done
+		rm "$IT_OUT/own/$d"
+		ln -s "$UP/dir" "$IT_OUT/own/$d"
+		naive "/$d/made-$d"
 	done
 }
 
@@ -272,8 +328,8 @@ ran' || return 1
 }
 
 @test "CVE-2019-16884 CVE-2015-1334: a false /proc cannot take the label or hide procfs" {
-	mkdir -p "$IT_OUT/own/fake/self/attr"
-	touch "$IT_OUT/own/fake/self/attr/exec" "$IT_OUT/own/fake/self/attr/current"
+	mkdir -p "$IT_OUT/own/fake"/{self,thread-self}/attr
+	touch "$IT_OUT/own/fake"/{self,thread-self}/attr/{exec,current}
 	# Nothing but procfs is mounted on or below /proc, by name...
 	refused_by_both /proc "$OWN"'mount("/proc", out + "/own/fake", "bind", "bind")'
 	refused_by_both /proc "$OWN"'mount("/proc", "tmpfs", "bpf")'
@@ -287,7 +343,7 @@ ran' || return 1
 	rmdir "$IT_OUT/own/proc"
 	mv "$IT_OUT/own/fake" "$IT_OUT/own/proc"
 	fails pparmor "$OWN"'c["mounts"] = []; l["maskedPaths"] = []; l["readonlyPaths"] = []; p["apparmorProfile"] = "strict"'
-	[ ! -s "$IT_OUT/own/proc/self/attr/exec" ]
+	expect '' "$(cat "$IT_OUT/own/proc"/{self,thread-self}/attr/{exec,current})"
 }
 
 @test "CVE-2025-52881 CVE-2025-62596: sysctl is written to the kernel, not to a file of the image" {
@@ -297,8 +353,7 @@ ran' || return 1
 	inside '0' "$OWN"'c["mounts"] = []; l["maskedPaths"] = []; l["readonlyPaths"] = []; l["sysctl"] = {"net.ipv4.ip_forward": "1"}' 'stat -c %s /proc/sys/net/ipv4/ip_forward'
 	# A link of it that leads elsewhere in procfs: what CVE-2025-52881 wrote to.
 	rm "$IT_OUT/own/proc/sys/net/ipv4/ip_forward"
-	ln -s ../../kernel/core_pattern "$IT_OUT/own/proc/sys/net/ipv4/ip_forward"
-	output=$(cat /proc/sys/kernel/core_pattern)
+	ln -s ../../kernel/domainname "$IT_OUT/own/proc/sys/net/ipv4/ip_forward"
 	inside 1 "$OWN"'l["sysctl"] = {"net.ipv4.ip_forward": "1"}' 'cat /proc/sys/net/ipv4/ip_forward'
 	# Through a mount over it: refused by name and by link.
 	fails /proc "$OWN"'l["sysctl"] = {"net.ipv4.ip_forward": "1"}; mount("/proc/sys/net", out + "/own/fake/net", "bind", "bind")'
@@ -329,6 +384,7 @@ ran' || return 1
 	gone c
 	case $output in *secret*) return 1 ;; esac
 	untouched
+	expect secret "$(holding "cd /proc/self/fd/7 && cat ./$UP/file")"
 }
 
 @test "CVE-2024-21626: no directory is made by way of a descriptor of the runtime" {
@@ -342,6 +398,9 @@ ran' || return 1
 		output=$(go 2>&1) && { echo "fd $fd: $output"; return 1; }
 	done
 	untouched
+	cp -d "$IT_OUT/rootfs/bin/mkdir" "$IT_OUT/own/bin/"
+	holding "mkdir -p /proc/self/fd/7/$UP/made /fds/7/$UP/made-too"
+	[ -d "$OUTSIDE/made" ] && [ -d "$OUTSIDE/made-too" ]
 }
 
 @test "CVE-2024-21626: neither the program nor the user's home is looked up by way of a descriptor of the runtime" {
@@ -362,7 +421,10 @@ ran' || return 1
 		output=$(go 2>&1) && { echo "fd $fd: $output"; return 1; }
 		expect_in 'executable file not found' || return 1
 	done
-	rm "$OUTSIDE/passwd" "$OUTSIDE/prog"
+	ln -sfn "/proc/self/fd/7/$UP/passwd" "$IT_OUT/own/etc/passwd"
+	output=$(holding "cat /etc/passwd; PATH=/proc/self/fd/7/$UP prog")
+	expect_in from-outside
+	expect_in escaped
 }
 
 @test "CVE-2025-24965: no file of a handler is written into, or through, the image" {
@@ -370,6 +432,7 @@ ran' || return 1
 	ln -s "$UP/file" "$IT_OUT/own/.krun-config.json"
 	inside ran "$OWN"'c["annotations"] = {"run.oci.handler": "krun", "krun.ram_mib": "64"}' 'echo ran'
 	fails '/vm: is not supported' "$OWN"'c["vm"] = {"kernel": {"path": "/k"}}'
+	naive /.krun_config.json /.krun-config.json
 }
 
 @test "CVE-2019-10152 CVE-2024-5154 CVE-2018-15664: nothing is written through /etc/mtab, resolv.conf or hosts of the image" {
@@ -384,4 +447,5 @@ ran' || return 1
 		ln -s "$OUTSIDE/file" "$IT_OUT/own/etc/$f"
 	done
 	inside ran "$OWN"'mount("/etc/hosts", out + "/rootfs/data/seed", "bind", "bind")' 'echo ran'
+	naive /etc/mtab /etc/hosts
 }
