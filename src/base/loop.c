@@ -74,6 +74,17 @@ static void owner_leave(struct loop_owner *o, bool outermost)
 	owner_release_if_idle(o);
 }
 
+void loop_owner_hold(struct loop_owner *o)
+{
+	o->sources++;
+}
+
+void loop_owner_drop(struct loop_owner *o)
+{
+	o->sources--;
+	owner_release_if_idle(o);
+}
+
 /* ---- slots ---------------------------------------------------------------- */
 
 static int slot_take(struct loop *l, struct source *s)
@@ -202,10 +213,8 @@ void source_remove(struct source *s)
 	if (!s->loop)
 		return;
 	unlink_source(s);
-	if (o) {
-		o->sources--;
-		owner_release_if_idle(o);
-	}
+	if (o)
+		loop_owner_drop(o);
 }
 
 /* ---- running -------------------------------------------------------------- */

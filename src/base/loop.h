@@ -31,10 +31,14 @@ struct source;
 struct loop_slot;
 
 struct loop_owner {
-	unsigned sources; /* in a loop now */
+	unsigned sources; /* in a loop now, and holds */
 	bool running; /* one of its callbacks is on the stack */
 	void (*release)(struct loop_owner *o); /* may free the object */
 };
+
+/* Somebody else than a source needs the object: it is released after the drop. */
+void loop_owner_hold(struct loop_owner *o);
+void loop_owner_drop(struct loop_owner *o);
 
 struct source {
 	struct loop *loop; /* NULL: in none */

@@ -134,6 +134,8 @@ struct sys_mount_attr;
 	X(int, connect, (int fd, const struct sockaddr *sa, socklen_t n), connect(fd, sa, n))                   \
 	X(int, setsockopt, (int fd, int level, int name, const void *v, socklen_t n),                           \
 	  setsockopt(fd, level, name, v, n))                                                                    \
+	X(int, getsockopt, (int fd, int level, int name, void *v, socklen_t *n),                                \
+	  getsockopt(fd, level, name, v, n))                                                                    \
 	X(int, accept, (int fd), accept4(fd, NULL, NULL, SOCK_CLOEXEC))                                         \
 	X(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), sendmsg(fd, m, flags))                 \
 	X(ssize_t, recvmsg, (int fd, struct msghdr * m, int flags), recvmsg(fd, m, flags))                      \

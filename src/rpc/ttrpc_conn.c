@@ -1,0 +1,238 @@
+/* ttrpc's frames over a socket; see ttrpc_conn.h. */
+#include "ttrpc_conn.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "sys.h"
+
+struct ttrpc_out {
+	struct ttrpc_out *next;
+	size_t len, sent;
+	uint8_t data[];
+};
+
+/* ---- reading -------------------------------------------------------------- */
+
+static uint32_t get32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof v);
+	return be32toh(v);
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	v = htobe32(v);
+	memcpy(p, &v, sizeof v);
+}
+
+static void hand_on(struct ttrpc_conn *c)
+{
+	uint32_t len = get32(c->header);
+	struct ttrpc_frame f = {
+		.stream = get32(c->header + 4),
+		.type = c->header[8],
+		.flags = c->header[9],
+		.too_long = len > TTRPC_MESSAGE_MAX,
+		.body = c->body,
+		.len = len,
+	};
+	uint8_t *body = c->body;
+
+	c->body = NULL;
+	c->have = 0;
+	c->on_frame(c, &f);
+	free(body);
+}
+
+static void lost(struct ttrpc_conn *c, int r)
+{
+	ttrpc_conn_close(c);
+	c->on_close(c, r);
+}
+
+/* The header is there: room for what follows. */
+static int begin_body(struct ttrpc_conn *c)
+{
+	c->want = get32(c->header);
+	if (c->want && c->want <= TTRPC_MESSAGE_MAX) {
+		c->body = malloc(c->want);
+		if (!c->body)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Of the n bytes at data, those that belong to the current frame. */
+static size_t take(struct ttrpc_conn *c, const uint8_t *data, size_t n)
+{
+	size_t missing = (c->have < TTRPC_HEADER ? TTRPC_HEADER : TTRPC_HEADER + c->want) - c->have;
+
+	if (n > missing)
+		n = missing;
+	if (c->have < TTRPC_HEADER)
+		memcpy(c->header + c->have, data, n);
+	else if (c->body)
+		memcpy(c->body + (c->have - TTRPC_HEADER), data, n);
+	c->have += n;
+	return n;
+}
+
+void ttrpc_conn_feed(struct ttrpc_conn *c, const uint8_t *data, size_t n)
+{
+	loop_owner_hold(&c->owner);
+	while (n && c->fd >= 0) {
+		bool in_header = c->have < TTRPC_HEADER;
+		size_t taken = take(c, data, n);
+		int r = 0;
+
+		data += taken;
+		n -= taken;
+		if (in_header && c->have == TTRPC_HEADER)
+			r = begin_body(c);
+		if (r < 0)
+			lost(c, r);
+		else if (c->have >= TTRPC_HEADER && c->have == TTRPC_HEADER + c->want)
+			hand_on(c);
+	}
+	loop_owner_drop(&c->owner);
+}
+
+static int read_some(struct ttrpc_conn *c)
+{
+	uint8_t buf[4096];
+	struct iovec iov = { buf, sizeof buf };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n = sys_recvmsg(c->fd, &m, MSG_DONTWAIT);
+
+	if (n == -EAGAIN || n == -EINTR)
+		return 0;
+	if (n <= 0)
+		lost(c, (int)n);
+	else
+		ttrpc_conn_feed(c, buf, (size_t)n);
+	return 0;
+}
+
+/* ---- writing -------------------------------------------------------------- */
+
+static int wait_for(struct ttrpc_conn *c)
+{
+	uint32_t events = (c->unread < TTRPC_UNREAD_MAX ? EPOLLIN : 0) | (c->first ? EPOLLOUT : 0);
+	int r = events == c->events ? 0 : source_change(&c->io, events);
+
+	if (r == 0)
+		c->events = events;
+	return r;
+}
+
+static int flush(struct ttrpc_conn *c)
+{
+	while (c->first) {
+		struct ttrpc_out *o = c->first;
+		struct iovec iov = { o->data + o->sent, o->len - o->sent };
+		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+		ssize_t n = sys_sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n == -EAGAIN || n == -EINTR)
+			break;
+		if (n < 0)
+			return (int)n;
+		o->sent += (size_t)n;
+		c->unread -= (size_t)n;
+		if (o->sent < o->len)
+			break;
+		c->first = o->next;
+		if (!c->first)
+			c->last = &c->first;
+		free(o);
+	}
+	return wait_for(c);
+}
+
+int ttrpc_conn_send(struct ttrpc_conn *c, uint32_t stream, uint8_t type, const ProtobufCMessage *m)
+{
+	size_t len = protobuf_c_message_get_packed_size(m);
+	struct ttrpc_out *o;
+
+	if (c->fd < 0)
+		return -EPIPE;
+	if (len > TTRPC_MESSAGE_MAX)
+		return -EMSGSIZE;
+	o = malloc(sizeof *o + TTRPC_HEADER + len);
+	if (!o)
+		return -ENOMEM;
+	*o = (struct ttrpc_out){ .len = TTRPC_HEADER + len };
+	put32(o->data, (uint32_t)len);
+	put32(o->data + 4, stream);
+	o->data[8] = type;
+	o->data[9] = 0;
+	protobuf_c_message_pack(m, o->data + TTRPC_HEADER);
+	*c->last = o;
+	c->last = &o->next;
+	c->unread += o->len;
+	/* A broken one is noticed by the loop, which reads the end of it. */
+	flush(c);
+	return 0;
+}
+
+/* ---- the connection ------------------------------------------------------- */
+
+static int on_io(struct source *s, uint32_t events)
+{
+	struct ttrpc_conn *c = (struct ttrpc_conn *)((char *)s - offsetof(struct ttrpc_conn, io));
+	int r = events & EPOLLOUT ? flush(c) : 0;
+
+	if (r < 0)
+		lost(c, r);
+	else if (events & EPOLLIN)
+		read_some(c);
+	else if (events & (EPOLLHUP | EPOLLERR))
+		lost(c, 0);
+	return 0;
+}
+
+int ttrpc_conn_init(struct ttrpc_conn *c, struct loop *l, int fd)
+{
+	int r;
+
+	c->fd = fd;
+	c->have = c->unread = 0;
+	c->first = NULL;
+	c->last = &c->first;
+	c->events = EPOLLIN;
+	c->io.owner = &c->owner;
+	r = source_fd(&c->io, l, fd, EPOLLIN, on_io);
+	if (r < 0) {
+		sys_close(fd);
+		c->fd = -1;
+	}
+	return r;
+}
+
+void ttrpc_conn_close(struct ttrpc_conn *c)
+{
+	int fd = c->fd;
+
+	if (fd < 0)
+		return;
+	c->fd = -1;
+	while (c->first) {
+		struct ttrpc_out *o = c->first;
+
+		c->first = o->next;
+		free(o);
+	}
+	free(c->body);
+	c->body = NULL;
+	/* Before the close, as a forked helper may hold a copy of it; and the last
+	 * use of `c`, which the owner may now release. */
+	source_remove(&c->io);
+	sys_close(fd);
+}
