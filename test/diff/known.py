@@ -206,6 +206,8 @@ KNOWN = [
         "what cannot be had is an error that names it; runc leaves it out"),
     Row("runc", "outcome|exit", lambda d, b, t, m, err, us: re.search("error adding seccomp rule .*: file exists", err),
         "a rule that is there already adds nothing; runc fails"),
+    Row("runc", "outcome", lambda d, b, t, m, err, us: b == "ran" and "cannot be granted" in us and "operation not permitted" in err,
+        "the specification: a capability that the caller does not have is a warning; runc and crun end there"),
     Row("crun", r".*", lambda d, b, t, m, err, us: True,
         "where crun alone differs, berth does as runc"),
 ]
