@@ -504,7 +504,6 @@ static int go(struct creation *k, struct err *e)
 	return r;
 }
 
-/* What cannot be undone keeps its state directory, for `delete --force`. */
 /* One that was there before, empty, may by now hold somebody else's processes. */
 static bool is_our_cgroup(const struct creation *k)
 {
@@ -515,6 +514,14 @@ static bool is_our_cgroup(const struct creation *k)
 	return ours;
 }
 
+static void close_cgroup(struct creation *k)
+{
+	if (k->has_cgroup)
+		cgroup_done(&k->cg);
+	k->has_cgroup = false;
+}
+
+/* What cannot be undone keeps its state directory, for `delete --force`. */
 static void undo(struct creation *k)
 {
 	struct err ignored;
@@ -536,8 +543,12 @@ static void undo(struct creation *k)
 		sys_unlinkat(AT_FDCWD, k->o->pid_file, 0);
 	if (k->stop.spec) /* it came as far as its hooks */
 		run_poststop(k->stop.spec, &k->rec, LOG_LEVEL_DEBUG);
-	if (r >= 0 && is_still_ours(k))
+	if (r >= 0 && is_still_ours(k)) {
+		/* Removing needs fds, and those may be what there was too little of. */
+		close_cgroup(k);
+		fd_closep(&k->dir);
 		file_remove_tree(k->root, k->o->id);
+	}
 	if (k->o->ret_master)
 		fd_closep(k->o->ret_master);
 }
@@ -546,8 +557,7 @@ static void close_all(struct creation *k)
 {
 	launch_done(&k->launch);
 	end_placeholder(k);
-	if (k->has_cgroup)
-		cgroup_done(&k->cg);
+	close_cgroup(k);
 	fd_closep(&k->resctrl);
 	fd_closep(&k->start);
 	fd_closep(&k->console);

@@ -174,6 +174,28 @@ time.sleep(14)' "$IT/deaf" 3>&- 4>&- &
 	[ -z "$(ns_left)" ]
 }
 
+# Undoing wants fds as well.
+@test "review: with every too low limit of open files there is one error and nothing left" {
+	local n rc bad=0
+
+	conf '' 'echo fine'
+	# shellcheck disable=SC2016 # the inner shell's
+	for n in {4..40}; do
+		rc=0
+		output=$(ns sh -c 'ulimit -n "$0"; exec "$@"' "$n" "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c 2>&1 </dev/null 3>&- 4>&-) || rc=$?
+		case $rc-$output in
+		0-fine | 1-*level=error*'too many open files"') ;;
+		*) echo "$n: exit status $rc: $output"; bad=1 ;;
+		esac
+		if ns test -e "$IT/berth/root/c" || ! it_cgroup_none; then
+			echo "$n: something is left"
+			bad=1
+			gone c
+		fi
+	done
+	[ "$bad$rc" = 00 ]
+}
+
 # Output that waits for a reader must not hold up signals, nor the end.
 @test "review: a terminal whose output nobody reads: signals are forwarded, and end it" {
 	local fifo=$IT_OUT/fifo pid next rc=0
