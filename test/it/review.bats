@@ -166,7 +166,7 @@ time.sleep(14)' "$IT/deaf" 3>&- 4>&- &
 	ns flock "$lock" sleep 12 3>&- 4>&- &
 	holder=$!
 	it_until 5 '! ns flock -n "$lock" true'
-	output=$(rt kill c KILL 2>&1) || rc=$?
+	output=$(rt pause c 2>&1) || rc=$?
 	expect 1 $rc
 	expect_in "another command has held the container's lock for 10 s"
 	wait $holder

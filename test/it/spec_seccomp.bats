@@ -227,7 +227,7 @@ told() {
 @test "seccomp: the agent gets its listener under an open file limit of 4" {
 	agent_up
 	RT=berth
-	conf "$NOTIFY"'; p["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 4, "hard": 4}]
+	conf "$NOTIFY"'p["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 4, "hard": 4}]
 p["args"] = ["/bin/busybox", "mkdir", "/tmp/x"]'
 	output=$(go 2>&1) && return 1
 	expect "mkdir: can't create directory '/tmp/x': No medium found"

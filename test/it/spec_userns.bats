@@ -103,15 +103,15 @@ null'
 	local how options pid inside
 
 	# shellcheck disable=SC2016 # the container's
-	inside='mount -t tmpfs in /m && mount -t tmpfs in /m/sub
-grep " /m" /proc/self/mountinfo | cut -d" " -f5-8 | sed "s/:[0-9]*//g; s/ -.*//" | sort'
+	inside='mount -t tmpfs in /data/sub && mount -t tmpfs in /data
+grep " /data" /proc/self/mountinfo | cut -d" " -f5-8 | sed "s/:[0-9]*//g; s/ -.*//" | sort'
 	ns sh -ec 'mkdir -p "$0"; mount -t tmpfs shared "$0"; mkdir "$0/sub"; mount -t tmpfs shared "$0/sub"
 		mount --make-rshared "$0"; chmod 755 "$0" "$0/sub"' "$IT/shared"
 	ns cat /proc/self/mountinfo >"$BATS_TEST_TMPDIR/before"
 	for how in shared rshared slave; do
 		for options in '"rbind"' '"rbind", "rshared"' '"rbind", "rslave"'; do
 			same "maps(0, 100000); caps('CAP_SYS_ADMIN'); l['rootfsPropagation'] = '$how'
-mount('/m', os.environ['IT'] + '/shared', 'bind', $options)" "$inside"
+mount('/data', os.environ['IT'] + '/shared', 'bind', $options)" "$inside"
 			expect_in master
 			ns diff "$BATS_TEST_TMPDIR/before" /proc/self/mountinfo
 		done
@@ -121,7 +121,7 @@ mount('/m', os.environ['IT'] + '/shared', 'bind', $options)" "$inside"
 	pid=$(ns_left | sed -n 's/^\([0-9]*\) sleep 601.*/\1/p')
 	ns sh -c "echo 0 100000 65536 >/proc/$pid/uid_map; echo 0 100000 65536 >/proc/$pid/gid_map"
 	ours "ns('user', '/proc/$pid/ns/user'); caps('CAP_SYS_ADMIN'); l['rootfsPropagation'] = 'shared'
-mount('/m', os.environ['IT'] + '/shared', 'bind', 'rbind')" "$inside"
+mount('/data', os.environ['IT'] + '/shared', 'bind', 'rbind')" "$inside"
 	expect_in master
 	ns diff "$BATS_TEST_TMPDIR/before" /proc/self/mountinfo
 	ns_stop holder
