@@ -74,7 +74,7 @@ without() {
 @test "old: pidfd_getfd" { KINDS='filter agent' without pidfd_getfd -- agent='the seccomp listener'; }
 @test "old: memfd_create" { KINDS='life quick filter' without memfd_create; }
 @test "old: seccomp" {
-	KINDS='life quick filter agent' without seccomp -- quick='the seccomp filter' filter='the seccomp filter' agent='the seccomp filter'
+	KINDS='life quick filter agent' without seccomp -- quick='the seccomp filter' filter='the seccomp filter' agent='/linux/seccomp/syscalls/0'
 }
 # bats test_tags=nosan
 @test "old: prlimit64" { KINDS='life userns quick' without prlimit64 -- life=RLIMIT_NOFILE userns=RLIMIT_NOFILE; }
