@@ -53,6 +53,21 @@ static bool spec_has_device(const struct spec *s, const char *path)
 	return false;
 }
 
+/* A default device is allowed, unless the document lists it and has a rule for
+ * it: it may be meant for reading only. */
+static bool has_own_rule(const struct spec *s, const struct default_device *d)
+{
+	const struct spec_resources *r = s->linux->resources;
+
+	if (!d->path || !r || !spec_has_device(s, d->path))
+		return false;
+	for (size_t i = 0; i < r->n_devices; i++)
+		if (r->devices[i].type == d->type && r->devices[i].major == d->major &&
+		    r->devices[i].minor == d->minor)
+			return true;
+	return false;
+}
+
 /* A bound /dev is the host's business. */
 static int dev_is_bound(struct planner *pl, bool *ret)
 {
@@ -183,8 +198,7 @@ int plan_device_rules(struct arena *a, const struct spec *s,
 	for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++) {
 		const struct default_device *d = &default_devices[i];
 
-		/* One that the specification makes itself is its own to allow. */
-		if (d->path && spec_has_device(s, d->path))
+		if (has_own_rule(s, d))
 			continue;
 		rules[given++] = (struct spec_device_rule){
 			.allow = true,

@@ -71,6 +71,19 @@ read_back() {
 	expect_in 'Operation not permitted'
 }
 
+# The specification: devices that are listed MUST be available; runc forgets that it would have allowed these.
+@test "cgroup: a default device that is listed is allowed, unless a rule speaks of it" {
+	local list='l["devices"] = [{"path": "/dev/zero", "type": "c", "major": 1, "minor": 5}]; l["resources"]["devices"] = [{"allow": False, "access": "rwm"}'
+
+	ours "$list]" 'head -c 2 /dev/zero | wc -c; echo >/dev/zero'
+	[ "$status" = 0 ]
+	expect 2
+	same "$list"', {"allow": True, "type": "c", "major": 1, "minor": 5, "access": "r"}]' 'head -c 2 /dev/zero | wc -c; (: >/dev/zero) 2>&1'
+	expect_in 'Operation not permitted'
+	same "$list"', {"allow": False, "type": "c", "major": 1, "minor": 5, "access": "rwm"}]' '(: </dev/zero) 2>&1'
+	expect_in 'Operation not permitted'
+}
+
 @test "cgroup: what the kernel refuses names the field" {
 	refused_by_both /linux/resources/cpu 'l["resources"]["cpu"] = {"cpus": "777"}' true
 	refused_by_both /linux/resources/memory 'l["resources"]["memory"] = {"limit": 67108864, "swap": 33554432}' true

@@ -542,16 +542,19 @@ static void test_device_rules(void **state)
 {
 	struct spec_device_rule *r;
 	size_t n;
-	PLAN(.linux_more = "\"resources\": {\"devices\": [{\"allow\": false, \"access\": \"rwm\"}]}, "
-			   "\"devices\": [{\"path\": \"/dev/tty\", \"type\": \"c\", \"major\": 5, \"minor\": 0}]");
+	PLAN(.linux_more = "\"resources\": {\"devices\": [{\"allow\": false, \"access\": \"rwm\"}, "
+			   "{\"allow\": false, \"type\": \"c\", \"major\": 5, \"minor\": 0, \"access\": \"r\"}]}, "
+			   "\"devices\": [{\"path\": \"/dev/tty\", \"type\": \"c\", \"major\": 5, \"minor\": 0}, "
+			   "{\"path\": \"/dev/zero\", \"type\": \"c\", \"major\": 1, \"minor\": 5}]");
 	(void)state;
 	assert_int_equal(plan_device_rules(&t.a, t.spec, &r, &n), 0);
-	assert_int_equal(n, 1 + 10);
+	assert_int_equal(n, 2 + 10);
 	assert_false(r[0].allow);
 	assert_true(has_rule(r, n, 'c', -1, -1));
 	assert_true(has_rule(r, n, 'b', -1, -1));
-	assert_true(r[1].mknod && !r[1].read && !r[1].write);
+	assert_true(r[2].mknod && !r[2].read && !r[2].write);
 	assert_true(has_rule(r, n, 'c', 1, 3));
+	assert_true(has_rule(r, n, 'c', 1, 5)); /* its own device, but no rule for it */
 	assert_true(has_rule(r, n, 'c', 136, -1));
 	assert_true(has_rule(r, n, 'c', 5, 2));
 	assert_true(has_rule(r, n, 'c', 10, 200));
