@@ -13,8 +13,8 @@
 #include "rootfs.h"
 #include "sys.h"
 
-/* Superblock flags, which fsconfig takes as words. Read-only is both: of the
- * superblock here and of the mount in mount_set_flags(). */
+/* Superblock flags, which fsconfig takes as words. Read-only is both, if it may:
+ * of the superblock here and of the mount in mount_set_flags(). */
 static const struct {
 	unsigned long ms;
 	const char *word;
@@ -61,6 +61,14 @@ static const char *next_option(const char *s, char *key, size_t cap, char **valu
 	return s[n] ? s + n + 1 : s + n;
 }
 
+/* Not read-only: that of a namespace, which another container in it gets too,
+ * where its mount may be meant for writing, and one that is yet to be filled. */
+static bool may_set(const struct fs_step *s, unsigned long flag)
+{
+	return flag != MS_RDONLY || !(s->copy_up || !strcmp(s->fstype, "sysfs") ||
+				      !strcmp(s->fstype, "proc") || !strcmp(s->fstype, "mqueue"));
+}
+
 static int configure(int fs, const struct fs_step *s, const char *mode)
 {
 	char option[PATH_MAX], *value;
@@ -69,7 +77,7 @@ static int configure(int fs, const struct fs_step *s, const char *mode)
 	if (s->source && *s->source)
 		r = sys_fsconfig(fs, SYS_FSCONFIG_SET_STRING, "source", s->source);
 	for (size_t i = 0; r >= 0 && i < sizeof sb_flags / sizeof sb_flags[0]; i++)
-		if (s->flags & sb_flags[i].ms && !(s->copy_up && sb_flags[i].ms == MS_RDONLY))
+		if (s->flags & sb_flags[i].ms && may_set(s, sb_flags[i].ms))
 			r = sys_fsconfig(fs, SYS_FSCONFIG_SET_FLAG, sb_flags[i].word, NULL);
 	if (r >= 0 && mode)
 		r = sys_fsconfig(fs, SYS_FSCONFIG_SET_STRING, "mode", mode);
@@ -96,8 +104,10 @@ static int new_mount(struct init *in, const struct fs_step *s, const char *mode)
 	if (fs < 0)
 		return fs;
 	r = configure(fs, s, mode);
+	/* Of a host whose own is read-only a user namespace may have only such a one. */
 	if (r >= 0)
-		r = sys_fsmount(fs, SYS_FSMOUNT_CLOEXEC, 0);
+		r = sys_fsmount(fs, SYS_FSMOUNT_CLOEXEC,
+				s->flags & MS_RDONLY && !s->copy_up ? SYS_ATTR_RDONLY : 0);
 	sys_close(fs);
 	return r;
 }
@@ -118,9 +128,11 @@ static int old_mount(struct init *in, const struct fs_step *s, int target, const
 		strcat(data, n ? ",mode=" : "mode=");
 		strcat(data, mode);
 	}
-	if (s->copy_up)
+	if (!may_set(s, MS_RDONLY))
 		flags &= ~(unsigned long)MS_RDONLY;
 	r = sys_mount(s->source, path.s, s->fstype, flags, data);
+	if (r == -EPERM && (s->flags & ~flags) & MS_RDONLY) /* as in new_mount() */
+		r = sys_mount(s->source, path.s, s->fstype, flags | MS_RDONLY, data);
 	return r < 0 ? r : rootfs_open(in->root, s->target, O_PATH);
 }
 

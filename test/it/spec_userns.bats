@@ -136,6 +136,15 @@ mount('/data', os.environ['IT'] + '/shared', 'bind', 'rbind')" "$inside"
 	refused_by_both /process/user 'maps(0, 100000, 10); p["user"] = {"uid": 10, "gid": 0}' true
 }
 
+@test "userns: a read-only sysfs where the host's is so" {
+	conf 'maps(0, 100000)' 'grep " /sys " /proc/self/mountinfo'
+	RT=berth
+	run ns timeout -k 1 20 unshare -m sh -c 'mount -o remount,bind,ro /sys && exec "$@"' sh \
+		"$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c </dev/null
+	[ "$status" = 0 ]
+	expect_in ' / /sys ro,'
+}
+
 @test "userns: devices are the host's, bound" {
 	refused_by_both /linux/devices/0 'maps(0, 100000); l["devices"] = [{"path": "/dev/mine", "type": "c", "major": 1, "minor": 5}]' true
 	same 'maps(0, 100000); l["devices"] = [{"path": "/dev/kmsg", "type": "c", "major": 1, "minor": 11}]' \
