@@ -50,6 +50,8 @@ static int check_key(struct planner *pl, const char *path, const char *pointer)
 		return plan_bad(pl, pointer, "no name of a sysctl");
 	if (strcmp(path, "kernel/hostname") == 0)
 		return plan_bad(pl, pointer, "the host name is set by /hostname");
+	if (strcmp(path, "kernel/domainname") == 0 && !str_empty(pl->s->domainname))
+		return plan_bad(pl, pointer, "the domain name is set by /domainname");
 	if (is_ipc(path)) {
 		needs = NS_IPC;
 		name = "ipc";

@@ -144,6 +144,13 @@ $(ns readlink "/proc/$pid/ns/time")"
 	expect spec.domain
 }
 
+# As in crun: one of the two would go unheard.
+@test "namespaces: a domain name as a field and as a sysctl is refused" {
+	refused kernel.domainname 'c["domainname"] = "spec.domain"; l["sysctl"] = {"kernel.domainname": "other"}' true
+	ours 'l["sysctl"] = {"kernel.domainname": "other"}' 'cat /proc/sys/kernel/domainname'
+	expect other
+}
+
 @test "namespaces: names need a uts namespace" {
 	refused_by_both /hostname 'ns("uts", new=False)' true
 	refused /domainname 'ns("uts", new=False); c.pop("hostname"); c["domainname"] = "x"' true
