@@ -127,6 +127,9 @@ p["user"] = {"uid": 1000, "gid": 1000}' 'grep ^Cap /proc/self/status'
 @test "process: working directory, made when missing, refused when no directory" {
 	same 'p["cwd"] = "/made/deep"' 'pwd; ls -ld /made/deep | cut -c1-10'
 	expect_in /made/deep
+	ours 'p["cwd"] = "/made/again"; p["user"] = {"uid": 1000, "gid": 1000, "umask": 0o77}' 'pwd; ls -ld . | cut -c1-10'
+	expect '/made/again
+drwxr-xr-x'
 	rm -r "$IT_OUT/rootfs/made"
 	refused_by_both "/noexec" 'p["cwd"] = "/noexec"' true
 	refused_by_both /process/cwd 'p["cwd"] = "relative"' true
