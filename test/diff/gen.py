@@ -1,4 +1,6 @@
-"""gen.py: config.json files from a seed, most of them valid.
+"""gen.py: config.json files from a seed. Seven in ten keep to what fits together,
+and nearly all of them run; in the others (r.wrong) there may be anything, and most
+are refused.
 
 generate(seed) answers a document in which @SLOT@ stands for the directory that
 the run has for itself and @A@, @B@ for the processes whose namespaces can be
@@ -12,7 +14,7 @@ CAPS = ["CAP_" + n for n in (
     "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN "
     "SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE "
     "MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE").split()]
-CAP_SETS = ["bounding", "effective", "inheritable", "permitted", "ambient"]
+CAP_SETS = ["bounding", "permitted", "effective", "inheritable", "ambient"]  # each may need those before it
 
 # The calls that inspect.c tries, and the values of their arguments.
 CALLS = ("getpriority getpgid sched_yield personality sysinfo times alarm getitimer sethostname socket dup3 fchmod lseek "
@@ -78,6 +80,22 @@ def some(r, things, low, high):
     return r.sample(things, min(len(things), r.randint(low, high)))
 
 
+def doubt(r, chance):
+    """Whether to do what is most likely refused."""
+    return r.random() < chance and r.wrong
+
+
+def has(c, kind, own=False):
+    """Whether the container gets that namespace, of its own if it must not be a joined one."""
+    return any(n["type"] == kind and not (own and "path" in n) for n in c["linux"]["namespaces"])
+
+
+def possible(r, c, key, ids):
+    """Those of the ids that the user namespace has."""
+    maps = c["linux"].get(key) or [{"containerID": 0, "size": 65536 if has(c, "user") else 2**32}]
+    return ids if r.wrong else [i for i in ids if any(0 <= i - m["containerID"] < m["size"] for m in maps)]
+
+
 # -- the parts: each changes the document in one respect ---------------------
 
 NS_FILES = {"pid": "pid", "network": "net", "ipc": "ipc", "uts": "uts", "cgroup": "cgroup", "user": "user", "time": "time"}
@@ -97,11 +115,11 @@ def namespaces(r, c):
         else:
             continue
         kinds.append(kind)
-    if holder == "B" and r.random() < 0.9:
+    if holder == "B" and not doubt(r, 0.1):
         ns.insert(r.randint(0, len(ns)), {"type": "user", "path": "/proc/@B@/ns/user"})
     r.shuffle(ns)
     c["linux"]["namespaces"] = ns
-    if "uts" not in kinds and r.random() < 0.95:
+    if "uts" not in kinds and not doubt(r, 0.2):
         c.pop("hostname", None)
     if "ipc" not in kinds and r.random() < 0.5:
         c["mounts"] = [m for m in c["mounts"] if m["type"] != "mqueue"]
@@ -109,7 +127,7 @@ def namespaces(r, c):
 
 def user_namespace(r, c):
     ns = c["linux"]["namespaces"]
-    if any(n["type"] == "user" for n in ns):
+    if has(c, "user"):
         return
     ns.insert(r.randint(0, len(ns)), {"type": "user"})
     for key in ("uidMappings", "gidMappings"):
@@ -128,15 +146,22 @@ def user_namespace(r, c):
         c["linux"][key] = maps
     if r.random() < 0.15:
         c["linux"]["uidMappings"], c["linux"]["gidMappings"] = c["linux"]["gidMappings"], c["linux"]["uidMappings"]
-    if r.random() < 0.3 and not any(n["type"] == "network" and "path" not in n for n in ns):
-        ns.append({"type": "network"})
+
+
+def binds_of_host(r, c):
+    """In a user namespace: the kernel's file systems of namespaces that are not its own are those of the host."""
+    for kind, ns in (("sysfs", "network"), ("proc", "pid"), ("mqueue", "ipc")):
+        if has(c, "user") and not has(c, ns, own=has(c, "user", own=True)) and not r.wrong:
+            c["mounts"] = [m if m["type"] != kind else
+                           {"destination": m["destination"], "type": "none", "source": m["destination"],
+                            "options": ["rbind", "nosuid", "noexec", "nodev"] + ["ro"] * (kind == "sysfs")} for m in c["mounts"]]
 
 
 def user(r, c):
     u = c["process"]["user"]
-    u["uid"], u["gid"] = r.choice([0, 1, 1000, 65534, 4242]), r.choice([0, 1, 1000, 65534, 4242])
+    u["uid"], u["gid"] = (r.choice(possible(r, c, key, [0, 1, 1000, 65534, 4242])) for key in ("uidMappings", "gidMappings"))
     if r.random() < 0.5:
-        u["additionalGids"] = some(r, [0, 1, 6, 1000, 2000, 65534, 5, 77], 0, 5)
+        u["additionalGids"] = some(r, possible(r, c, "gidMappings", [0, 1, 6, 1000, 2000, 65534, 5, 77]), 0, 5)
         if r.random() < 0.1:
             u["additionalGids"] *= 2
     if r.random() < 0.4:
@@ -148,18 +173,19 @@ def user(r, c):
 def capabilities(r, c):
     p = c["process"]
     shape = r.random()
+    caps = [x for x in CAPS if r.wrong or x != "CAP_SYS_RESOURCE"]  # which hosts of tests may lack
     if shape < 0.1:
         p.pop("capabilities", None)
     elif shape < 0.2:
-        p["capabilities"] = {s: list(CAPS) for s in some(r, CAP_SETS, 1, 5)}
-    elif shape < 0.8:
-        held = some(r, CAPS, 0, 12)
-        p["capabilities"] = {"bounding": held + some(r, CAPS, 0, 3), "permitted": held}
+        p["capabilities"] = {s: list(caps) for s in (some(r, CAP_SETS, 1, 5) if r.wrong else CAP_SETS[:r.randint(1, 5)])}
+    elif shape < 0.85 or not r.wrong:
+        held = some(r, caps, 0, 12)
+        p["capabilities"] = {"bounding": held + some(r, caps, 0, 3), "permitted": held}
         for s in ("effective", "inheritable"):
             p["capabilities"][s] = some(r, held, 0, 12)
         p["capabilities"]["ambient"] = some(r, p["capabilities"]["inheritable"], 0, 12)
     else:
-        p["capabilities"] = {s: some(r, CAPS, 0, r.choice([1, 6])) for s in some(r, CAP_SETS, 0, 5)}
+        p["capabilities"] = {s: some(r, caps, 0, r.choice([1, 6])) for s in some(r, CAP_SETS, 0, 5)}
     if r.random() < 0.08:
         p["capabilities"] = dict(p.get("capabilities", {}))
         p["capabilities"].setdefault("bounding", []).append(r.choice(["CAP_NOSUCH", "chown", "CAP_", "cap_chown"]))
@@ -174,32 +200,34 @@ def rlimits(r, c):
         hard = {"AS": 2**40, "DATA": 2**40, "NOFILE": 4096, "NPROC": 10000, "STACK": 2**26, "NICE": 0, "SIGPENDING": 1000,
                 "MEMLOCK": 2**16, "MSGQUEUE": 8192, "RTPRIO": 0, "CPU": 1000, "RTTIME": 10**7}.get(name, 2**30)
         soft = r.choice([hard, hard // 2, max(hard - 1, 0)])
-        if r.random() < 0.02:
+        if doubt(r, 0.05):
             hard = r.choice([2**64 - 1, 30])
         out.append({"type": "RLIMIT_" + name, "soft": soft, "hard": hard})
     c["process"]["rlimits"] = out
-    if r.random() < 0.05:
+    if doubt(r, 0.15):
         out.append(dict(r.choice(out)))  # the same one twice is an error
 
 
 def process(r, c):
     p = c["process"]
     if r.random() < 0.3:
-        p["oomScoreAdj"] = r.choice([0, 1, 100, 500, 1000] * 4 + [-1, -500, -1000, -999])
+        p["oomScoreAdj"] = r.choice([0, 1, 100, 500, 1000] + r.wrong * [-1, -500, -1000, -999])
     if r.random() < 0.4:
         p["noNewPrivileges"] = r.random() < 0.5
     if r.random() < 0.4:
         p["cwd"] = r.choice(["/tmp", "/data", "/data/dir", "/home/kay", "/made/by/runtime", "/link", "/proc/self", "/dev",
-                             "/usr/bin/", "/data/../tmp", "/sys", "/closed"])
+                             "/usr/bin/", "/data/../tmp", "/sys"] + r.wrong * ["/closed"])
     if r.random() < 0.4:
         p["env"] = p["env"] + some(r, ["A=1", "EMPTY=", "HOME=/x", "UNI=ä☃", "SPACED=a b  c", "EQ=a=b=c", "A=2", "LONG=" + "y" * 3000,
                                        "HOSTNAME=h", "container=berth", "PATH=/bin"], 1, 5)
     if r.random() < 0.05:
         p.pop("env")
     if r.random() < 0.3:
-        p["args"] = [r.choice(["inspect", "/usr/bin/inspect", "./bin/inspect", "bin/inspect", "../bin/inspect", "/link-inspect"]),
-                     p["args"][1]] + some(r, ["", "a b", "--", "-x", "ü", "'"], 0, 4)
-        if r.random() < 0.2:
+        names = ["inspect", "/usr/bin/inspect", "/link-inspect"]
+        if r.wrong or p["cwd"] in ("/", "/tmp"):
+            names += ["./bin/inspect", "bin/inspect", "../bin/inspect"] if p["cwd"] == "/" else ["../bin/inspect"]
+        p["args"] = [r.choice(names), p["args"][1]] + some(r, ["", "a b", "--", "-x", "ü", "'"], 0, 4)
+        if r.random() < 0.2 and (r.wrong or "/" in p["args"][0]):
             p["env"] = [e for e in p.get("env", []) if not e.startswith("PATH=")] + some(
                 r, ["PATH=", "PATH=:/bin", "PATH=bin", "PATH=/nowhere:/data:/bin", "PATH=/noexec:/bin"], 0, 1)
     if r.random() < 0.1:
@@ -208,16 +236,16 @@ def process(r, c):
         c["annotations"] = {k: r.choice(["", "x", "long " * 20]) for k in some(r, ["a", "com.example.k", "b.c"], 1, 3)}
     if r.random() < 0.1:
         c["linux"]["personality"] = {"domain": r.choice(["LINUX", "LINUX32"])}
-    if r.random() < 0.06:
+    if r.random() < 0.06 and (r.wrong or has(c, "uts")):
         c["domainname"] = r.choice(["example.org", "x"])
     if r.random() < 0.06:
         p["ioPriority"] = {"class": r.choice(["IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE", "IOPRIO_CLASS_RT"]),
                            "priority": r.randint(0, 7)}
     if r.random() < 0.06:
-        policy = r.choice(["SCHED_OTHER", "SCHED_BATCH", "SCHED_IDLE", "SCHED_FIFO", "SCHED_RR"])
-        p["scheduler"] = {"policy": policy, **({"priority": r.randint(1, 50)} if policy in ("SCHED_FIFO", "SCHED_RR")
-                                               else {"nice": r.randint(-20, 19)})}
-    if r.random() < 0.1:
+        policy = r.choice(["SCHED_OTHER", "SCHED_BATCH", "SCHED_IDLE"] + r.wrong * ["SCHED_FIFO", "SCHED_RR"])
+        p["scheduler"] = {"policy": policy, **({"priority": r.randint(1, 50)} if policy in ("SCHED_FIFO", "SCHED_RR") else
+                                               {"nice": r.randint(-20, 19)} if r.wrong or policy != "SCHED_IDLE" else {})}
+    if r.random() < 0.1 and (r.wrong or has(c, "uts")):
         c["hostname"] = r.choice(["", "a-much-longer-host.name.example", "x" * 63])
 
 
@@ -231,15 +259,18 @@ def mounts(r, c):
     for _ in range(r.randint(1, 4)):
         dest = r.choice(["/m1", "/m2", "/m3", "/data", "/data/dir", "/tmp", "/m1/deep/er", "/link", "/home/kay", "/mnt/new", "/abs/x",
                          "/dev/extra", "/data/file", "/m1"])
-        kind = r.choice(["tmpfs", "tmpfs", "bind", "bind", "rbind", "proc", "sysfs", "mqueue", "devpts", "cgroup", "file"])
-        if kind == "file" and r.random() < 0.95:
+        kind = r.choice(["tmpfs", "tmpfs", "bind", "bind", "rbind", "devpts", "file"] +
+                        ["proc", "sysfs", "mqueue", "cgroup"] * (r.wrong or not has(c, "user")))
+        if kind == "file" and not doubt(r, 0.1):
             dest = r.choice(["/data/file", "/f1", "/m1/f", "/etc/passwd", "/noexec"])
+        elif dest == "/data/file" and not doubt(r, 0.5):
+            dest = "/data"
         m = {"destination": dest, "type": kind, "source": kind, "options": some(r, OPTIONS, 0, 4)}
         if kind in ("bind", "rbind", "file"):
             m["type"] = r.choice(["bind", "none", "bind"])
             m["source"] = "@SLOT@/src" + r.choice(["", "/sub", "/dir"]) if kind != "file" else "@SLOT@/src/file"
-            if r.random() < 0.1:
-                m["source"] = r.choice(["../src/dir", "/proc", "/sys", "@SLOT@/src/nosuch", "/dev/null", "/dev"])
+            if r.random() < 0.1 and (r.wrong or kind != "file"):
+                m["source"] = r.choice(["../src/dir", "/proc", "/sys", "/dev"] + r.wrong * ["@SLOT@/src/nosuch", "/dev/null"])
             m["options"].insert(r.randint(0, len(m["options"])), "bind" if kind == "file" else kind)
             if r.random() < 0.1:
                 m["options"] += some(r, REC_OPTIONS, 1, 2)
@@ -290,7 +321,11 @@ def devices(r, c):
         kind = r.choice("cccbpu")
         d = {"path": r.choice(["/dev/d%d" % i, "/dev/deep/d%d" % i, "/tmp/d%d" % i] * 4 + ["/dev/null", "/dev/fuse", "/dev/zero"]),
              "type": kind}
-        if kind != "p":
+        if has(c, "user") and not doubt(r, 0.5):
+            # Bound from the host, which must have it.
+            d["path"], d["type"], d["major"], d["minor"] = r.choice([
+                ("/dev/null", "c", 1, 3), ("/dev/zero", "c", 1, 5), ("/dev/full", "c", 1, 7), ("/dev/urandom", "u", 1, 9)])
+        elif kind != "p":
             d["major"], d["minor"] = r.choice([(1, 3), (1, 5), (1, 9), (7, 200), (10, 229), (240, 17), (259, 70000)])
         if r.random() < 0.6:
             d["fileMode"] = r.choice([0o666, 0o600, 0o000, 0o640, 0o777, 0o1666, 0o20666])
@@ -336,7 +371,7 @@ def resources(r, c):
         if r.random() < 0.15:
             m["kernelTCP"] = r.choice([16 * mib, 1 << 30, -1])
         if r.random() < 0.2:
-            m["useHierarchy"] = r.random() < 0.8
+            m["useHierarchy"] = not doubt(r, 0.3)
         if r.random() < 0.2:
             m["checkBeforeUpdate"] = r.random() < 0.5
         if r.random() < 0.1:
@@ -361,7 +396,7 @@ def resources(r, c):
         if r.random() < 0.08:
             cpu["burst"] = r.choice([0, 1000, 20000])
         if r.random() < 0.06:
-            cpu["realtimeRuntime"], cpu["realtimePeriod"] = r.choice([0, 10000]), 1000000
+            cpu["realtimeRuntime"], cpu["realtimePeriod"] = r.choice([0, 10000] if r.wrong else [0]), 1000000
         res["cpu"] = cpu
     if r.random() < 0.4:
         res["pids"] = {"limit": r.choice([64, 100, 1000, 32768, -1, 0])}
@@ -370,15 +405,15 @@ def resources(r, c):
         if r.random() < 0.3:
             b["weight"] = r.choice([10, 500, 1000, 0])
         for key in some(r, ["throttleReadBpsDevice", "throttleWriteBpsDevice", "throttleReadIOPSDevice", "throttleWriteIOPSDevice"], 1, 2):
-            b[key] = [{"major": r.choice([7, 7, 7, 259]), "minor": 0, "rate": r.choice([1048576, 0, 600])}]
+            b[key] = [{"major": r.choice([7, 7, 259] if r.wrong else [7]), "minor": 0, "rate": r.choice([1048576, 0, 600])}]
         res["blockIO"] = b
-    if r.random() < 0.02:
+    if doubt(r, 0.05):
         res["hugepageLimits"] = [{"pageSize": r.choice(["2MB", "1GB"]), "limit": 2 * mib}]
-    if r.random() < 0.02:
+    if doubt(r, 0.05):
         res["network"] = r.choice([{"classID": 1048577}, {"priorities": [{"name": "lo", "priority": 3}]}])
-    if r.random() < 0.015:
+    if doubt(r, 0.05):
         res["rdma"] = {"mlx5_1": {"hcaHandles": 3}}
-    if r.random() < 0.015:
+    if doubt(r, 0.05):
         res["unified"] = {"memory.high": "1000000000"}
 
 
@@ -409,7 +444,7 @@ def seccomp(r, c):
         free = [n for n in CALLS if not strict or n not in NEEDED]
         rule = {"names": some(r, free + ["nosuchcall"], 1, 3), "action": r.choice(ACTIONS)}
         if r.random() < 0.3 and rule["action"] in ("SCMP_ACT_ERRNO", "SCMP_ACT_TRACE"):
-            rule["errnoRet"] = r.choice([0, 1, 2, 38, 99, 4095, 200])
+            rule["errnoRet"] = r.choice([0, 1, 2, 38, 99, 200] + r.wrong * [4095])
         if r.random() < 0.5:
             rule["args"] = []
             for _ in range(r.choice([1, 1, 1, 2, 2, 3])):
@@ -425,7 +460,7 @@ def seccomp(r, c):
 
 
 SYSCTLS = [("net.ipv4.ip_forward", ["0", "1"]), ("net/ipv4/ip_forward", ["1"]), ("net.core.somaxconn", ["256", "4096"]),
-           ("net.ipv4.ping_group_range", ["0 1000", "1 0"]), ("net.ipv4.conf.lo.forwarding", ["1"]),
+           ("net.ipv4.ping_group_range", ["0 0", "1 0"]), ("net.ipv4.conf.lo.forwarding", ["1"]),
            ("net.ipv4.ip_unprivileged_port_start", ["0", "80"]), ("kernel.msgmax", ["8192", "65536"]), ("kernel.shmmax", ["68719476736"]),
            ("kernel.sem", ["250 32000 100 128"]), ("kernel.shm_rmid_forced", ["0", "1"]), ("fs.mqueue.msg_max", ["10", "20"]),
            ("kernel.domainname", ["dom.example"]), ("kernel.msgmnb", ["16384"]), ("kernel/shmall", ["18446744073692774399"]),
@@ -433,11 +468,16 @@ SYSCTLS = [("net.ipv4.ip_forward", ["0", "1"]), ("net/ipv4/ip_forward", ["1"]), 
 
 
 def sysctl(r, c):
-    c["linux"]["sysctl"] = {k: r.choice(v) for k, v in some(r, SYSCTLS, 1, 4)}
-    if r.random() < 0.15:
+    owner = {"net": "network", "kernel.domainname": "uts"}
+    values = {k: r.choice(v) for k, v in some(r, SYSCTLS, 1, 4)
+              if r.wrong or has(c, owner.get(k) or owner.get(k[:3], "ipc"), own=True)}
+    c["linux"]["sysctl"] = values
+    if not r.wrong and "net.ipv4.ip_forward" in values:
+        values.pop("net/ipv4/ip_forward", None)  # the same one
+    if doubt(r, 0.3):
         c["linux"]["sysctl"][r.choice(["vm.swappiness", "kernel.pid_max", "kernel.hostname", "net.nosuch", "net.ipv4.ip_forward.x",
                                        "fs.file-max", "kernel.panic", "user.max_user_namespaces"])] = "1"
-    if r.random() < 0.1:
+    if doubt(r, 0.2):
         c["linux"]["sysctl"]["net.core.somaxconn"] = r.choice(["abc", "", "-5"])
 
 
@@ -447,14 +487,14 @@ def hooks(r, c):
         c["hooks"][kind] = []
         for i in range(r.choice([1, 1, 2])):
             inside = kind == "startContainer"
-            code = "0" if r.random() < 0.93 else "3"
+            code = "3" if doubt(r, 0.2) else "0"
             hook = {"path": "/bin/inspect" if inside else "@SLOT@/inspect",
                     "args": ["inspect", "hook", "/tmp/hooks.log" if inside else "@SLOT@/hooks.log", code, "%s-%d" % (kind, i)]}
             if r.random() < 0.5:
                 hook["env"] = some(r, ["H=1", "PATH=/bin", "E="], 0, 3)
             if r.random() < 0.3:
                 hook["timeout"] = r.choice([5, 20])
-            if r.random() < 0.04:
+            if doubt(r, 0.1):
                 hook["path"] = r.choice(["/no/such/hook", "@SLOT@/src/file", "@SLOT@/src"])
             c["hooks"][kind].append(hook)
 
@@ -578,15 +618,17 @@ def broken(r, c):
     r.choice(BROKEN)(r, c)
 
 
-PARTS = [(namespaces, .45), (user_namespace, .2), (user, .35), (capabilities, .4), (rlimits, .25), (process, .5), (mounts, .35), (paths, .2),
+PARTS = [(namespaces, .45), (user_namespace, .2), (binds_of_host, 1), (user, .35), (capabilities, .4), (rlimits, .25), (process, .5), (mounts, .35), (paths, .2),
          (rootfs, .2), (devices, .2), (device_rules, .2), (resources, .35), (cgroup_view, .5), (seccomp, .25), (sysctl, .2), (hooks, .2),
-         (time_namespace, .03), (bad_program, .04), (broken, .12)]
+         (time_namespace, .03)]
+WRONG = [(bad_program, .12), (broken, .4)]
 
 
 def generate(seed):
     r = random.Random(seed)
+    r.wrong = r.random() < 0.3
     c = base(r)
-    for part, chance in PARTS:
+    for part, chance in PARTS + r.wrong * WRONG:
         if r.random() < chance:
             part(r, c)
     return c
