@@ -110,8 +110,10 @@ static int count_procs(int dir, void *ctx)
 	char buf[4096];
 	ssize_t n = file_read_line(dir, "cgroup.procs", buf, sizeof buf);
 
+	if (n == -EOPNOTSUPP)
+		n = file_read_line(dir, "cgroup.threads", buf, sizeof buf);
 	if (n < 0 && n != -EFBIG)
-		return n == -EOPNOTSUPP ? 0 : (int)n; /* threaded */
+		return (int)n;
 	if (n)
 		*(bool *)ctx = true;
 	return n ? 1 : 0;

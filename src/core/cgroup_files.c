@@ -34,6 +34,13 @@ int cgroup_write(int dir, const char *file, const char *s)
 	return n < 0 ? (int)n : 0;
 }
 
+bool cgroup_is_threaded(int dir)
+{
+	char type[32];
+
+	return file_read_line(dir, "cgroup.type", type, sizeof type) > 0 && !strcmp(type, "threaded");
+}
+
 enum { CPUSET_MAX = 4096 };
 
 /* The next child directory, NULL at the end (or on an error: r->n < 0). */

@@ -18,6 +18,9 @@ int cgroup_dir_path(char buf[PATH_MAX], const struct cgroup *cg, size_t i);
 /* One write(2) of `s` to a file of the directory; -errno. */
 int cgroup_write(int dir, const char *file, const char *s);
 
+/* v2: it lists its threads, but no processes. */
+bool cgroup_is_threaded(int dir);
+
 /* Calls `visit` for `dir` and then for every cgroup below it, parents first. A
  * result other than 0 ends the walk and is returned. A cgroup that vanishes
  * meanwhile is skipped; -ELOOP beyond CGROUP_MAX_DEPTH levels. */

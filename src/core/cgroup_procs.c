@@ -55,6 +55,7 @@ static int procs_dir(const struct cgroup *cg)
 struct pid_list {
 	pid_t *pids; /* heap */
 	size_t n, cap;
+	bool threaded;
 };
 
 static void pid_list_done(struct pid_list *l)
@@ -80,11 +81,30 @@ static int add_pid(struct pid_list *l, pid_t pid)
 	return 0;
 }
 
+/* The process that a thread belongs to. */
+static int add_process_of(struct pid_list *l, pid_t tid)
+{
+	char path[40], buf[8192], *at;
+	uint64_t pid;
+
+	snprintf(path, sizeof path, "/proc/%d/status", (int)tid);
+	if (file_read_line(AT_FDCWD, path, buf, sizeof buf) < 0)
+		return 0; /* gone */
+	at = strstr(buf, "\nTgid:\t");
+	if (!at)
+		return -EPROTO;
+	at += strlen("\nTgid:\t");
+	at[strcspn(at, "\n")] = '\0';
+	return parse_u64(at, 10, &pid) < 0 ? -EPROTO : add_pid(l, (pid_t)pid);
+}
+
 /* Digits and newlines in chunks; 0 stands for a process outside our pid
  * namespace and is left out. */
 static int read_procs(int dir, void *ctx)
 {
-	OWN_FD fd = sys_openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC, 0);
+	struct pid_list *l = ctx;
+	OWN_FD fd = sys_openat(dir, l->threaded ? "cgroup.threads" : "cgroup.procs",
+			       O_RDONLY | O_CLOEXEC, 0);
 	char buf[4096];
 	pid_t pid = 0;
 	ssize_t n;
@@ -96,12 +116,13 @@ static int read_procs(int dir, void *ctx)
 		if (n == -EINTR)
 			continue;
 		if (n < 0)
-			return n == -EOPNOTSUPP ? 0 : (int)n; /* a threaded cgroup */
+			return n == -EOPNOTSUPP ? 0 : (int)n; /* threaded: listed above it */
 		for (ssize_t i = 0; i < n && r == 0; i++) {
 			if (buf[i] >= '0' && buf[i] <= '9') {
 				pid = pid * 10 + (buf[i] - '0');
 			} else {
-				r = pid ? add_pid(ctx, pid) : 0;
+				if (pid)
+					r = l->threaded ? add_process_of(l, pid) : add_pid(l, pid);
 				pid = 0;
 			}
 		}
@@ -116,14 +137,28 @@ static int compare_pids(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* A threaded cgroup tells its threads only, and these can be of one process. */
+static void drop_twins(struct pid_list *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (!n || l->pids[i] != l->pids[n - 1])
+			l->pids[n++] = l->pids[i];
+	l->n = n;
+}
+
 static int list_pids(int dir, struct pid_list *l)
 {
 	int r;
 
 	l->n = 0;
+	l->threaded = cgroup_is_threaded(dir);
 	r = cgroup_walk(dir, read_procs, l);
 	if (r == 0 && l->n > 1)
 		qsort(l->pids, l->n, sizeof *l->pids, compare_pids);
+	if (l->threaded)
+		drop_twins(l);
 	return r;
 }
 

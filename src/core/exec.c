@@ -97,7 +97,9 @@ static int apply_sub_cgroup(struct execution *x, const char *arg, struct err *e)
 		return r;
 	*sub = '\0';
 	while (r >= 0 && (name = strsep(&names, ","))) {
-		int i = cgroup_hierarchy_of(x->facts.cgroup, name);
+		/* The one hierarchy of v2 has no name. */
+		bool named = x->facts.cgroup->mode == CGROUP_V2 && *name;
+		int i = named ? -1 : cgroup_hierarchy_of(x->facts.cgroup, name);
 
 		r = i < 0 ? err_set(e, ERR_INVALID, 0, "unknown controller %s in --cgroup %s", name, arg) :
 			    enter_sub_cgroup(&x->cg, (size_t)i, path, e);

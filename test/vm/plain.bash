@@ -44,6 +44,57 @@ test_every_limit_beside_runc_and_crun() {
 	expect_in "io.max: $DISK rbps=1048576 wbps=max riops=max wiops=99"
 }
 
+disk_is() { # LIMIT…: a list for blockIO, of the one disk
+	echo "[{major: ${DISK%:*}, minor: ${DISK#*:}, $1}]"
+}
+
+test_every_limit_of_a_disk_also_with_bfq() {
+	FILTER=".linux.resources.blockIO = {throttleReadBpsDevice: $(disk_is 'rate: 1048576'), throttleWriteBpsDevice: $(disk_is 'rate: 7340032'),
+		throttleReadIOPSDevice: $(disk_is 'rate: 98'), throttleWriteIOPSDevice: $(disk_is 'rate: 99')}"
+	LIMITS=io.max beside 'crun runc' read_back
+	expect "io.max: $DISK rbps=1048576 wbps=7340032 riops=98 wiops=99"
+	# Without it a weight for one disk is refused, not forgotten.
+	FILTER=".linux.resources.blockIO = {weight: 500, weightDevice: $(disk_is 'weight: 300')}"
+	conf "$FILTER" true
+	go
+	expect_in /linux/resources/blockIO/weightDevice
+	busybox insmod /run/vm/bfq.ko
+	echo bfq >/sys/block/vda/queue/scheduler
+	LIMITS='io.bfq.weight io.weight' beside 'crun runc' read_back
+	expect $'io.bfq.weight: default 500 '"$DISK"$' 300\nio.weight: default 100'
+	echo none >/sys/block/vda/queue/scheduler
+}
+
+test_burst_idle_and_files_by_name() {
+	conf '.linux.resources = {cpu: {quota: 50000, period: 100000, burst: 20000, idle: 1},
+		unified: {"memory.oom.group": "1", "memory.min": "1048576", "cgroup.max.depth": "3", "hugetlb.2MB.rsvd.max": "4194304"}}'
+	up
+	FILES='cpu.max cpu.max.burst cpu.idle cpu.weight memory.oom.group memory.min cgroup.max.depth hugetlb.2MB.rsvd.max'
+	# shellcheck disable=SC2086
+	expect "$(printf '%s\n' 'cpu.max: 50000 100000' 'cpu.max.burst: 20000' 'cpu.idle: 1' 'cpu.weight: 0' 'memory.oom.group: 1' \
+		'memory.min: 1048576' 'cgroup.max.depth: 3' 'hugetlb.2MB.rsvd.max: 4194304')" "$(values $CG $FILES)"
+	# The burst fits only together with the new quota; idle is left before a weight is set.
+	echo '{"cpu": {"burst": 60000, "quota": 80000, "idle": 0, "shares": 512}}' >$T/r.json
+	rt update -r $T/r.json c
+	expect $'cpu.max: 80000 100000\ncpu.max.burst: 60000\ncpu.idle: 0\ncpu.weight: 20' "$(values $CG cpu.max cpu.max.burst cpu.idle cpu.weight)"
+}
+
+test_rdma() {
+	local m
+
+	for m in crc32_generic ib_core ib_uverbs udp_tunnel ip6_udp_tunnel rdma_rxe; do
+		busybox insmod /run/vm/$m.ko
+	done
+	rdma link add rxe0 type rxe netdev lo
+	conf '.linux.resources.rdma = {rxe0: {hcaHandles: 3, hcaObjects: 10000}}'
+	up
+	expect_in 'rdma.max: rxe0 hca_handle=3 hca_object=10000' "$(values $CG rdma.max)"
+	echo '{"rdma": {"rxe0": {"hcaObjects": 7}}}' >$T/r.json
+	rt update -r $T/r.json c
+	expect_in 'rdma.max: rxe0 hca_handle=3 hca_object=7' "$(values $CG rdma.max)"
+	rdma link delete rxe0
+}
+
 test_unified_and_no_limits_beside_runc() {
 	FILTER='.linux.resources = {unified: {"memory.high": "50331648", "pids.max": "33", "cpu.weight": "77",
 		"io.max": "'$DISK' rbps=2097152", "memory.swap.max": "0", "hugetlb.2MB.max": "2097152"}}'
@@ -76,8 +127,11 @@ test_what_the_kernel_refuses_names_the_field_and_leaves_nothing() {
 	}
 	refused /linux/resources/cpu/cpus '{cpu: {cpus: "77"}}'
 	refused /linux/resources/memory/swap '{memory: {limit: 67108864, swap: 33554432}}'
+	refused /linux/resources/memory/swap '{memory: {swap: 67108864}}'
 	refused /linux/resources/memory/swappiness '{memory: {swappiness: 10}}'
 	refused /linux/resources/hugepageLimits '{hugepageLimits: [{pageSize: "3MB", limit: 4194304}]}'
+	refused /linux/resources/rdma '{rdma: {mlx9_0: {hcaHandles: 3}}}'
+	refused '/linux/resources/unified/misc.max' '{unified: {"misc.max": "sev 1"}}'
 	refused '/linux/resources/unified/memory.nothing' '{unified: {"memory.nothing": "1"}}'
 	refused '/linux/resources/unified/cgroup' '{unified: {"cgroup.procs": "1"}}'
 	refused /linux/resources/blockIO '{blockIO: {throttleReadBpsDevice: [{major: 99, minor: 99, rate: 1}]}}'
@@ -106,6 +160,34 @@ test_update_beside_runc() {
 	expect_in 'memory.swap.max: 134217728'
 	expect_in 'cpu.max: 20000 50000'
 	expect_in 'pids.max: 77'
+}
+
+test_an_update_of_a_part_keeps_the_rest() {
+	conf ".linux.resources = {memory: {limit: 67108864, swap: 100663296}, cpu: {quota: 50000, period: 100000, shares: 512}}" \
+		'head -c 4000000 /dev/zero >/work/z; exec sleep 1000'
+	up
+	is() { # FLAGS FILE: VALUE
+		# shellcheck disable=SC2086
+		rt update $1 c
+		expect "$2" "$(values $CG "${2%%:*}")"
+	}
+	is '--cpu-period 200000' 'cpu.max: 50000 200000'
+	is '--cpu-quota 10000' 'cpu.max: 10000 200000'
+	is '--memory 50331648' 'memory.swap.max: 33554432'
+	is '--memory-swap 100663296' 'memory.swap.max: 50331648'
+	is '--memory-swap -1' 'memory.swap.max: max'
+	is '--memory-reservation 1048576' 'memory.low: 1048576'
+	is '--cpu-quota -1' 'cpu.max: max 200000'
+	is '--cpu-idle 0' 'cpu.weight: 20'
+	echo '{"blockIO": {"throttleReadIOPSDevice": [{"major": '"${DISK%:*}"', "minor": '"${DISK#*:}"', "rate": 5}]},
+		"hugepageLimits": [{"pageSize": "2MB", "limit": 2097152}], "unified": {"memory.high": "40960000"}}' >$T/r.json
+	is "-r $T/r.json" "io.max: $DISK rbps=max wbps=max riops=5 wiops=max"
+	expect $'memory.high: 40960000\nhugetlb.2MB.max: 2097152\nhugetlb.2MB.rsvd.max: 2097152' \
+		"$(values $CG memory.high hugetlb.2MB.max hugetlb.2MB.rsvd.max)"
+	echo '{"memory": {"limit": 1048576, "checkBeforeUpdate": true}}' >$T/r.json
+	output=$(rt update -r $T/r.json c 2>&1) && return 1
+	expect_in '/linux/resources/memory/limit: 1048576 is below the current usage'
+	expect 'memory.max: 50331648' "$(values $CG memory.max)"
 }
 
 test_devices_by_BPF() {
@@ -212,6 +294,39 @@ test_stats_and_pressure() {
 	expect '[1,9,67108864,true,true,["avg10","avg300","avg60","total"],true,true]'
 }
 
+test_stats_are_what_the_files_say() {
+	local v line want='' key from
+
+	conf '.linux.resources = {memory: {limit: 67108864, swap: 100663296}, cpu: {quota: 20000}, devices: [{allow: true, access: "rwm"}]}' \
+		'head -c 4000000 /dev/zero >/work/z; i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done; echo >/work/done; exec sleep 1000'
+	rm -f $T/rootfs/work/done
+	up
+	until_ 20 '[ -e $T/rootfs/work/done ]'
+	bash -c 'echo $$ >'$CG'/cgroup.procs; exec dd if=/dev/vda of=/dev/null bs=4k count=4 iflag=direct' 2>/dev/null
+	rt pause c # so that nothing moves, once the kernel has added up (every 2 s)
+	read -r -t 2.2 <>$T/pause || :
+	rt events --stats c >$T/stats
+	output=$(jq -r '.data | "usage_usec \(.cpu.usage.total / 1000)", "user_usec \(.cpu.usage.user / 1000)", "system_usec \(.cpu.usage.kernel / 1000)",
+		"nr_throttled \(.cpu.throttling.throttledPeriods)", "throttled_usec \(.cpu.throttling.throttledTime / 1000)",
+		"file \(.memory.cache)", (.memory.raw | "anon \(.anon)", "pgfault \(.pgfault)", "shmem \(.shmem)"),
+		"memory.current \(.memory.usage.usage)", "memory.max \(.memory.usage.limit)", "memory.peak \(.memory.usage.max)",
+		"total limit \(.memory.swap.limit)", "pids.current \(.pids.current)",
+		(.blkio | .ioServiceBytesRecursive[0], .ioServicedRecursive[0] | "\(.major):\(.minor // 0) \(.op) \(.value)")' $T/stats)
+	for from in cpu.stat:usage_usec cpu.stat:user_usec cpu.stat:system_usec cpu.stat:nr_throttled cpu.stat:throttled_usec \
+		memory.stat:file memory.stat:anon memory.stat:pgfault memory.stat:shmem; do
+		key=${from#*:}
+		while read -r line; do
+			[[ $line != "$key "* ]] || want+=$line$'\n'
+		done <$CG/"${from%:*}"
+	done
+	for key in memory.current memory.max memory.peak; do
+		val v $CG/$key
+		want+="$key $v"$'\n'
+	done
+	want+=$'total limit 100663296\npids.current 1\n'
+	expect "$want$DISK Read 16384"$'\n'"$DISK Read 4"
+}
+
 stat_keys() {
 	conf '.linux.resources = {memory: {limit: 67108864}}'
 	up
@@ -244,6 +359,27 @@ test_out_of_memory_is_told() {
 	expect_in '"type":"oom","id":"c"' "$(<$T/events)"
 	gone
 	wait
+}
+
+test_out_of_memory_of_a_process_or_of_all() {
+	conf '.linux.resources = {memory: {limit: 8388608, swap: 8388608}}' 'sleep 998 & exec sleep 1000'
+	up
+	status=0
+	rt exec c tail -c 50000000 /dev/zero || status=$?
+	expect 137 "$status"
+	expect_in '"status": "running"' "$(rt state c)"
+	echo '{"unified": {"memory.oom.group": "1"}}' >$T/r.json
+	rt update -r $T/r.json c
+	rt events --interval 60s c >$T/events 2>&1 &
+	read -r -t 0.5 <>$T/pause || :
+	status=0
+	rt exec c tail -c 50000000 /dev/zero || status=$?
+	expect 137 "$status"
+	wait $! # it ends with the container
+	expect_in '"type":"oom","id":"c"' "$(<$T/events)"
+	expect_in '"status": "stopped"' "$(rt state c)"
+	rt delete c
+	[ ! -e $CG ]
 }
 
 test_how_little_memory_is_enough() {
@@ -322,6 +458,76 @@ test_exec_where_the_first_process_has_moved_down() {
 	until_ 5 '[[ "$(rt state c)" == *stopped* ]]'
 	rt delete c
 	[ ! -e $CG ]
+}
+
+WRITABLE='.mounts |= map(if .type == "cgroup" then .options -= ["ro"] else . end)'
+
+# What has enabled nothing follows too; and what the container has frozen itself stays so.
+test_exec_pause_and_kill_where_the_container_made_cgroups() {
+	conf "$WRITABLE" 'cd /sys/fs/cgroup && mkdir init cold && echo $$ >init/cgroup.procs && { sleep 998 & echo $! >cold/cgroup.procs; } &&
+		echo 1 >cold/cgroup.freeze && echo >/work/done; exec sleep 1000'
+	rm -f $T/rootfs/work/done
+	up
+	until_ 5 '[ -e $T/rootfs/work/done ]'
+	expect 0::/init "$(rt exec c cat /proc/self/cgroup 2>&1)"
+	expect 0::/ "$(rt exec --cgroup / c cat /proc/self/cgroup 2>&1)"
+	expect_in nothere "$(rt exec --cgroup nothere c true 2>&1)"
+	expect_in 'not a sub cgroup' "$(rt exec --cgroup ../x c true 2>&1)"
+	expect_in 'unknown controller' "$(rt exec --cgroup memory:init c true 2>&1)" # as in runc: v2 has one for all
+	expect_in '"status": "running"' "$(rt state c)"
+	rt pause c
+	rt resume c
+	val output $CG/cold/cgroup.events
+	expect_in 'frozen 1'
+	rt kill --all c KILL
+	until_ 5 '[[ "$(rt state c)" == *stopped* ]]'
+	rt delete c
+	[ ! -e $CG ]
+}
+
+test_threaded_cgroups_in_a_container() {
+	conf "$WRITABLE" 'cd /sys/fs/cgroup && mkdir -p dom/t1 dom/t2 && echo $$ >dom/cgroup.procs && echo threaded >dom/t1/cgroup.type &&
+		echo threaded >dom/t2/cgroup.type && echo $$ >dom/t1/cgroup.procs && { sleep 998 & echo >/work/done; }; exec sleep 1000'
+	rm -f $T/rootfs/work/done
+	up
+	until_ 5 '[ -e $T/rootfs/work/done ]'
+	val output $CG/dom/cgroup.type
+	expect 'domain threaded'
+	expect 0::/dom/t1 "$(rt exec c cat /proc/self/cgroup 2>&1)"
+	output=$(rt ps -f json c)
+	expect 2 "$(jq length <<<"$output")"
+	rt pause c
+	rt resume c
+	rt delete --force c
+	[ ! -e $CG ]
+}
+
+# Below a cgroup with processes only a threaded one can be; it lists no processes.
+test_a_container_in_a_threaded_cgroup() {
+	mkdir $CGROUP/thr
+	sleep 1000 &
+	echo $! >$CGROUP/thr/cgroup.procs
+	conf '.linux.cgroupsPath = "/thr/c" | .linux.namespaces |= map(select(.type != "pid"))' 'sleep 998 & exec sleep 1000'
+	up
+	val output $CGROUP/thr/c/cgroup.type
+	expect threaded
+	output=$(rt ps -f json c)
+	expect 2 "$(jq length <<<"$output")"
+	conf '.linux.cgroupsPath = "/thr/c"' true
+	output=$(rt run -b $T/berth c2 2>&1) && return 1
+	expect_in 'is not empty'
+	rt pause c
+	rt resume c
+	rt kill --all c KILL
+	until_ 5 'val v $CGROUP/thr/c/cgroup.events; [[ $v == *"populated 0"* ]]'
+	rt delete c
+	conf '.linux.cgroupsPath = "/thr/c" | .linux.namespaces |= map(select(.type != "pid"))' 'sleep 998 & exec sleep 1000'
+	up
+	rt delete --force c
+	[ ! -e $CGROUP/thr/c ]
+	kill $!
+	wait $! || :
+	rmdir $CGROUP/thr
 }
 
 test_delete_removes_children_and_what_is_frozen_in_them() {
