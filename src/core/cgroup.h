@@ -93,6 +93,9 @@ int cgroup_open_of(struct cgroup *cg, const struct cgroup_host *host, pid_t pid,
 		   struct err *e);
 void cgroup_done(struct cgroup *cg); /* closes fds; removes nothing */
 
+/* An update may give one of two limits that belong together (quota and period,
+ * swap and memory): the other becomes what is in force. */
+void cgroup_complete(const struct cgroup *cg, struct spec_resources *r);
 /* Writes limits in the order the kernel wants (memory before swap when
  * shrinking, ...). `device rules` only when `devices` is true (create). */
 int cgroup_apply(struct cgroup *cg, const struct spec_resources *r,

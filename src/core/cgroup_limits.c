@@ -195,6 +195,49 @@ int cgroup_swap_from_memsw(const struct spec_memory *m, int64_t limit, int64_t *
 
 /* ---- all of it -------------------------------------------------------- */
 
+/* "QUOTA PERIOD" is one file on v2, two on v1. UINT64_MAX: no quota. */
+static int read_bandwidth(const struct cgroup *cg, uint64_t *quota, uint64_t *period)
+{
+	char buf[64], *space;
+	int dir, r;
+
+	if (cg->host->mode == CGROUP_V1) {
+		r = limit_read(cg, "cpu", "cpu.cfs_quota_us", quota);
+		return r < 0 ? r : limit_read(cg, "cpu", "cpu.cfs_period_us", period);
+	}
+	dir = controller_dir(cg, "cpu");
+	r = dir < 0 ? -ENOENT : (int)file_read_line(dir, "cpu.max", buf, sizeof buf);
+	space = r < 0 ? NULL : strchr(buf, ' ');
+	if (!space)
+		return r < 0 ? r : -EPROTO;
+	r = parse_u64(space + 1, 10, period);
+	return r < 0 ? r : limit_read(cg, "cpu", "cpu.max", quota);
+}
+
+void cgroup_complete(const struct cgroup *cg, struct spec_resources *r)
+{
+	struct spec_memory *m = &r->memory;
+	struct spec_cpu *c = &r->cpu;
+	bool has_quota = c->has_quota && c->quota, has_period = c->has_period && c->period;
+	uint64_t v, period;
+
+	if (has_quota != has_period && read_bandwidth(cg, &v, &period) == 0) {
+		if (!has_quota)
+			c->quota = v == UINT64_MAX ? -1 : (int64_t)v;
+		if (!has_period)
+			c->period = period;
+		c->has_quota = c->has_period = true;
+	}
+	if (cg->host->mode == CGROUP_V2 && m->has_swap && m->swap && !(m->has_limit && m->limit) &&
+	    limit_read(cg, "memory", "memory.max", &v) == 0) {
+		m->has_limit = true;
+		m->limit = v > INT64_MAX ? -1 : (int64_t)v;
+	}
+	/* To leave what it is not in would reset the weight. */
+	if (c->has_idle && !c->idle && limit_read(cg, "cpu", "cpu.idle", &v) == 0 && !v)
+		c->has_idle = false;
+}
+
 /* checkBeforeUpdate: rather an error than a kill by the new limit. */
 static int check_usage(const struct cgroup *cg, const struct spec_memory *m, struct err *e)
 {

@@ -16,18 +16,6 @@
 
 /* ---- memory ----------------------------------------------------------- */
 
-/* The limit that is or will be in force: swap is given as memory+swap. */
-static int64_t limit_in_force(const struct cgroup *cg, const struct spec_memory *m)
-{
-	uint64_t cur;
-
-	if (m->has_limit && m->limit)
-		return m->limit;
-	if (limit_read(cg, "memory", "memory.max", &cur) < 0 || cur > INT64_MAX)
-		return -1;
-	return (int64_t)cur;
-}
-
 static int set_swap(const struct cgroup *cg, const struct spec_memory *m, struct err *e)
 {
 	static const struct limit l = { "memory", "memory.swap.max", "/memory/swap" };
@@ -37,7 +25,7 @@ static int set_swap(const struct cgroup *cg, const struct spec_memory *m, struct
 	bool set;
 	int r;
 
-	r = cgroup_swap_from_memsw(m, limit_in_force(cg, m), &swap, &set, e);
+	r = cgroup_swap_from_memsw(m, m->has_limit ? m->limit : 0, &swap, &set, e);
 	if (r < 0 || !set)
 		return r;
 	value = limit_or_max(buf, swap);
@@ -70,15 +58,15 @@ static int set_memory(const struct cgroup *cg, const struct spec_memory *m, stru
 
 /* ---- cpu -------------------------------------------------------------- */
 
-/* One file holds quota and period: what is not given stays. */
+/* One file holds quota and period; cgroup_complete() gave the other. */
 static int set_bandwidth(const struct cgroup *cg, const struct spec_cpu *c, struct err *e)
 {
 	static const struct limit l = { "cpu", "cpu.max", "/cpu/quota" };
 	static const struct limit burst = { "cpu", "cpu.max.burst", "/cpu/burst" };
 	bool has_quota = c->has_quota && c->quota, has_period = c->has_period && c->period;
 	bool burst_later = false;
-	char quota[24], value[24];
-	uint64_t cur = UINT64_MAX;
+	const char *quota;
+	char value[24];
 	int r = 0;
 
 	if (c->has_burst) {
@@ -89,15 +77,7 @@ static int set_bandwidth(const struct cgroup *cg, const struct spec_cpu *c, stru
 			return limit_fail(&burst, value, r, e);
 		r = 0;
 	}
-	if (!has_quota && has_period)
-		limit_read(cg, "cpu", "cpu.max", &cur);
-	limit_or_max(quota, has_quota ? c->quota : -1);
-	if (has_quota)
-		snprintf(quota, sizeof quota, "%s", limit_or_max(value, c->quota));
-	else if (cur == UINT64_MAX)
-		snprintf(quota, sizeof quota, "max");
-	else
-		snprintf(quota, sizeof quota, "%llu", ULL(cur));
+	quota = limit_or_max(value, has_quota ? c->quota : -1);
 	if (has_period)
 		r = limit_write(cg, &l, e, "%s %llu", quota, ULL(c->period));
 	else if (has_quota)

@@ -15,7 +15,7 @@
 #include "spec.h"
 #include "str.h"
 
-enum { CALL_MS = 10000, JOB_MS = 30000, MAX_UNIT = 255, MAX_DESCRIPTION = 400 };
+enum { CALL_MS = 10000, JOB_MS = 30000, MAX_UNIT = 255, MAX_DESCRIPTION = 400, IDLE_SINCE = 252 };
 
 #define MANAGER "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
 #define INTERFACE "org.freedesktop.systemd1.Manager"
@@ -254,28 +254,60 @@ static int start_body(struct sb *body, const struct cgroup_unit *u, const struct
 	return body->failed ? err_sys(e, -ENOMEM, "start systemd unit '%s'", u->name) : 0;
 }
 
-/* A user's manager sits somewhere below /user.slice, and its slices below it. */
-static int find_manager_cgroup(struct dbus *b, struct arena *a, struct cgroup_unit *u,
-			       struct err *e)
+/* A string of the manager's; it lives until the next message. */
+static int get_property(struct dbus *b, const char *name, const char **ret)
 {
 	static const struct dbus_call c = { MANAGER, "org.freedesktop.DBus.Properties", "Get", "ss" };
 	OWN_SB struct sb body = SB_INIT;
 	struct dbus_message m;
 	struct dbus_reader r;
-	const char *own;
 	int n;
 
 	dbus_put_string(&body, INTERFACE);
-	dbus_put_string(&body, "ControlGroup");
+	dbus_put_string(&body, name);
 	n = dbus_call(b, &c, &body, &m, CALL_MS);
 	if (n < 0)
-		return failed(b, n, "find the manager of", u->name, e);
+		return n;
 	r = (struct dbus_reader){ .p = m.body, .len = m.len };
-	own = strcmp(dbus_get_signature(&r), "s") == 0 ? dbus_get_string(&r) : "";
-	if (r.bad || *own != '/' || strstr(own, ".."))
+	*ret = strcmp(dbus_get_signature(&r), "s") == 0 ? dbus_get_string(&r) : "";
+	return r.bad ? -EPROTO : 0;
+}
+
+/* A user's manager sits somewhere below /user.slice, and its slices below it. */
+static int find_manager_cgroup(struct dbus *b, struct arena *a, struct cgroup_unit *u,
+			       struct err *e)
+{
+	const char *own;
+	int n = get_property(b, "ControlGroup", &own);
+
+	if (n < 0)
+		return failed(b, n, "find the manager of", u->name, e);
+	if (*own != '/' || strstr(own, ".."))
 		return err_set(e, ERR_INTERNAL, -EPROTO, "systemd's own cgroup '%s'", own);
 	u->path = arena_printf(a, "%s%s", strcmp(own, "/") ? own : "", u->path);
 	return u->path ? 0 : err_sys(e, -ENOMEM, "start systemd unit '%s'", u->name);
+}
+
+/* An idle cgroup is something that systemd knows, and would undo otherwise, since
+ * IDLE_SINCE; an older one refuses it. */
+static int check_idle(struct dbus *b, const struct cgroup_unit *u, struct spec_resources *r,
+		      struct err *e)
+{
+	const char *version;
+	int n;
+
+	for (size_t i = 0; i < r->n_unified; i++)
+		if (!strcmp(r->unified[i].key, "cpu.idle") && !strcmp(r->unified[i].value, "1")) {
+			r->cpu.has_idle = true;
+			r->cpu.idle = 1;
+		}
+	if (!r->cpu.has_idle)
+		return 0;
+	n = get_property(b, "Version", &version);
+	if (n < 0)
+		return failed(b, n, "find the manager of", u->name, e);
+	r->cpu.has_idle = strtoul(version + strcspn(version, "0123456789"), NULL, 10) >= IDLE_SINCE;
+	return 0;
 }
 
 static int start_scope(struct dbus *b, const struct cgroup_unit *u, const struct sb *body,
@@ -308,14 +340,17 @@ int cgroup_systemd_start(struct arena *a, struct cgroup_unit *u, const struct cg
 {
 	__attribute__((cleanup(dbus_close))) struct dbus b = { .fd = -1 };
 	OWN_SB struct sb body = SB_INIT;
-	int n = start_body(&body, u, host, r, pid, e);
+	struct spec_resources known = *r;
+	int n = connect_to(&b, u->user, e);
 
-	if (n == 0)
-		n = connect_to(&b, u->user, e);
 	if (n == 0)
 		n = subscribe(&b, e);
 	if (n == 0 && u->user)
 		n = find_manager_cgroup(&b, a, u, e);
+	if (n == 0)
+		n = check_idle(&b, u, &known, e);
+	if (n == 0)
+		n = start_body(&body, u, host, &known, pid, e);
 	return n < 0 ? n : start_scope(&b, u, &body, e);
 }
 
@@ -339,20 +374,22 @@ int cgroup_systemd_update(const struct cgroup_unit *u, const struct cgroup_host 
 	static const struct dbus_call c = { MANAGER, INTERFACE, "SetUnitProperties", "sba(sv)" };
 	__attribute__((cleanup(dbus_close))) struct dbus b = { .fd = -1 };
 	OWN_SB struct sb body = SB_INIT;
+	struct spec_resources known = *r;
 	struct dbus_message m;
 	size_t mark;
-	int n;
+	int n = connect_to(&b, u->user, e);
 
+	if (n == 0)
+		n = check_idle(&b, u, &known, e);
+	if (n < 0)
+		return n;
 	dbus_put_string(&body, u->name);
 	dbus_put_u32(&body, true); /* runtime: not beyond the next boot */
 	mark = dbus_put_array(&body, 8);
-	n = props_resources(&body, host, r, e);
+	n = props_resources(&body, host, &known, e);
 	if (n < 0)
 		return n;
 	dbus_end_array(&body, mark, 8);
-	n = connect_to(&b, u->user, e);
-	if (n < 0)
-		return n;
 	n = dbus_call(&b, &c, &body, &m, CALL_MS);
 	return n < 0 ? failed(&b, n, "update", u->name, e) : 0;
 }

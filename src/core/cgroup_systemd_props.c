@@ -132,11 +132,15 @@ static void prop_quota(struct sb *b, int64_t quota, uint64_t period)
 
 static int props_cpu(struct sb *b, bool v2, const struct spec_cpu *c, struct err *e)
 {
+	bool has_shares = c->has_shares && c->shares;
 	int r = 0;
 
-	if (c->has_shares && c->shares && v2)
+	/* A weight of 0 means idle, and any other takes that back. */
+	if (v2 && c->has_idle && (c->idle || !has_shares))
+		prop_u64(b, "CPUWeight", c->idle ? 0 : UINT64_MAX);
+	else if (v2 && has_shares)
 		prop_u64(b, "CPUWeight", cgroup_weight_from_shares(c->shares));
-	else if (c->has_shares && c->shares)
+	else if (has_shares)
 		prop_u64(b, "CPUShares", c->shares);
 	prop_quota(b, c->has_quota ? c->quota : 0, c->has_period ? c->period : 0);
 	if (!str_empty(c->cpus))
@@ -245,6 +249,7 @@ static const struct {
 	const char *file, *property;
 } unified_numbers[] = {
 	{ "cpu.weight", "CPUWeight" },
+	{ "io.weight", "IOWeight" },
 	{ "memory.high", "MemoryHigh" },
 	{ "memory.low", "MemoryLow" },
 	{ "memory.max", "MemoryMax" },
@@ -256,6 +261,7 @@ static const struct {
 /* Files that systemd has no property for are only written. */
 static int prop_unified(struct sb *b, const struct kv *u, struct err *e)
 {
+	const char *value = str_starts(u->value, "default ") ? u->value + 8 : u->value; /* io.weight */
 	long long quota, period = 100000;
 	uint64_t v = UINT64_MAX;
 
@@ -272,7 +278,7 @@ static int prop_unified(struct sb *b, const struct kv *u, struct err *e)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(unified_numbers); i++)
 		if (!strcmp(u->key, unified_numbers[i].file) &&
-		    (!strcmp(u->value, "max") || parse_u64(u->value, 10, &v) == 0))
+		    (!strcmp(value, "max") || parse_u64(value, 10, &v) == 0))
 			prop_u64(b, unified_numbers[i].property, v);
 	return 0;
 }

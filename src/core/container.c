@@ -346,18 +346,21 @@ int container_resume(struct container *ct, struct err *e)
 int container_update(struct container *ct, const struct spec_resources *r, struct err *e)
 {
 	struct cgroup_ref ref = { 0 };
+	struct spec_resources whole = *r;
 	int rc = state_check(ct->state, EV_UPDATE, e);
 
 	if (rc < 0)
 		return rc;
 	rc = with_cgroup(ct, &ref, "update", e);
+	if (rc >= 0)
+		cgroup_complete(&ref.cg, &whole);
 	if (rc >= 0 && ct->rec->systemd_unit) {
 		struct cgroup_unit u = record_unit(ct->rec);
 
-		rc = cgroup_systemd_update(&u, ct->core->cgroup, r, e);
+		rc = cgroup_systemd_update(&u, ct->core->cgroup, &whole, e);
 	}
 	if (rc >= 0)
-		rc = cgroup_apply(&ref.cg, r, false, e);
+		rc = cgroup_apply(&ref.cg, &whole, false, e);
 	cgroup_ref_close(&ref);
 	return rc;
 }

@@ -287,8 +287,8 @@ static int make_scope(struct creation *k, const struct spec_resources *res, stru
 	k->has_unit = r >= 0; /* even if the answer is late: undo stops it */
 	if (r >= 0)
 		r = cgroup_systemd_start(a, &k->unit, k->facts.cgroup, res, pid, e);
-	if (r == -EEXIST)
-		k->has_unit = false; /* somebody else's */
+	if (r == -EEXIST || (r < 0 && e->kind == ERR_UNSUPPORTED))
+		k->has_unit = false; /* somebody else's, or nobody was there to ask */
 	if (r < 0)
 		return r;
 	k->rec.cgroup_path = (char *)(uintptr_t)k->unit.path; /* a user manager's is now whole */

@@ -179,27 +179,43 @@ static void writes_v2(void **state)
 	fake_done(&f);
 }
 
+/* As update does it. */
+static void completes(struct fake *f, struct spec_resources *r)
+{
+	cgroup_complete(&f->cg, r);
+	applies(f, r);
+}
+
 /* What an update gives a part of, the rest is read for. */
 static void completes_v2(void **state)
 {
-	struct spec_resources r = { .cpu = { .has_period = true, .period = 20000 } };
+	const struct spec_resources only_period = { .cpu = { .has_period = true, .period = 20000 } };
+	struct spec_resources r = only_period;
 	struct fake f;
 
 	fake_init(&f, CGROUP_V2);
 	fake_put(&f, "cpu.max", "50000 100000\n");
-	applies(&f, &r);
+	completes(&f, &r);
 	wrote(&f, "cpu.max", "50000 200000\n"); /* the 0 is left of the longer old line */
 	fake_put(&f, "cpu.max", "max 100000");
-	applies(&f, &r);
+	r = only_period;
+	completes(&f, &r);
 	wrote(&f, "cpu.max", "max 200000");
+	r = (struct spec_resources){ .cpu = { .has_quota = true, .quota = 7000 } };
+	completes(&f, &r);
+	wrote(&f, "cpu.max", "7000 200000");
 	r = (struct spec_resources){ .cpu = { .has_quota = true, .quota = -1 } };
 	fake_put(&f, "cpu.max", "");
-	applies(&f, &r);
+	completes(&f, &r);
 	wrote(&f, "cpu.max", "max");
+	r = (struct spec_resources){ .cpu = { .has_idle = true } };
+	fake_put(&f, "cpu.idle", "0\n");
+	completes(&f, &r);
+	assert_false(r.cpu.has_idle);
 	r = (struct spec_resources){ .memory = { .has_swap = true, .swap = 5000 } };
 	fake_put(&f, "memory.max", "2000\n");
 	fake_put(&f, "memory.swap.max", "");
-	applies(&f, &r);
+	completes(&f, &r);
 	wrote(&f, "memory.swap.max", "3000");
 	/* Zeros are how clients say "leave it". */
 	r = (struct spec_resources){ 0 };
@@ -208,7 +224,7 @@ static void completes_v2(void **state)
 	r.block_io.has_weight = true;
 	r.cpu.cpus = (char *)"";
 	fake_put(&f, "memory.max", "x");
-	applies(&f, &r);
+	completes(&f, &r);
 	wrote(&f, "memory.max", "x");
 	fake_done(&f);
 }

@@ -174,7 +174,8 @@ static void makes_properties(void **state)
 	struct kv unified[] = { { (char *)"memory.high", (char *)"77" },
 				{ (char *)"pids.max", (char *)"max" },
 				{ (char *)"cpu.max", (char *)"15000 100000" },
-				{ (char *)"memory.oom.group", (char *)"1" } };
+				{ (char *)"memory.oom.group", (char *)"1" },
+				{ (char *)"io.weight", (char *)"default 200" } };
 	/* clang-format on */
 	/* clang-format off */
 	struct spec_resources r = {
@@ -207,10 +208,16 @@ static void makes_properties(void **state)
 			    "DevicePolicy=auto DeviceAllow= MemoryLimit=-1 CPUShares=512 "
 			    "CPUQuotaPeriodUSec=50000 CPUQuotaPerSecUSec=-1 TasksMax=-1 "
 			    "BlockIOWeight=10 ");
-	r = (struct spec_resources){ .unified = unified, .n_unified = 4 };
+	r = (struct spec_resources){ .unified = unified, .n_unified = 5 };
 	assert_string_equal(props(&a, CGROUP_V2, &r),
 			    "MemoryHigh=77 TasksMax=-1 CPUQuotaPeriodUSec=100000 "
-			    "CPUQuotaPerSecUSec=150000 ");
+			    "CPUQuotaPerSecUSec=150000 IOWeight=200 ");
+	r = (struct spec_resources){ .cpu = { .has_idle = true, .idle = 1, .has_shares = true, .shares = 1024 } };
+	assert_string_equal(props(&a, CGROUP_V2, &r), "CPUWeight=0 ");
+	r.cpu.idle = 0;
+	assert_string_equal(props(&a, CGROUP_V2, &r), "CPUWeight=39 ");
+	r.cpu.has_shares = false;
+	assert_string_equal(props(&a, CGROUP_V2, &r), "CPUWeight=-1 ");
 	r = (struct spec_resources){ .cpu = { .cpus = (char *)"0-" } };
 	{
 		OWN_SB struct sb b = SB_INIT;

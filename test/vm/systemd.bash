@@ -93,6 +93,8 @@ test_names_of_scopes_and_slices() {
 	named /system.slice/berth-c.scope 'del(.linux.cgroupsPath)'
 	named /system.slice/pre-one.scope '.linux.cgroupsPath = ":pre:one"'
 	named /vmx.slice/vmx-deep.slice/two.scope '.linux.cgroupsPath = "vmx-deep.slice::two"'
+	named /vmx.slice/vmx-b.slice/vmx-b-c.slice/pre-three.scope '.linux.cgroupsPath = "vmx-b-c.slice:pre:three"'
+	named /pre-top.scope '.linux.cgroupsPath = "-.slice:pre:top"'
 	named /machine.slice/libpod-x.scope '.linux.cgroupsPath = "machine.slice:libpod:x"'
 	conf '.linux.cgroupsPath = "/a/b"' true
 	go
@@ -122,6 +124,44 @@ test_an_update_is_told_to_systemd() {
 	expect_in 'cpu.max: 20000 50000'
 	expect_in 'pids.max: 77'
 	no_units
+}
+
+# Only given as a property as well a limit outlives the next thing that systemd does.
+test_what_systemd_does_later_undoes_no_limit() {
+	local files='memory.max memory.swap.max memory.low memory.high cpu.weight cpu.max cpu.max.burst cpu.idle pids.max cpuset.cpus io.weight io.max hugetlb.2MB.max'
+	local before
+
+	held() { # what has just been changed still holds when systemd has applied its own
+		# shellcheck disable=SC2086
+		before=$(values $CG $files)
+		expect_in "$1" "$before"
+		systemctl set-property --runtime vt-berth.scope "TasksMax=$((RANDOM + 1000))"
+		systemctl daemon-reload
+		# shellcheck disable=SC2086
+		expect "$(sed 's/^pids.max.*/pids.max/' <<<"$before")" "$(values $CG $files | sed 's/^pids.max.*/pids.max/')"
+	}
+	conf '.linux.resources = {memory: {limit: 67108864, swap: 100663296, reservation: 4194304},
+		cpu: {quota: 50000, period: 200000, burst: 1000, shares: 500, cpus: "0"}, hugepageLimits: [{pageSize: "2MB", limit: 2097152}],
+		blockIO: {throttleReadBpsDevice: [{major: '"${DISK%:*}, minor: ${DISK#*:}"', rate: 1048576}]},
+		unified: {"memory.high": "62914560", "io.weight": "default 200"}}'
+	up
+	held 'cpu.max: 50000 200000'
+	rt update --cpu-period 100000 c
+	held 'cpu.max: 50000 100000'
+	rt update --cpu-quota 20000 c
+	held 'cpu.max: 20000 100000'
+	rt update --memory-swap 134217728 c
+	held 'memory.swap.max: 67108864'
+	rt update --memory-swap -1 c
+	held 'memory.swap.max: max'
+	rt update --cpu-idle 1 c
+	held 'cpu.idle: 1'
+	rt update --cpu-idle 0 --cpu-share 1024 c
+	held 'cpu.weight: 39'
+	rt delete -f c
+	conf '.linux.resources = {cpu: {idle: 1}}'
+	up
+	held 'cpu.idle: 1'
 }
 
 test_device_rules_hold_also_after_a_reload() {
@@ -185,6 +225,48 @@ test_somebody_stops_the_scope() {
 	wait
 	no_units
 	[ ! -e $CG ]
+}
+
+test_a_scope_that_is_stopped_in_order() {
+	conf . 'trap "exit 3" TERM; while :; do sleep 0.1; done'
+	up
+	rt events --interval 100s c >$T/events 2>&1 &
+	systemctl stop vt-berth.scope
+	wait $!
+	expect_in '"status": "stopped"' "$(rt state c)"
+	expect_in 'not running' "$(rt update --pids-limit 3 c 2>&1)"
+	expect_in 'stopped' "$(rt exec c true 2>&1)"
+	rt delete c
+	no_units
+	[ ! -e $CG ]
+}
+
+# A bus that takes calls and never answers costs 10 s, and nothing is left.
+test_a_bus_that_hangs_or_is_gone() {
+	local start
+
+	conf .
+	up
+	systemctl kill -s STOP dbus.service
+	start=$SECONDS
+	output=$(rt --root $T/berth/other run -b $T/berth d 2>&1) && return 1
+	expect_in 'connect to the system bus: connection timed out'
+	[ ! -e $T/berth/other/d ]
+	[ $((SECONDS - start)) -lt 20 ]
+	rt pause c
+	rt resume c
+	rt kill c KILL
+	output=$(rt delete c 2>&1) && return 1
+	expect_in 'connect to the system bus'
+	systemctl kill -s CONT dbus.service
+	rt delete c
+	no_units
+	# Root goes without a bus.
+	DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere up
+	DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere rt update --pids-limit 20 c
+	expect TasksMax=20 "$(systemctl show -p TasksMax vt-berth.scope)"
+	DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere rt delete -f c
+	no_units
 }
 
 test_what_fails_leaves_no_scope() {
