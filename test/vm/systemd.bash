@@ -230,7 +230,9 @@ test_somebody_stops_the_scope() {
 test_a_scope_that_is_stopped_in_order() {
 	conf . 'trap "exit 3" TERM; while :; do sleep 0.1; done'
 	up
-	rt events --interval 100s c >$T/events 2>&1 &
+	rm -f $T/events
+	rt events --interval 200ms c >$T/events 2>&1 &
+	until_ 5 '[ -s $T/events ]'
 	systemctl stop vt-berth.scope
 	wait $!
 	expect_in '"status": "stopped"' "$(rt state c)"
