@@ -88,7 +88,7 @@ ssize_t file_read_line(int dir, const char *path, char *buf, size_t cap)
 
 int file_write_string(int dir, const char *path, const char *s)
 {
-	OWN_FD fd = sys_openat(dir, path, O_WRONLY | O_CLOEXEC | O_NOCTTY, 0);
+	OWN_FD fd = sys_openat(dir, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0);
 	ssize_t n;
 
 	if (fd < 0)

@@ -22,8 +22,8 @@ int file_read_fd(struct arena *a, int fd, const char *name, size_t max,
  * length or -errno; longer than the buffer is -EFBIG. */
 ssize_t file_read_line(int dir, const char *path, char *buf, size_t cap);
 
-/* Writes a short string to an existing file (cgroup, /proc). -errno; no words,
- * since only the caller knows what it means. */
+/* One write(2) of a string to an existing file (cgroup, /proc; no link).
+ * -errno; no words, since only the caller knows what it means. */
 int file_write_string(int dir, const char *path, const char *s);
 
 /* Replaces `name` in `dir` atomically: temporary file, write, rename. No fsync:

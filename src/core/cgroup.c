@@ -75,7 +75,7 @@ static int make_parents(struct cgroup *cg, size_t i, char *path)
 
 				r = dir < 0 ? dir : cgroup_inherit_cpuset(dir);
 				if (r == 0)
-					cgroup_write(dir, "cgroup.clone_children", "1");
+					file_write_string(dir, "cgroup.clone_children", "1");
 			}
 		} else if (r == -EEXIST) {
 			r = 0;

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "cgroup.h"
-#include "cgroup_files.h"
 #include "err.h"
 #include "fd.h"
+#include "file.h"
 #include "mem.h"
 #include "spec.h"
 #include "sys.h"
@@ -111,13 +111,6 @@ int device_policy_make(struct arena *a, const struct spec_device_rule *rules, si
 
 /* ---- v1 --------------------------------------------------------------- */
 
-static int v1_write(int fd, const char *s)
-{
-	ssize_t n = sys_write(fd, s, strlen(s));
-
-	return n < 0 ? (int)n : 0;
-}
-
 static void number_or_any(char buf[24], int64_t v)
 {
 	if (v < 0)
@@ -141,7 +134,7 @@ static int v1_exceptions(int dir, const struct device_policy *p, struct err *e)
 		snprintf(line, sizeof line, "%c %s:%s %s%s%s", x->type, major, minor,
 			 x->access & DEVICE_READ ? "r" : "", x->access & DEVICE_WRITE ? "w" : "",
 			 x->access & DEVICE_MKNOD ? "m" : "");
-		r = v1_write(fd, line);
+		r = fd_write_all(fd, line, strlen(line));
 		if (r < 0)
 			return err_sys(e, r, FIELD ": write '%s' to %s", line, file);
 	}
@@ -158,7 +151,7 @@ static int v1_apply(const struct cgroup *cg, const struct device_policy *p, stru
 		return err_set(e, ERR_UNSUPPORTED, -EOPNOTSUPP,
 			       FIELD ": the devices controller is not available");
 	/* Also drops whatever exceptions an earlier policy left. */
-	r = cgroup_write(dir, file, "a");
+	r = file_write_string(dir, file, "a");
 	if (r < 0)
 		return err_sys(e, r, FIELD ": write 'a' to %s", file);
 	return p->n ? v1_exceptions(dir, p, e) : 0;

@@ -21,19 +21,6 @@ int cgroup_dir_path(char buf[PATH_MAX], const struct cgroup *cg, size_t i)
 	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-int cgroup_write(int dir, const char *file, const char *s)
-{
-	OWN_FD fd = sys_openat(dir, file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0);
-	ssize_t n;
-
-	if (fd < 0)
-		return fd;
-	do
-		n = sys_write(fd, s, strlen(s));
-	while (n == -EINTR);
-	return n < 0 ? (int)n : 0;
-}
-
 bool cgroup_is_threaded(int dir)
 {
 	char type[32];
@@ -176,7 +163,7 @@ static int inherit_file(int dir, const char *file, char buf[CPUSET_MAX], int dep
 	if (parent < 0)
 		return parent;
 	r = inherit_file(parent, file, buf, depth + 1);
-	return r < 0 ? r : cgroup_write(dir, file, buf);
+	return r < 0 ? r : file_write_string(dir, file, buf);
 }
 
 /* The kernel fills a new cpuset itself below a parent with
@@ -205,13 +192,13 @@ static void enable_all(int dir, const char *controllers)
 					      (int)len, p);
 		p += len + (p[len] == ' ');
 	}
-	if (!n || cgroup_write(dir, "cgroup.subtree_control", all) == 0)
+	if (!n || file_write_string(dir, "cgroup.subtree_control", all) == 0)
 		return;
 	for (const char *p = controllers; *p;) {
 		size_t len = strcspn(p, " ");
 
 		snprintf(one, sizeof one, "+%.*s", (int)len, p);
-		cgroup_write(dir, "cgroup.subtree_control", one);
+		file_write_string(dir, "cgroup.subtree_control", one);
 		p += len + (p[len] == ' ');
 	}
 }
@@ -226,7 +213,7 @@ static int settle_type(int dir, const char *path, struct err *e)
 	if (file_read_line(dir, "cgroup.type", type, sizeof type) < 0 ||
 	    strcmp(type, "domain invalid") != 0)
 		return 0;
-	r = cgroup_write(dir, "cgroup.type", "threaded");
+	r = file_write_string(dir, "cgroup.type", "threaded");
 	if (r < 0)
 		return err_set(e, ERR_INVALID, r,
 			       "the cgroup '%s' is invalid: a parent holds processes", path);

@@ -15,9 +15,6 @@ struct err;
 /* "<mountpoint><path>" of hierarchy i. -ENAMETOOLONG. */
 int cgroup_dir_path(char buf[PATH_MAX], const struct cgroup *cg, size_t i);
 
-/* One write(2) of `s` to a file of the directory; -errno. */
-int cgroup_write(int dir, const char *file, const char *s);
-
 /* v2: it lists its threads, but no processes. */
 bool cgroup_is_threaded(int dir);
 

@@ -8,7 +8,6 @@
 
 #include "cgroup.h"
 #include "cgroup_devices.h"
-#include "cgroup_files.h"
 #include "err.h"
 #include "file.h"
 #include "spec.h"
@@ -27,7 +26,7 @@ int limit_try(const struct cgroup *cg, const struct limit *l, const char *value)
 {
 	int dir = controller_dir(cg, l->controller);
 
-	return dir < 0 ? -ENOENT : cgroup_write(dir, l->file, value);
+	return dir < 0 ? -ENOENT : file_write_string(dir, l->file, value);
 }
 
 int limit_fail(const struct limit *l, const char *value, int r, struct err *e)

@@ -247,10 +247,10 @@ static int v1_freeze(int dir, const char *state, int64_t deadline)
 
 	for (int i = 0;; i++) {
 		if (i % 50 == 49 && !strcmp(state, "FROZEN")) {
-			cgroup_write(dir, "freezer.state", "THAWED");
+			file_write_string(dir, "freezer.state", "THAWED");
 			sleep_us(100);
 		}
-		r = cgroup_write(dir, "freezer.state", state);
+		r = file_write_string(dir, "freezer.state", state);
 		if (r == 0)
 			r = v1_is(dir, state);
 		if (r != 0)
@@ -269,7 +269,7 @@ static int freeze_dir(const struct cgroup *cg, int dir, bool freeze, int64_t dea
 
 	if (cg->host->mode == CGROUP_V1)
 		return v1_freeze(dir, freeze ? "FROZEN" : "THAWED", deadline);
-	r = cgroup_write(dir, "cgroup.freeze", freeze ? "1" : "0");
+	r = file_write_string(dir, "cgroup.freeze", freeze ? "1" : "0");
 	return r < 0 ? r : wait_event(dir, "frozen", freeze, deadline);
 }
 
@@ -361,9 +361,9 @@ static int set_freezer(const struct cgroup *cg, bool freeze)
 	if (dir < 0)
 		return 0;
 	if (cg->host->mode == CGROUP_V1)
-		r = cgroup_write(dir, "freezer.state", freeze ? "FROZEN" : "THAWED");
+		r = file_write_string(dir, "freezer.state", freeze ? "FROZEN" : "THAWED");
 	else
-		r = cgroup_write(dir, "cgroup.freeze", freeze ? "1" : "0");
+		r = file_write_string(dir, "cgroup.freeze", freeze ? "1" : "0");
 	return r < 0 ? r : 0;
 }
 
@@ -401,7 +401,7 @@ int cgroup_signal_all(const struct cgroup *cg, int sig, struct err *e)
 	if (sig == SIGKILL) {
 		r = -ENOENT;
 		if (cg->host->mode == CGROUP_V2)
-			r = cgroup_write(dir, "cgroup.kill", "1");
+			r = file_write_string(dir, "cgroup.kill", "1");
 		if (r == -ENOENT || r == -EOPNOTSUPP)
 			r = kill_rounds(cg, dir);
 	} else {
@@ -515,7 +515,7 @@ static int v1_oom_fd(int dir)
 	if (event < 0)
 		return event;
 	snprintf(line, sizeof line, "%d %d", event, control);
-	r = cgroup_write(dir, "cgroup.event_control", line);
+	r = file_write_string(dir, "cgroup.event_control", line);
 	return r < 0 ? r : take_fd(&event);
 }
 

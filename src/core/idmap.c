@@ -2,33 +2,24 @@
  * us; where it does not (an ordinary user with more than its own id), by the
  * set-uid helpers newuidmap and newgidmap, which look at /etc/subuid. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "err.h"
-#include "fd.h"
+#include "file.h"
 #include "launch.h"
 #include "plan.h"
 #include "proc.h"
 #include "str.h"
-#include "sys.h"
 
 enum { MAX_MAPS = 340 }; /* the kernel's own limit */
 
 static int write_proc(int proc, pid_t pid, const char *file, const char *text)
 {
 	char path[48];
-	OWN_FD fd = -1;
-	ssize_t n;
 
 	snprintf(path, sizeof path, "%d/%s", (int)pid, file);
-	fd = sys_openat(proc, path, O_WRONLY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return fd;
-	n = sys_write(fd, text, strlen(text)); /* in one piece, or the kernel refuses it */
-	return n < 0 ? (int)n : 0;
+	return file_write_string(proc, path, text);
 }
 
 static int run_helper(const char *program, pid_t pid, const struct plan_id_map *m, size_t n,
