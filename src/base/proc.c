@@ -12,30 +12,13 @@
 
 #include "clock.h"
 #include "fd.h"
+#include "file.h"
 #include "str.h"
 #include "sys.h"
 
 enum { END_MS = 10 * 1000, FORKED_NOT_EXECUTED = 0x40 /* PF_FORKNOEXEC */ };
 /* PROC_USER_INIT_INO of the kernel: the first user namespace has it on every boot. */
 static const ino_t FIRST_USER_NS = 0xEFFFFFFD;
-
-/* A small file of /proc, NUL-terminated. */
-static int read_small(const char *path, char *buf, size_t cap)
-{
-	OWN_FD fd = -1;
-	ssize_t n;
-
-	fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return fd;
-	do
-		n = sys_read(fd, buf, cap - 1);
-	while (n == -EINTR);
-	if (n < 0)
-		return (int)n;
-	buf[n] = '\0';
-	return 0;
-}
 
 int proc_stat_parse(const char *text, struct proc_stat *ret)
 {
@@ -60,12 +43,12 @@ int proc_stat_parse(const char *text, struct proc_stat *ret)
 int proc_stat(pid_t pid, struct proc_stat *ret)
 {
 	char path[32], buf[1024];
-	int r;
+	ssize_t n;
 
 	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	r = read_small(path, buf, sizeof buf);
-	if (r < 0)
-		return r == -ENOENT ? -ESRCH : r;
+	n = file_read_line(AT_FDCWD, path, buf, sizeof buf);
+	if (n < 0)
+		return n == -ENOENT ? -ESRCH : (int)n;
 	return proc_stat_parse(buf, ret);
 }
 
@@ -85,20 +68,19 @@ pid_t proc_pid_inside(pid_t pid)
 	char path[32], buf[4096];
 
 	snprintf(path, sizeof path, "/proc/%d/status", pid);
-	return read_small(path, buf, sizeof buf) < 0 ? pid : proc_pid_inside_parse(buf, pid);
+	return file_read_line(AT_FDCWD, path, buf, sizeof buf) < 0 ? pid : proc_pid_inside_parse(buf, pid);
 }
 
 int proc_boot_id(char ret[PROC_BOOT_ID])
 {
-	char buf[64];
-	int r = read_small("/proc/sys/kernel/random/boot_id", buf, sizeof buf);
+	char buf[PROC_BOOT_ID + 1];
+	ssize_t n = file_read_line(AT_FDCWD, "/proc/sys/kernel/random/boot_id", buf, sizeof buf);
 
-	if (r < 0)
-		return r;
-	buf[strcspn(buf, "\n")] = '\0';
-	if (strlen(buf) >= PROC_BOOT_ID)
+	if (n < 0)
+		return (int)n;
+	if (n >= PROC_BOOT_ID)
 		return -EINVAL;
-	memcpy(ret, buf, strlen(buf) + 1);
+	memcpy(ret, buf, (size_t)n + 1);
 	return 0;
 }
 
@@ -107,12 +89,15 @@ bool proc_in_user_ns(void)
 	unsigned long long inside, outside, size;
 	struct stat ns;
 	char buf[256];
+	ssize_t n;
 
 	if (sys_fstatat(AT_FDCWD, "/proc/self/ns/user", &ns, 0) >= 0 && ns.st_ino == FIRST_USER_NS)
 		return false;
-	/* without user namespaces in the kernel there is no such file */
-	if (read_small("/proc/self/uid_map", buf, sizeof buf) < 0)
-		return false;
+	/* without user namespaces in the kernel there is no such file; the whole
+	 * map is one line */
+	n = file_read_line(AT_FDCWD, "/proc/self/uid_map", buf, sizeof buf);
+	if (n < 0)
+		return n == -EFBIG;
 	if (sscanf(buf, "%llu %llu %llu", &inside, &outside, &size) != 3)
 		return true; /* not mapped yet */
 	return !(inside == 0 && outside == 0 && size == UINT32_MAX);
@@ -155,13 +140,13 @@ int proc_reap(int pidfd)
 int proc_signal(int pidfd, int sig)
 {
 	int r = sys_pidfd_send_signal(pidfd, sig), pid = 0;
-	char path[40], buf[512];
+	char path[40], buf[1024];
 	const char *p;
 
 	if (!sys_refused(r))
 		return r;
 	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
-	p = read_small(path, buf, sizeof buf) < 0 ? NULL : strstr(buf, "\nPid:");
+	p = file_read_line(AT_FDCWD, path, buf, sizeof buf) < 0 ? NULL : strstr(buf, "\nPid:");
 	if (!p || sscanf(p, " Pid: %d", &pid) != 1 || !pid) /* 0: outside our pid namespace */
 		return r;
 	return pid < 0 ? -ESRCH : sys_kill(pid, sig);

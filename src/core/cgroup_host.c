@@ -244,17 +244,12 @@ int cgroup_host_parse(struct cgroup_host *h, struct arena *a, const char *mounti
 static int read_proc(struct arena *a, const char *path, char *buf, size_t cap, char **ret,
 		     struct err *e)
 {
-	OWN_FD fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-	ssize_t n;
+	ssize_t n = file_read_line(AT_FDCWD, path, buf, cap);
 
-	if (fd < 0)
-		return err_sys(e, fd, "open '%s'", path);
-	n = fd_read_all(fd, buf, cap - 1);
 	if (n == -EFBIG)
 		return file_read(a, AT_FDCWD, path, (size_t)64 << 20, ret, NULL, e);
 	if (n < 0)
 		return err_sys(e, (int)n, "read '%s'", path);
-	buf[n] = '\0';
 	*ret = buf;
 	return 0;
 }
@@ -269,23 +264,13 @@ static bool is_pure_v2(void)
 
 static int read_v2_controllers(struct cgroup_host *h, struct arena *a, struct err *e)
 {
-	OWN_FD dir = -1;
+	OWN_FD dir = sys_openat(AT_FDCWD, h->h[0].mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	char buf[512];
-	ssize_t n;
+	ssize_t n = dir < 0 ? dir : file_read_line(dir, "cgroup.controllers", buf, sizeof buf);
 
-	dir = sys_openat(AT_FDCWD, h->h[0].mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-	if (dir >= 0) {
-		OWN_FD fd = sys_openat(dir, "cgroup.controllers", O_RDONLY | O_CLOEXEC, 0);
-
-		n = fd >= 0 ? fd_read_all(fd, buf, sizeof buf) : fd;
-	} else {
-		n = dir;
-	}
 	if (n < 0)
 		return err_sys(e, (int)n, "read the controllers of '%s'", h->h[0].mountpoint);
-	while (n > 0 && buf[n - 1] == '\n')
-		n--;
-	h->v2_controllers = arena_strndup(a, buf, (size_t)n);
+	h->v2_controllers = arena_strdup(a, buf);
 	return h->v2_controllers ? 0 : err_sys(e, -ENOMEM, "read the cgroup controllers");
 }
 

@@ -14,6 +14,7 @@
 #include "cgroup.h"
 #include "err.h"
 #include "fd.h"
+#include "file.h"
 #include "mem.h"
 #include "plan.h"
 #include "planner.h"
@@ -144,8 +145,6 @@ static int cause_of_death(const struct launch *l, int *code)
 	int fd = l->pid ? l->pidfd : l->stage_pidfd, status = 0;
 	siginfo_t si = { 0 };
 	char path[32], buf[1024];
-	OWN_FD stat = -1;
-	ssize_t n;
 
 	*code = 0;
 	proc_wait(fd, DYING_MS);
@@ -154,11 +153,8 @@ static int cause_of_death(const struct launch *l, int *code)
 		return si.si_code == CLD_EXITED ? 0 : si.si_status;
 	}
 	snprintf(path, sizeof path, "/proc/%d/stat", (int)l->pid);
-	stat = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-	n = stat < 0 ? 0 : sys_read(stat, buf, sizeof buf - 1);
-	buf[n > 0 ? n : 0] = '\0';
-	if (n > 0 && strrchr(buf, ' ')) /* the last field is what wait would say */
-		status = atoi(strrchr(buf, ' '));
+	if (file_read_line(AT_FDCWD, path, buf, sizeof buf) > 0 && strrchr(buf, ' '))
+		status = atoi(strrchr(buf, ' ')); /* the last field is what wait would say */
 	*code = status >> 8;
 	return status & 0x7f;
 }
