@@ -3,7 +3,6 @@
 #include "fd.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -144,9 +143,4 @@ void fd_close_from(unsigned first)
 		return;
 	for (unsigned fd = first; fd < l.rlim_cur && fd < 1 << 20; fd++)
 		sys_close((int)fd);
-}
-
-int fd_dup(int fd)
-{
-	return sys_fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }

@@ -35,6 +35,3 @@ ssize_t fd_recv(int sock, void *data, size_t len, int *fds, size_t *n);
 
 /* Closes this one and all above. */
 void fd_close_from(unsigned first);
-
-/* A duplicate at 3 or above, O_CLOEXEC; or -errno. */
-int fd_dup(int fd);

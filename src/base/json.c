@@ -8,21 +8,16 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-/* Two of its type names are ours too. */
+/* One of its type names is ours too. */
 #define json_type json_c_type
-#define json_bool json_c_bool
 #include <json-c/json.h>
 #undef json_type
-#undef json_bool
 
 #include "err.h"
 #include "json_text.h"
 #include "mem.h"
-#include "sys.h"
 
 struct scan {
 	const char *text;
@@ -410,55 +405,4 @@ int json_parse(struct arena *a, const char *text, size_t len, const char *name,
 			       json_line(&doc, c.infinite), c.infinite->s);
 	*ret = doc;
 	return 0;
-}
-
-static int read_text(struct arena *a, int fd, char **text, size_t *len)
-{
-	size_t cap = 16384;
-	struct stat st;
-	char *more;
-	ssize_t n;
-	int r;
-
-	/* A pipe or a file of /proc tells no size: then it grows. */
-	r = sys_fstat(fd, &st);
-	if (r < 0)
-		return r;
-	if (st.st_size > (off_t)JSON_MAX_SIZE)
-		return -EFBIG;
-	if (st.st_size > 0)
-		cap = (size_t)st.st_size + 1;
-	*len = 0;
-	*text = arena_alloc(a, cap);
-	while (*text) {
-		n = sys_read(fd, *text + *len, cap - *len);
-		if (n == -EINTR)
-			continue;
-		if (n <= 0)
-			return (int)n;
-		*len += (size_t)n;
-		if (*len > JSON_MAX_SIZE)
-			return -EFBIG;
-		if (*len < cap)
-			continue;
-		cap *= 2;
-		more = arena_alloc(a, cap);
-		if (more)
-			memcpy(more, *text, *len);
-		*text = more;
-	}
-	return -ENOMEM;
-}
-
-int json_parse_fd(struct arena *a, int fd, const char *name, struct json_doc *ret, struct err *e)
-{
-	char *text = NULL;
-	size_t len = 0;
-	int r = read_text(a, fd, &text, &len);
-
-	if (r == -EFBIG)
-		return err_set(e, ERR_INVALID, 0, "%s: larger than %zu bytes", name, JSON_MAX_SIZE);
-	if (r < 0)
-		return err_sys(e, r, "read '%s'", name);
-	return json_parse(a, text, len, name, ret, e);
 }

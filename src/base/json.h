@@ -64,9 +64,6 @@ struct json_doc {
 
 int json_parse(struct arena *a, const char *text, size_t len, const char *name,
 	       struct json_doc *ret, struct err *e);
-/* Reads the whole of `fd` first; the text then lives in the arena. */
-int json_parse_fd(struct arena *a, int fd, const char *name,
-		  struct json_doc *ret, struct err *e);
 
 /* A copy of a text that was read before, with null for members that are not
  * needed now: most of the work of reading is to build the tree. Ends with a row
@@ -81,10 +78,7 @@ char *json_text_without(struct arena *a, const char *text, size_t len,
 const struct json *json_get(const struct json *object, const char *key);
 const struct json *json_at(const struct json *array, size_t i); /* item, or member of an object */
 const char *json_string(const struct json *v, const char *otherwise);
-bool json_bool(const struct json *v, bool otherwise);
 int64_t json_i64(const struct json *v, int64_t otherwise);
-uint64_t json_u64(const struct json *v, uint64_t otherwise);
-double json_double(const struct json *v, double otherwise);
 /* "a string", "an object", ...: for messages. */
 const char *json_type_name(const struct json *v);
 

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "err.h"
@@ -35,30 +34,11 @@ const char *json_string(const struct json *v, const char *otherwise)
 	return v && v->type == JSON_STRING ? v->s : otherwise;
 }
 
-bool json_bool(const struct json *v, bool otherwise)
-{
-	return v && v->type == JSON_BOOL ? v->b : otherwise;
-}
-
 int64_t json_i64(const struct json *v, int64_t otherwise)
 {
 	if (!v || v->type != JSON_INT || (!v->negative && v->u > INT64_MAX))
 		return otherwise;
 	return v->i;
-}
-
-uint64_t json_u64(const struct json *v, uint64_t otherwise)
-{
-	return v && v->type == JSON_INT && !v->negative ? v->u : otherwise;
-}
-
-double json_double(const struct json *v, double otherwise)
-{
-	if (v && v->type == JSON_DOUBLE)
-		return strtod(v->s, NULL);
-	if (v && v->type == JSON_INT)
-		return v->negative ? (double)v->i : (double)v->u;
-	return otherwise;
 }
 
 static const char *type_name(enum json_type type)

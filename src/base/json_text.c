@@ -85,7 +85,8 @@ static void next_item(struct walk *w)
 	skip_space(w);
 }
 
-size_t json_text_find(const struct json_doc *doc, const struct json *v)
+/* Offset of a value: of its key, when it has one. */
+static size_t find(const struct json_doc *doc, const struct json *v)
 {
 	struct walk w = { .s = doc->text, .len = doc->len };
 	const struct json *path[JSON_MAX_DEPTH + 1];
@@ -109,7 +110,8 @@ size_t json_text_find(const struct json_doc *doc, const struct json *v)
 	return w.pos;
 }
 
-void json_text_place(const struct json_doc *doc, size_t pos, int *line, int *column)
+/* Line and column of an offset, from 1; a column is a character, not a byte. */
+static void place(const struct json_doc *doc, size_t pos, int *line, int *column)
 {
 	*line = *column = 1;
 	for (size_t i = 0; i < pos && i < doc->len; i++) {
@@ -133,7 +135,7 @@ int json_text_error(const struct json_doc *doc, size_t pos, struct err *e, const
 	va_start(ap, fmt);
 	vsnprintf(words, sizeof words, fmt, ap);
 	va_end(ap);
-	json_text_place(doc, pos, &line, &column);
+	place(doc, pos, &line, &column);
 	return err_set(e, ERR_INVALID, 0, "%s:%d:%d: %s", doc->name, line, column, words);
 }
 
@@ -143,7 +145,7 @@ int json_line(const struct json_doc *doc, const struct json *v)
 
 	if (!v || !doc || !doc->text)
 		return 0;
-	json_text_place(doc, json_text_find(doc, v), &line, &column);
+	place(doc, find(doc, v), &line, &column);
 	return line;
 }
 

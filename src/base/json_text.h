@@ -11,13 +11,9 @@ struct err;
 struct json;
 struct json_doc;
 
-/* Line and column of an offset, from 1; a column is a character, not a byte. */
-void json_text_place(const struct json_doc *doc, size_t pos, int *line, int *column);
 /* "name:line:column: words"; returns -EINVAL. */
 int json_text_error(const struct json_doc *doc, size_t pos, struct err *e, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
-/* Offset of a value: of its key, when it has one. */
-size_t json_text_find(const struct json_doc *doc, const struct json *v);
 /* The second of two equal keys, with its quotes. */
 void json_text_duplicate(const struct json_doc *doc, size_t *pos, size_t *len);
 /* Bytes of the UTF-8 character at s: 1 to 4; 0: it is none. */

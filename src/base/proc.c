@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,16 +24,14 @@ int proc_stat_parse(const char *text, struct proc_stat *ret)
 	const char *p = strrchr(text, ')');
 	unsigned long long start;
 	unsigned flags;
-	int ppid;
 	char state;
 
 	if (!p || sscanf(p + 1,
-			 " %c %d %*s %*s %*s %*s %u %*s %*s %*s %*s %*s %*s %*s"
+			 " %c %*s %*s %*s %*s %*s %u %*s %*s %*s %*s %*s %*s %*s"
 			 " %*s %*s %*s %*s %*s %llu",
-			 &state, &ppid, &flags, &start) != 4)
+			 &state, &flags, &start) != 3)
 		return -EINVAL;
 	ret->state = state;
-	ret->ppid = ppid;
 	ret->start_time = start;
 	ret->executed = !(flags & FORKED_NOT_EXECUTED);
 	return 0;
@@ -121,7 +118,8 @@ int proc_wait(int pidfd, int ms)
 	}
 }
 
-int proc_status_of(const siginfo_t *si)
+/* As a shell shows it. */
+static int status_of(const siginfo_t *si)
 {
 	return si->si_code == CLD_EXITED ? si->si_status : 128 + si->si_status;
 }
@@ -134,7 +132,7 @@ int proc_reap(int pidfd)
 	do /* __WALL: a process cloned without an exit signal counts too */
 		r = sys_waitid(P_PIDFD, pidfd, &si, WEXITED | __WALL);
 	while (r == -EINTR);
-	return r < 0 ? r : proc_status_of(&si);
+	return r < 0 ? r : status_of(&si);
 }
 
 int proc_signal(int pidfd, int sig)

@@ -15,7 +15,6 @@ struct sb;
 
 struct proc_stat {
 	char state; /* 'R', 'S', 'Z', ... */
-	pid_t ppid;
 	uint64_t start_time; /* field 22, in clock ticks since boot */
 	bool executed; /* it has called execve since it was forked */
 };
@@ -45,9 +44,8 @@ int proc_wait(int pidfd, int ms);
 int proc_signal(int pidfd, int sig);
 
 /* Reaps a child that has ended; its exit code as a shell shows it: the status,
- * or 128 + the signal. -errno. `status_of` is the pure part. */
+ * or 128 + the signal. -errno. */
 int proc_reap(int pidfd);
-int proc_status_of(const siginfo_t *si);
 
 /* Kills a child and reaps it. One that cannot die (frozen, or in a call that
  * hangs) is left after 10 s: -ETIMEDOUT. */

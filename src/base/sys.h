@@ -53,13 +53,9 @@ struct sys_mount_attr;
 	X(int, linkat, (int d1, const char *p1, int d2, const char *p2, int flags),                             \
 	  linkat(d1, p1, d2, p2, flags))                                                                        \
 	X(int, renameat, (int d1, const char *p1, int d2, const char *p2), renameat(d1, p1, d2, p2))            \
-	X(int, renameat2, (int d1, const char *p1, int d2, const char *p2, unsigned flags),                     \
-	  (int)syscall(SYS_renameat2, d1, p1, d2, p2, flags))                                                   \
 	X(int, fchmod, (int fd, mode_t mode), fchmod(fd, mode))                                                 \
-	X(int, fchmodat, (int dir, const char *path, mode_t mode), fchmodat(dir, path, mode, 0))                \
 	X(int, fchownat, (int dir, const char *path, uid_t u, gid_t g, int flags),                              \
 	  fchownat(dir, path, u, g, flags))                                                                     \
-	X(int, ftruncate, (int fd, off_t len), ftruncate(fd, len))                                              \
 	X(int, flock, (int fd, int op), flock(fd, op))                                                          \
 	X(int, fcntl, (int fd, int op, long arg), fcntl(fd, op, arg))                                           \
 	X(int, close_range, (unsigned first, unsigned last, unsigned flags),                                    \
@@ -202,7 +198,6 @@ enum { SYS_FSCONFIG_SET_FLAG = 0, SYS_FSCONFIG_SET_STRING = 1, SYS_FSCONFIG_CMD_
 #define SYS_ATTR_NODEV 0x00000004
 #define SYS_ATTR_NOEXEC 0x00000008
 #define SYS_ATTR__ATIME 0x00000070
-#define SYS_ATTR_RELATIME 0x00000000
 #define SYS_ATTR_NOATIME 0x00000010
 #define SYS_ATTR_STRICTATIME 0x00000020
 #define SYS_ATTR_NODIRATIME 0x00000080

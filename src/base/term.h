@@ -17,7 +17,6 @@ struct term { /* a terminal in raw mode, to be put back */
 /* Not a terminal: 0, and nothing happens. */
 int term_raw(struct term *t, int fd);
 void term_restore(struct term *t);
-#define OWN_TERM __attribute__((cleanup(term_restore))) struct term
 
 /* The same terminal once more, for writing that does not block: whoever shares
  * `fd` is not to notice. -ENOTTY; a master's end would be another terminal. */

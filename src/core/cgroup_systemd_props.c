@@ -27,7 +27,7 @@ static void prop_head(struct sb *b, const char *name, const char *type)
 	dbus_put_signature(b, type);
 }
 
-void prop_u64(struct sb *b, const char *name, uint64_t v)
+static void prop_u64(struct sb *b, const char *name, uint64_t v)
 {
 	prop_head(b, name, "t");
 	dbus_put_u64(b, v);

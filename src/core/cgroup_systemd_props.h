@@ -12,7 +12,6 @@ struct err;
 struct sb;
 struct spec_resources;
 
-void prop_u64(struct sb *b, const char *name, uint64_t v);
 void prop_bool(struct sb *b, const char *name, bool v);
 void prop_string(struct sb *b, const char *name, const char *v);
 void prop_u32s(struct sb *b, const char *name, uint32_t v); /* "au" with one element */

@@ -51,9 +51,6 @@ void run_poststop(const struct spec *s, const struct record *rec, enum log_level
 struct plan;
 int compile_filter(struct core *c, const struct spec *s, struct plan *p, struct err *e);
 
-/* delete.c: kills what is left in the cgroup, removes it and the directory. */
-int container_destroy(struct container *ct, struct err *e);
-
 /* sockets.c */
 int start_socket_listen(int dir, struct err *e);
 int start_socket_connect(int dir, struct err *e);

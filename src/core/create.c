@@ -25,6 +25,7 @@
 #include "file.h"
 #include "hooks.h"
 #include "mem.h"
+#include "names.h"
 #include "plan.h"
 #include "planner.h"
 #include "proc.h"
@@ -61,16 +62,11 @@ struct creation {
 
 int container_ns_flags(const struct spec *s)
 {
-	static const int flags[NS_COUNT] = {
-#define X(id, type, file, flag) [NS_##id] = flag,
-		SPEC_NAMESPACES(X)
-#undef X
-	};
 	int all = 0;
 
-	for (int i = 0; i < NS_COUNT; i++)
-		if (s->linux->ns[i].present)
-			all |= flags[i];
+	for (enum ns_type t = 0; t < NS_COUNT; t++)
+		if (s->linux->ns[t].present)
+			all |= namespace_flag(t);
 	return all;
 }
 

@@ -129,7 +129,8 @@ static int remove_rdt_group(struct container *ct, struct err *e)
 	return root < 0 ? 0 : rdt_remove(root, ct->rec->rdt_group, e); /* unmounted: gone */
 }
 
-int container_destroy(struct container *ct, struct err *e)
+/* Kills what is left in the cgroup, removes it and the directory. */
+static int destroy(struct container *ct, struct err *e)
 {
 	OWN_FD root = -1;
 	int r = remove_cgroup(ct, e);
@@ -208,7 +209,7 @@ int container_delete(struct core *c, const char *id, bool force, struct err *e)
 	if (r >= 0)
 		r = kill_first(&ct, e);
 	if (r >= 0)
-		r = container_destroy(&ct, e);
+		r = destroy(&ct, e);
 	container_close(&ct);
 	return r;
 }

@@ -17,20 +17,10 @@
 #include "fd.h"
 #include "file.h"
 #include "handshake.h"
+#include "names.h"
 #include "plan.h"
 #include "proc.h"
 #include "sys.h"
-
-static const char *const kind_names[HOOK_COUNT] = {
-#define X(id, key) [HOOK_##id] = key,
-	SPEC_HOOKS(X)
-#undef X
-};
-
-const char *hook_kind_name(enum hook_kind kind)
-{
-	return kind_names[kind];
-}
 
 /* `env` is for a hook that has none of its own. */
 static _Noreturn void exec_hook(const struct spec_hook *h, char **env, int in, int out)
@@ -159,7 +149,7 @@ int hooks_run(const struct hook_run *run, enum hook_kind kind, struct err *e)
 		int r = run_one(run, kind, &run->hooks->list[kind][i], e);
 
 		if (r < 0)
-			return err_wrap(e, r, "error running %s hook #%zu", kind_names[kind], i);
+			return err_wrap(e, r, "error running %s hook #%zu", name_of(hook_names, kind), i);
 	}
 	return 0;
 }

@@ -22,4 +22,3 @@ struct hook_run {
 };
 
 int hooks_run(const struct hook_run *run, enum hook_kind kind, struct err *e);
-const char *hook_kind_name(enum hook_kind kind);

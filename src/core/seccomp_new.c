@@ -43,7 +43,9 @@ static const struct {
 
 enum { X32_BIT = 0x40000000 };
 
-int seccomp_new_syscall(const char *name)
+/* The number (without the part that belongs to an architecture) of a system
+ * call that is younger than libseccomp, or -1. */
+static int new_syscall(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(new_syscalls); i++)
 		if (!strcmp(name, new_syscalls[i].name))
@@ -86,7 +88,7 @@ static uint32_t newest_named(const struct spec_seccomp *s, uint32_t arch)
 		for (size_t k = 0; k < s->syscalls[i].n_names; k++) {
 			const char *name = s->syscalls[i].names[k];
 			int nr = seccomp_syscall_resolve_name_arch(arch, name);
-			int young = nr == __NR_SCMP_ERROR ? seccomp_new_syscall(name) : -1;
+			int young = nr == __NR_SCMP_ERROR ? new_syscall(name) : -1;
 
 			if (young >= 0)
 				nr = (int)number_on(arch, young);
@@ -142,7 +144,7 @@ static int collect_young(const struct spec_seccomp *s, struct young *y, struct e
 		uint32_t action = seccomp_action_of(c->action, c->has_errno, c->errno_ret);
 
 		for (size_t k = 0; k < c->n_names; k++) {
-			int number = seccomp_new_syscall(c->names[k]);
+			int number = new_syscall(c->names[k]);
 
 			if (number < 0 || action == otherwise ||
 			    seccomp_syscall_resolve_name(c->names[k]) != __NR_SCMP_ERROR)

@@ -23,10 +23,6 @@ uint32_t seccomp_action_of(uint32_t action, bool has_errno, uint32_t errno_ret);
 
 /* ---- seccomp_new.c: what libseccomp does not know --------------------- */
 
-/* The number (without the part that belongs to an architecture) of a system
- * call that is younger than libseccomp, or -1. */
-int seccomp_new_syscall(const char *name);
-
 /* Instructions to stand before libseccomp's: rules for such system calls, and
  * -ENOSYS instead of a denial for those that are younger than all that the
  * profile names, so that programs fall back instead of failing. `arches` are

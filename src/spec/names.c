@@ -46,7 +46,7 @@ const char *name_of(const struct name *table, uint64_t value)
 
 /* clang-format off */
 
-#define X(id, type, file, flag) { type, NS_##id },
+#define X(id, type, flag) { type, NS_##id },
 const struct name namespace_names[] = { SPEC_NAMESPACES(X) { NULL, 0 } };
 #undef X
 
@@ -246,30 +246,20 @@ const struct mount_option *mount_option_find(const char *name)
 		       compare_option);
 }
 
-/* clang-format off */
-static const struct {
-	const char *name, *file;
-	int flag;
-} namespaces[] = {
-#define X(id, type, file, flag) [NS_##id] = { type, file, flag },
-	SPEC_NAMESPACES(X)
-#undef X
-};
-/* clang-format on */
-
 const char *namespace_name(enum ns_type type)
 {
-	return namespaces[type].name;
-}
-
-const char *namespace_file(enum ns_type type)
-{
-	return namespaces[type].file;
+	return name_of(namespace_names, type);
 }
 
 int namespace_flag(enum ns_type type)
 {
-	return namespaces[type].flag;
+	static const int flags[] = {
+#define X(id, type, flag) [NS_##id] = flag,
+		SPEC_NAMESPACES(X)
+#undef X
+	};
+
+	return flags[type];
 }
 
 /* "+3" after RTMIN, "-1" after RTMAX, or nothing. */

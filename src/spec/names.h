@@ -42,7 +42,6 @@ extern const struct name personality_names[]; /* "LINUX32" */
 
 /* The other two columns of SPEC_NAMESPACES. */
 const char *namespace_name(enum ns_type type); /* "network" */
-const char *namespace_file(enum ns_type type); /* "net" */
 int namespace_flag(enum ns_type type); /* CLONE_NEWNET */
 
 /* "9", "KILL", "SIGKILL", "kill", "RTMIN+3", "SIGRTMAX-1"; 0 is allowed.

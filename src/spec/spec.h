@@ -143,19 +143,19 @@ struct spec_hooks {
 
 /* ---- linux ------------------------------------------------------------ */
 
-/*      id       type in config.json  file in /proc/PID/ns   clone flag      */
-#define SPEC_NAMESPACES(X)                                     \
-	X(USER,   "user",    "user",   CLONE_NEWUSER)          \
-	X(PID,    "pid",     "pid",    CLONE_NEWPID)           \
-	X(NETWORK,"network", "net",    CLONE_NEWNET)           \
-	X(MOUNT,  "mount",   "mnt",    CLONE_NEWNS)            \
-	X(IPC,    "ipc",     "ipc",    CLONE_NEWIPC)           \
-	X(UTS,    "uts",     "uts",    CLONE_NEWUTS)           \
-	X(CGROUP, "cgroup",  "cgroup", CLONE_NEWCGROUP)        \
-	X(TIME,   "time",    "time",   CLONE_NEWTIME)
+/*      id       type in config.json  clone flag      */
+#define SPEC_NAMESPACES(X)                            \
+	X(USER,   "user",    CLONE_NEWUSER)           \
+	X(PID,    "pid",     CLONE_NEWPID)            \
+	X(NETWORK,"network", CLONE_NEWNET)            \
+	X(MOUNT,  "mount",   CLONE_NEWNS)             \
+	X(IPC,    "ipc",     CLONE_NEWIPC)            \
+	X(UTS,    "uts",     CLONE_NEWUTS)            \
+	X(CGROUP, "cgroup",  CLONE_NEWCGROUP)         \
+	X(TIME,   "time",    CLONE_NEWTIME)
 
 enum ns_type {
-#define X(id, type, file, flag) NS_##id,
+#define X(id, type, flag) NS_##id,
 	SPEC_NAMESPACES(X)
 #undef X
 	NS_COUNT
