@@ -62,8 +62,8 @@ void container_close(struct container *ct);
 
 struct create_options {
 	const char *id;
-	const char *bundle; /* directory; "" or NULL: current directory */
-	struct spec *spec; /* NULL: read bundle/config.json; else this (run --rootfs) */
+	const char *bundle; /* absolute */
+	struct spec *spec;
 	const char *spec_text; /* the text of `spec`, saved with the container */
 	const char *console_socket;
 	const char *pid_file;

@@ -54,11 +54,13 @@ int compile_filter(struct core *c, const struct spec *s, struct plan *p, struct 
 /* sockets.c */
 int start_socket_listen(int dir, struct err *e);
 int start_socket_connect(int dir, struct err *e);
-int unix_connect(const char *path, const char *what, struct err *e);
 int write_pid_file(const char *path, pid_t pid, struct err *e);
 int send_pidfd(const char *socket_path, int pidfd, struct err *e);
 /* launch's on_listener: sends it with the container's state to the agent at
  * linux.seccomp.listenerPath. */
 int hand_listener_over(struct launch *l, int fd, struct err *e);
-int console_pair(int *console, int *other, struct err *e);
+/* runc's rule: somebody must hold the other end of a terminal: whoever listens
+ * at the console socket, or a caller in the foreground (`ret_master`). */
+int console_check(bool terminal, const char *socket, const int *ret_master, struct err *e);
+int console_open(const char *socket, int *console, int *other, struct err *e);
 int receive_master(int *console, int *other, int *ret_master, struct err *e);

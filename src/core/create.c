@@ -101,12 +101,13 @@ static int make_plan(struct creation *k, struct err *e)
 static int check(struct creation *k, struct err *e)
 {
 	OWN_FD fd = -1;
+	int r;
 
 	if (!k->o->spec->process)
 		return err_set(e, ERR_INVALID, 0, "config.json: /process: missing");
-	if (k->plan->process.terminal && !k->o->console_socket && !k->o->ret_master)
-		return err_set(e, ERR_INVALID, 0,
-			       "cannot allocate tty if berth will detach without setting console socket");
+	r = console_check(k->plan->process.terminal, k->o->console_socket, k->o->ret_master, e);
+	if (r < 0)
+		return r;
 	if (!k->plan->rootfs)
 		return 0;
 	fd = sys_openat(AT_FDCWD, k->plan->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
@@ -395,13 +396,9 @@ static int make_sockets(struct creation *k, struct err *e)
 		if (k->start < 0)
 			return k->start;
 	}
-	if (!k->plan->process.terminal)
-		return 0;
-	if (o->console_socket) {
-		k->console = unix_connect(o->console_socket, "the console socket", e);
-		return k->console < 0 ? k->console : 0;
-	}
-	return console_pair(&k->console, &k->master_pair, e);
+	return k->plan->process.terminal ?
+		       console_open(o->console_socket, &k->console, &k->master_pair, e) :
+		       0;
 }
 
 int run_hooks_at(struct launch *l, enum hs_phase where, struct err *e)

@@ -126,20 +126,6 @@ static int open_cgroup(struct execution *x, struct err *e)
 	return r;
 }
 
-static int make_console(struct execution *x, struct err *e)
-{
-	if (!x->plan->process.terminal)
-		return 0;
-	if (x->o->console_socket) {
-		x->console = unix_connect(x->o->console_socket, "the console socket", e);
-		return x->console < 0 ? x->console : 0;
-	}
-	if (!x->o->ret_master)
-		return err_set(e, ERR_INVALID, 0,
-			       "cannot allocate tty if berth will detach without setting console socket");
-	return console_pair(&x->console, &x->master_pair, e);
-}
-
 /* By pid, but the pidfd that we hold says afterwards whose it was. */
 static int open_root(struct execution *x, struct err *e)
 {
@@ -216,11 +202,13 @@ int container_exec(struct container *ct, const struct exec_options *o, int *ret_
 	if (o->ret_master)
 		*o->ret_master = -1;
 	if (r >= 0)
+		r = console_check(o->process->terminal, o->console_socket, o->ret_master, e);
+	if (r >= 0)
 		r = make_plan(&x, e);
 	if (r >= 0)
 		r = open_cgroup(&x, e);
-	if (r >= 0)
-		r = make_console(&x, e);
+	if (r >= 0 && o->process->terminal)
+		r = console_open(o->console_socket, &x.console, &x.master_pair, e);
 	if (r >= 0)
 		r = make_process(&x, e);
 	if (r >= 0) {

@@ -74,7 +74,7 @@ static int set_deadline(int fd, struct err *e)
 	return r < 0 ? err_sys(e, r, "set the deadline of a socket") : 0;
 }
 
-int unix_connect(const char *path, const char *what, struct err *e)
+static int unix_connect(const char *path, const char *what, struct err *e)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	OWN_FD fd = unix_socket(SOCK_STREAM, e);
@@ -166,12 +166,28 @@ int hand_listener_over(struct launch *l, int fd, struct err *e)
 	return send_listener(s->spec, s->rec, fd, l->pid, state, e);
 }
 
-/* A terminal for a caller in the foreground: init gets the one end as its
- * console socket, the master comes out of the other. */
-int console_pair(int *console, int *other, struct err *e)
+int console_check(bool terminal, const char *socket, const int *ret_master, struct err *e)
 {
-	int pair[2], r = sys_socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, pair);
+	if (terminal && !ret_master && str_empty(socket))
+		return err_set(e, ERR_INVALID, 0,
+			       "cannot allocate tty if berth will detach without setting console socket");
+	if ((!terminal || ret_master) && !str_empty(socket))
+		return err_set(e, ERR_INVALID, 0,
+			       "cannot use console socket if berth will not detach or allocate tty");
+	return 0;
+}
 
+/* For a caller in the foreground init gets the one end of a pair as its console
+ * socket, and the master comes out of the other. */
+int console_open(const char *socket, int *console, int *other, struct err *e)
+{
+	int pair[2], r;
+
+	if (!str_empty(socket)) {
+		*console = r = unix_connect(socket, "the console socket", e);
+		return r < 0 ? r : 0;
+	}
+	r = sys_socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, pair);
 	if (r < 0)
 		return err_sys(e, r, "make a console socket");
 	*console = pair[0];

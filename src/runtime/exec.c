@@ -248,19 +248,6 @@ static int make_process(struct request *q, struct container *ct, const struct ex
 
 /* ---- running it ----------------------------------------------------------- */
 
-static int check_flags(const struct exec_flags *f, const struct spec_process *p, struct err *e)
-{
-	if (f->detach && p->terminal && str_empty(f->console_socket))
-		return err_set(e, ERR_INVALID, 0,
-			       "cannot allocate tty if " PROGRAM
-			       " will detach without setting console socket");
-	if ((!f->detach || !p->terminal) && !str_empty(f->console_socket))
-		return err_set(e, ERR_INVALID, 0,
-			       "cannot use console socket if " PROGRAM
-			       " will not detach or allocate tty");
-	return 0;
-}
-
 static int exec_foreground(struct container *ct, struct exec_options *o, struct err *e)
 {
 	OWN_FOREGROUND struct foreground fg = FOREGROUND_INIT;
@@ -305,8 +292,6 @@ static int exec_in(struct request *q, struct container *ct, const struct exec_fl
 		return err_set(e, ERR_STATE, 0,
 			       "cannot exec in a paused container (use --ignore-paused to override)");
 	r = make_process(q, ct, f, &p, e);
-	if (r == 0)
-		r = check_flags(f, p, e);
 	if (r < 0)
 		return r;
 	o.process = p;

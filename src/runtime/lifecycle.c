@@ -65,23 +65,6 @@ static const char id_usage[] =
 	"Where \"<container-id>\" is your name for the instance of the container that you\n"
 	"are starting. The name must be unique on your host.";
 
-/* runc's rule: somebody must hold the other end of a terminal. */
-static int check_terminal(const struct create_flags *f, const struct spec_process *p,
-			  bool detach, struct err *e)
-{
-	bool terminal = p && p->terminal;
-
-	if (detach && terminal && str_empty(f->console_socket))
-		return err_set(e, ERR_INVALID, 0,
-			       "cannot allocate tty if " PROGRAM
-			       " will detach without setting console socket");
-	if ((!detach || !terminal) && !str_empty(f->console_socket))
-		return err_set(e, ERR_INVALID, 0,
-			       "cannot use console socket if " PROGRAM
-			       " will not detach or allocate tty");
-	return 0;
-}
-
 static int load(struct request *q, const struct create_flags *f, struct bundle *b,
 		struct err *e)
 {
@@ -146,51 +129,6 @@ static void log_plan(struct request *q, const struct create_options *o)
 			log_line(LOG_LEVEL_DEBUG, line);
 }
 
-static int create_container(struct request *q, const struct create_flags *f, struct err *e)
-{
-	struct create_options o;
-	struct bundle b;
-	OWN_FD pidfd = -1;
-	pid_t pid;
-	int r;
-
-	r = load(q, f, &b, e);
-	if (r < 0)
-		return r;
-	o = options_of(q, f, &b);
-	if (f->dry_run)
-		return dry_run(q, &o, f->json, e);
-	r = check_terminal(f, b.spec->process, true, e);
-	if (r < 0)
-		return r;
-	log_plan(q, &o);
-	return container_create(&q->core, &o, &pidfd, &pid, e);
-}
-
-static int create_run(struct request *q, void *options, struct err *e)
-{
-	int r = create_container(q, options, e);
-
-	return r < 0 ? err_wrap(e, r, PROGRAM " create failed") : 0;
-}
-
-const struct verb verb_create = {
-	.name = "create",
-	.summary = "create a container",
-	.usage = id_usage,
-	.description =
-		"Creates a container from a bundle: a directory with a specification file named\n"
-		"\"config.json\" and a root file system. Its process waits until \"" PROGRAM " start\".",
-	.options = create_options,
-	.options_size = sizeof(struct create_flags),
-	.min_args = 1,
-	.max_args = 1,
-	.run = create_run,
-	.enters = true,
-};
-
-/* ---- run ------------------------------------------------------------------ */
-
 /* Its own error is told here: the exit code is that of the container. */
 static void delete_after(struct request *q)
 {
@@ -225,7 +163,8 @@ static int run_foreground(struct request *q, const struct create_flags *f,
 	return r;
 }
 
-static int run_container(struct request *q, const struct create_flags *f, struct err *e)
+/* create, and run */
+static int make_container(struct request *q, const struct create_flags *f, bool run, struct err *e)
 {
 	struct create_options o;
 	struct bundle b;
@@ -237,17 +176,40 @@ static int run_container(struct request *q, const struct create_flags *f, struct
 	if (r < 0)
 		return r;
 	o = options_of(q, f, &b);
-	o.run = true;
+	o.run = run;
 	if (f->dry_run)
 		return dry_run(q, &o, f->json, e);
-	r = check_terminal(f, b.spec->process, f->detach, e);
-	if (r < 0)
-		return r;
 	log_plan(q, &o);
-	if (!f->detach)
+	if (run && !f->detach)
 		return run_foreground(q, f, &o, e);
 	return container_create(&q->core, &o, &pidfd, &pid, e);
 }
+
+/* ---- create --------------------------------------------------------------- */
+
+static int create_run(struct request *q, void *options, struct err *e)
+{
+	int r = make_container(q, options, false, e);
+
+	return r < 0 ? err_wrap(e, r, PROGRAM " create failed") : 0;
+}
+
+const struct verb verb_create = {
+	.name = "create",
+	.summary = "create a container",
+	.usage = id_usage,
+	.description =
+		"Creates a container from a bundle: a directory with a specification file named\n"
+		"\"config.json\" and a root file system. Its process waits until \"" PROGRAM " start\".",
+	.options = create_options,
+	.options_size = sizeof(struct create_flags),
+	.min_args = 1,
+	.max_args = 1,
+	.run = create_run,
+	.enters = true,
+};
+
+/* ---- run ------------------------------------------------------------------ */
 
 static int run_run(struct request *q, void *options, struct err *e)
 {
@@ -257,7 +219,7 @@ static int run_run(struct request *q, void *options, struct err *e)
 	if (!f->quick.rootfs && q->n_args > 1)
 		return err_set(e, ERR_INVALID, 0,
 			       PROGRAM ": \"run\" takes a command only with --rootfs");
-	r = run_container(q, f, e);
+	r = make_container(q, f, true, e);
 	return r < 0 ? err_wrap(e, r, PROGRAM " run failed") : r;
 }
 
