@@ -76,7 +76,7 @@ static int wait_for_lock(int fd)
 
 int container_lock(int dir, int *ret, struct err *e)
 {
-	OWN_FD fd = sys_openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	OWN_FD fd = sys_openat(dir, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int r;
 
 	if (fd < 0)
@@ -141,7 +141,7 @@ static int is_frozen(struct container *ct, struct err *e)
  * was killed holds none. */
 static bool is_being_made(int dir)
 {
-	OWN_FD fd = sys_openat(dir, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0);
+	OWN_FD fd = sys_openat(dir, LOCK_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0);
 
 	return fd >= 0 && sys_flock(fd, LOCK_SH | LOCK_NB) == -EWOULDBLOCK;
 }
@@ -395,14 +395,14 @@ static int read_spec(struct container *ct, const struct json_member *out, struct
 	struct arena *a = ct->core->arena;
 	char *text;
 	size_t len;
-	int r = file_read(a, ct->dir, "config.json", JSON_MAX_SIZE, &text, &len, e);
+	int r = file_read(a, ct->dir, SPEC_FILE, JSON_MAX_SIZE, &text, &len, e);
 
 	if (r < 0)
 		return r;
 	if (out)
 		text = json_text_without(a, text, len, out, &len);
-	return text ? spec_parse(a, text, len, "config.json", NULL, &ct->spec, e) :
-		      err_sys(e, -ENOMEM, "read 'config.json'");
+	return text ? spec_parse(a, text, len, SPEC_FILE, NULL, &ct->spec, e) :
+		      err_sys(e, -ENOMEM, "read '" SPEC_FILE "'");
 }
 
 int container_spec(struct container *ct, struct spec **ret, struct err *e)

@@ -101,7 +101,7 @@ struct exec_options {
 	/* --cgroup: existing sub-cgroups of the container's, "[controllers:]path" */
 	const char *const *cgroups;
 	size_t n_cgroups;
-	bool ignore_paused, no_new_keyring;
+	bool ignore_paused;
 	uint32_t preserve_fds;
 	int *ret_master;
 };

@@ -14,6 +14,10 @@ struct record;
 
 /* Below the state root beside the containers; no id of one. */
 #define SECCOMP_CACHE ".seccomp"
+/* In a container's directory, beside RECORD_FILE. */
+#define LOCK_FILE "lock"
+#define SPEC_FILE "config.json"
+#define START_SOCKET "start.sock"
 
 /* container.c */
 int container_open_dir(const struct core *c, const char *id, struct err *e);

@@ -155,12 +155,12 @@ static int make_record(struct creation *k, struct err *e)
  * for us to remove. */
 static bool is_ours_alone(int dir)
 {
-	static const char *const names[] = { "lock", "config.json", "start.sock" };
+	static const char *const names[] = { LOCK_FILE, SPEC_FILE, START_SOCKET };
 	struct dir_reader rd = { .fd = dir };
 	const struct dir_entry *d;
 
 	while ((d = dir_next(&rd))) {
-		bool ours = str_starts(d->name, ".record.json.") || str_starts(d->name, ".config.json.");
+		bool ours = str_starts(d->name, "." RECORD_FILE ".") || str_starts(d->name, "." SPEC_FILE ".");
 
 		for (size_t i = 0; !ours && i < ARRAY_SIZE(names); i++)
 			ours = !strcmp(d->name, names[i]);
@@ -178,12 +178,12 @@ static void remove_remains(int root, const char *id)
 	OWN_FD lock = -1;
 
 	if (dir >= 0)
-		lock = sys_openat(dir, "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0);
+		lock = sys_openat(dir, LOCK_FILE, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0);
 	if (lock == -ENOENT)
 		sys_unlinkat(root, id, AT_REMOVEDIR); /* the very first thing, or the last */
 	else if (lock >= 0 && sys_flock(lock, LOCK_EX | LOCK_NB) >= 0 &&
 		 container_is_dir(root, id, dir) &&
-		 sys_faccessat(dir, "record.json", F_OK) == -ENOENT && is_ours_alone(dir))
+		 sys_faccessat(dir, RECORD_FILE, F_OK) == -ENOENT && is_ours_alone(dir))
 		file_remove_tree(root, id);
 }
 
@@ -235,7 +235,7 @@ static int keep_spec(struct creation *k, struct err *e)
 {
 	const char *text = k->o->spec_text;
 
-	return text ? file_replace(k->dir, "config.json", text, strlen(text), 0600, e) : 0;
+	return text ? file_replace(k->dir, SPEC_FILE, text, strlen(text), 0600, e) : 0;
 }
 
 static bool may_go_without_cgroup(const struct creation *k, int r)

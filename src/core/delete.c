@@ -174,7 +174,7 @@ static int remove_unreadable(struct core *c, const char *id, struct err *e)
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	/* Its creator had only not come so far when we looked. */
-	if (sys_faccessat(dir, "record.json", F_OK) >= 0) {
+	if (sys_faccessat(dir, RECORD_FILE, F_OK) >= 0) {
 		fd_closep(&lock);
 		return container_delete(c, id, true, e);
 	}

@@ -42,7 +42,6 @@ static int make_plan(struct execution *x, struct err *e)
 	struct plan_options po = {
 		.id = x->ct->rec->id,
 		.bundle = x->ct->rec->bundle,
-		.no_new_keyring = x->o->no_new_keyring,
 		.preserve_fds = x->o->preserve_fds,
 	};
 	int r = container_spec_for_exec(x->ct, &x->spec, e);

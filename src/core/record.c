@@ -72,9 +72,9 @@ int record_read(struct arena *a, int dir, struct record **ret, struct err *e)
 
 	if (!n)
 		return err_sys(e, -ENOMEM, "read record.json");
-	r = file_read(a, dir, "record.json", MAX_SIZE, &text, &len, e);
+	r = file_read(a, dir, RECORD_FILE, MAX_SIZE, &text, &len, e);
 	if (r >= 0)
-		r = json_parse(a, text, len, "record.json", &doc, e);
+		r = json_parse(a, text, len, RECORD_FILE, &doc, e);
 	if (r < 0)
 		return r;
 	version = json_i64(json_get(doc.root, "version"), 0);
@@ -125,5 +125,5 @@ int record_write(int dir, const struct record *r, struct err *e)
 	/* Never one that cannot be read again; escapes make annotations longer. */
 	if (b.len > MAX_SIZE)
 		return err_set(e, ERR_INVALID, -EFBIG, "write record.json: /annotations");
-	return file_replace(dir, "record.json", b.s, b.len, 0600, e);
+	return file_replace(dir, RECORD_FILE, b.s, b.len, 0600, e);
 }

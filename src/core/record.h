@@ -13,6 +13,7 @@ struct arena;
 struct err;
 struct kv;
 
+#define RECORD_FILE "record.json"
 #define RECORD_VERSION 1
 
 struct record {

@@ -19,18 +19,7 @@
 #include "str.h"
 #include "sys.h"
 
-static const char START_SOCKET[] = "start.sock";
-
 enum { SEND_SECONDS = 10 };
-
-/* A socket's path may have 107 bytes; through an fd any directory is short. */
-static struct sockaddr_un address_in(int dir, const char *name)
-{
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-
-	snprintf(sa.sun_path, sizeof sa.sun_path, "/proc/self/fd/%d/%.64s", dir, name);
-	return sa;
-}
 
 static int unix_socket(int type, struct err *e)
 {
@@ -39,10 +28,19 @@ static int unix_socket(int type, struct err *e)
 	return fd < 0 ? err_sys(e, fd, "make a socket") : fd;
 }
 
+/* What both ends have in common. A socket's path may have 107 bytes; through an
+ * fd any directory is short. */
+static int start_socket(int dir, struct sockaddr_un *ret, struct err *e)
+{
+	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	snprintf(ret->sun_path, sizeof ret->sun_path, "/proc/self/fd/%d/" START_SOCKET, dir);
+	return unix_socket(SOCK_SEQPACKET, e);
+}
+
 int start_socket_listen(int dir, struct err *e)
 {
-	struct sockaddr_un sa = address_in(dir, START_SOCKET);
-	OWN_FD fd = unix_socket(SOCK_SEQPACKET, e);
+	struct sockaddr_un sa;
+	OWN_FD fd = start_socket(dir, &sa, e);
 	int r = fd;
 
 	if (r < 0)
@@ -55,8 +53,8 @@ int start_socket_listen(int dir, struct err *e)
 
 int start_socket_connect(int dir, struct err *e)
 {
-	struct sockaddr_un sa = address_in(dir, START_SOCKET);
-	OWN_FD fd = unix_socket(SOCK_SEQPACKET, e);
+	struct sockaddr_un sa;
+	OWN_FD fd = start_socket(dir, &sa, e);
 	int r = fd;
 
 	if (r < 0)

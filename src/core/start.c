@@ -37,7 +37,7 @@ static int started(struct container *ct, const struct spec *s, struct err *e)
 {
 	int r;
 
-	sys_unlinkat(ct->dir, "start.sock", 0);
+	sys_unlinkat(ct->dir, START_SOCKET, 0);
 	ct->rec->status = (char *)(uintptr_t)"running";
 	r = record_write(ct->dir, ct->rec, e);
 	return r < 0 || !s ? r : run_poststart(s, ct->rec, e);
