@@ -268,13 +268,16 @@ static int make_scope(struct creation *k, const struct spec_resources *res, stru
 {
 	struct arena *a = k->c->arena;
 	pid_t pid = 0;
-	int r = cgroup_systemd_unit(a, k->o->spec->linux->cgroups_path, k->o->id,
-				    !k->facts.privileged, &k->unit, e);
+	int r = make_placeholder(k, &pid, e);
 
-	if (r >= 0)
-		r = make_placeholder(k, &pid, e);
 	if (r < 0)
 		return r;
+	k->unit = (struct cgroup_unit){
+		.name = k->plan->systemd_unit,
+		.slice = k->plan->systemd_slice,
+		.path = k->plan->cgroup_path,
+		.user = !k->facts.privileged,
+	};
 	/* On record before it exists, so that delete finds it whatever happens. */
 	k->unit.made = k->created;
 	k->rec.systemd_unit = (char *)(uintptr_t)k->unit.name;

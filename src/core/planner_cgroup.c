@@ -7,28 +7,23 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include "cgroup_systemd.h"
 #include "planner_parts.h"
 #include "str.h"
 
 #define FIXED_FLAGS (MS_NOSUID | MS_NOEXEC | MS_NODEV)
 
-static int systemd_path(struct planner *pl)
+static int plan_scope(struct planner *pl)
 {
-	const char *path = pl->s->linux->cgroups_path;
-	const char *first, *second;
+	struct cgroup_unit u;
+	int r = cgroup_systemd_unit(pl->a, pl->s->linux->cgroups_path, pl->o->id,
+				    !pl->f->privileged, &u, pl->e);
 
-	if (str_empty(path)) {
-		path = arena_printf(pl->a, "%s:berth:%s",
-				    pl->f->privileged ? "system.slice" : "user.slice", pl->o->id);
-		if (!path)
-			return plan_nomem(pl);
-	}
-	first = strchr(path, ':');
-	second = first ? strchr(first + 1, ':') : NULL;
-	if (!second || strchr(second + 1, ':') || !second[1])
-		return plan_bad(pl, "/linux/cgroupsPath",
-				"'%s' must read slice:prefix:name for the systemd cgroup driver", path);
-	pl->p->cgroup_path = path;
+	if (r < 0)
+		return r;
+	pl->p->systemd_unit = u.name;
+	pl->p->systemd_slice = u.slice;
+	pl->p->cgroup_path = u.path;
 	return 0;
 }
 
@@ -42,41 +37,12 @@ int plan_cgroup_path(struct planner *pl)
 	if (!h || h->mode == CGROUP_NONE || pl->o->no_cgroup)
 		return 0;
 	if (pl->o->systemd_cgroup)
-		return systemd_path(pl);
+		return plan_scope(pl);
 	r = cgroup_path_from_spec(pl->a, pl->s->linux->cgroups_path, pl->o->id, &path, pl->e);
 	if (r < 0)
 		return err_wrap(pl->e, r, "/linux/cgroupsPath");
 	pl->p->cgroup_path = path;
 	return 0;
-}
-
-/* "a-b.slice" of systemd lies in "/a.slice/a-b.slice". */
-static char *slice_dir(struct arena *a, const char *slice, size_t n)
-{
-	static const char suffix[] = ".slice";
-	size_t stem = n >= 6 && strncmp(slice + n - 6, suffix, 6) == 0 ? n - 6 : n;
-	char *out = arena_strdup(a, "");
-
-	if (stem == 0 || (stem == 1 && slice[0] == '-'))
-		return out; /* "-.slice" is the root */
-	for (size_t i = 1; out && i <= stem; i++)
-		if (i == stem || slice[i] == '-')
-			out = arena_printf(a, "%s/%.*s.slice", out, (int)i, slice);
-	return out;
-}
-
-static char *unit_dir(struct arena *a, const char *path)
-{
-	const char *first = strchr(path, ':'), *second = strchr(first + 1, ':');
-	const char *name = second + 1;
-	int prefix = (int)(second - first - 1);
-	char *slice = slice_dir(a, path, (size_t)(first - path));
-
-	if (!slice)
-		return NULL;
-	if (str_ends(name, ".slice"))
-		return arena_printf(a, "%s/%s", slice, name);
-	return arena_printf(a, "%s/%.*s%s%s.scope", slice, prefix, first + 1, prefix ? "-" : "", name);
 }
 
 /* The caller's own cgroup of one hierarchy as a directory of the host. */
@@ -93,11 +59,8 @@ static char *own_dir(struct planner *pl, const struct cgroup_hierarchy *h)
 
 static char *container_dir(struct planner *pl, const struct cgroup_hierarchy *h)
 {
-	const char *path = pl->p->cgroup_path;
+	const char *path = arena_printf(pl->a, "%s/%s", h->mountpoint, pl->p->cgroup_path);
 
-	if (pl->p->systemd_cgroup)
-		path = unit_dir(pl->a, path);
-	path = path ? arena_printf(pl->a, "%s/%s", h->mountpoint, path) : NULL;
 	return path ? plan_path(pl->a, "/", path) : NULL;
 }
 

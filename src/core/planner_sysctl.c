@@ -1,73 +1,7 @@
-/*
- * Sysctls: only those that belong to a namespace of the container's own, as
- * runc allows them; any other would be the host's.
- */
+/* Sysctls. Which of them a container may have is decided in spec_sysctl.c. */
 #include <string.h>
 
 #include "planner_parts.h"
-#include "str.h"
-
-static const char *const ipc_keys[] = {
-	"kernel/msgmax",
-	"kernel/msgmnb",
-	"kernel/msgmni",
-	"kernel/sem",
-	"kernel/shmall",
-	"kernel/shmmax",
-	"kernel/shmmni",
-	"kernel/shm_rmid_forced",
-};
-
-static bool is_plain(const char *path)
-{
-	if (!*path)
-		return false;
-	for (;;) {
-		size_t n = strcspn(path, "/");
-
-		if (n == 0 || (n == 1 && path[0] == '.') || (n == 2 && path[0] == '.' && path[1] == '.'))
-			return false;
-		if (!path[n])
-			return true;
-		path += n + 1;
-	}
-}
-
-static bool is_ipc(const char *path)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(ipc_keys); i++)
-		if (strcmp(path, ipc_keys[i]) == 0)
-			return true;
-	return str_starts(path, "fs/mqueue/");
-}
-
-static int check_key(struct planner *pl, const char *path, const char *pointer)
-{
-	enum ns_type needs;
-	const char *name;
-
-	if (!is_plain(path))
-		return plan_bad(pl, pointer, "no name of a sysctl");
-	if (strcmp(path, "kernel/hostname") == 0)
-		return plan_bad(pl, pointer, "the host name is set by /hostname");
-	if (strcmp(path, "kernel/domainname") == 0 && !str_empty(pl->s->domainname))
-		return plan_bad(pl, pointer, "the domain name is set by /domainname");
-	if (is_ipc(path)) {
-		needs = NS_IPC;
-		name = "ipc";
-	} else if (str_starts(path, "net/")) {
-		needs = NS_NETWORK;
-		name = "network";
-	} else if (strcmp(path, "kernel/domainname") == 0) {
-		needs = NS_UTS;
-		name = "uts";
-	} else {
-		return plan_bad(pl, pointer, "no namespace has this sysctl to itself");
-	}
-	if (!plan_has_ns(pl->s, needs))
-		return plan_bad(pl, pointer, "it needs a %s namespace in /linux/namespaces", name);
-	return 0;
-}
 
 /* Where it stands in config.json, if it was written with dots as nearly
  * always; a "/" of such a key is "~1" in a pointer. */
@@ -99,16 +33,11 @@ int plan_sysctl(struct planner *pl)
 	if (!kv)
 		return plan_nomem(pl);
 	for (size_t i = 0; i < l->n_sysctl; i++) {
-		int r;
-
 		kv[i].key = l->sysctl[i].key;
 		kv[i].value = l->sysctl[i].value;
 		kv[i].pointer = pointer_of(pl->a, l->sysctl[i].key);
 		if (!kv[i].pointer)
 			return plan_nomem(pl);
-		r = check_key(pl, kv[i].key, kv[i].pointer);
-		if (r < 0)
-			return r;
 	}
 	pl->p->sysctl = kv;
 	pl->p->n_sysctl = l->n_sysctl;

@@ -164,6 +164,7 @@ struct plan {
 	/* cgroup */
 	const char *cgroup_path; /* NULL: none (rootless without delegation) */
 	bool systemd_cgroup;
+	const char *systemd_unit, *systemd_slice; /* that driver's, "docker-c1.scope" in "a-b.slice" */
 	const char *rdt_group; /* resctrl group; NULL: none */
 	bool new_cgroup_ns;
 

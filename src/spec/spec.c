@@ -170,6 +170,17 @@ static int check_idmap(struct json_dec *d, const struct spec *spec)
 	return 0;
 }
 
+/* Both set the same name. */
+static int check_domainname(struct json_dec *d, const struct spec *spec)
+{
+	const struct json *list = json_get(json_get(d->doc->root, "linux"), "sysctl");
+
+	for (size_t i = 0; spec->domainname && i < spec->linux->n_sysctl; i++)
+		if (!strcmp(spec->linux->sysctl[i].key, "kernel/domainname"))
+			return json_fail(d, json_at(list, i), "the domain name is set by /domainname");
+	return 0;
+}
+
 static int finish_spec(struct json_dec *d, struct spec *spec)
 {
 	int r;
@@ -183,6 +194,8 @@ static int finish_spec(struct json_dec *d, struct spec *spec)
 	r = check_uts_name(d, spec->hostname, "/hostname", spec);
 	if (r == 0)
 		r = check_uts_name(d, spec->domainname, "/domainname", spec);
+	if (r == 0)
+		r = check_domainname(d, spec);
 	return r < 0 ? r : check_idmap(d, spec);
 }
 

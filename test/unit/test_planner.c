@@ -413,14 +413,14 @@ static void test_cgroup_v1_systemd(void **state)
 	{
 		PLAN(.v1 = true, .mounts = m, .systemd = true,
 		     .linux_more = "\"cgroupsPath\": \"a-b.slice:docker:xy\"");
-		assert_string_equal(t.plan->cgroup_path, "a-b.slice:docker:xy");
+		assert_string_equal(t.plan->cgroup_path, "/a.slice/a-b.slice/docker-xy.scope");
 		assert_string_equal(step(&t, FS_BIND, "/cg/memory")->source,
 				    "/sys/fs/cgroup/memory/a.slice/a-b.slice/docker-xy.scope");
 		assert_null(step(&t, FS_REMOUNT, "/cg"));
 	}
 	{
 		PLAN(.systemd = true);
-		assert_string_equal(t.plan->cgroup_path, "system.slice:berth:c1");
+		assert_string_equal(t.plan->cgroup_path, "/system.slice/berth-c1.scope");
 		assert_true(t.plan->systemd_cgroup);
 	}
 	REFUSED("/linux/cgroupsPath", .systemd = true, .linux_more = "\"cgroupsPath\": \"/a/b\"");

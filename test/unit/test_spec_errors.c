@@ -41,6 +41,10 @@ static const struct bad top[] = {
 	{ TOP, "\"root\":[]", "/root: must be an object, not a list" },
 	{ TOP, "\"hostname\":\"h\"", "/hostname: unable to set hostname without a private UTS namespace" },
 	{ TOP, "\"domainname\":\"h\"", "/domainname: unable to set domainname without a private UTS namespace" },
+	{ TOP,
+	  "\"domainname\":\"h\",\"linux\":{\"namespaces\":[{\"type\":\"uts\"}],"
+	  "\"sysctl\":{\"kernel.domainname\":\"a\"}}",
+	  "/linux/sysctl/kernel.domainname: the domain name is set by /domainname" },
 	{ TOP, "\"hostname\":[]", "/hostname: must be a string, not a list" },
 	{ TOP, "\"annotations\":{\"a\":1}", "/annotations/a: must be a string, not a whole number" },
 	{ TOP, "\"annotations\":{\"\":\"x\"}", "/annotations/: a key must not be empty" },
