@@ -189,6 +189,16 @@ good_text() {
 	bad 'config.json' create -b "$IT/dir" c
 }
 
+# A record that could not be read again; DEL is six bytes of JSON.
+@test "bad: annotations that make a record too long" {
+	life_bundle berth | python3 -c '
+import json, sys
+c = json.load(sys.stdin)
+c["annotations"] = {"a": "@" * 1000000}
+json.dump(c, sys.stdout)' | tr @ '\177' >"$BATS_TEST_TMPDIR/config"
+	bad_text '/annotations: file too large' <"$BATS_TEST_TMPDIR/config"
+}
+
 @test "bad: a root file system that is none" {
 	bad_config 'no such file or directory' "c['root']['path'] = '/none'"
 	bad_config 'not a directory' "c['root']['path'] = '$IT_OUT/rootfs/data/seed'"
@@ -197,7 +207,7 @@ good_text() {
 }
 
 @test "bad: ids" {
-	for id in '' . .. a/b ../x 'a b' $'a\nb' 'ä' a:b "$(printf 'x%.0s' {1..2000})"; do
+	for id in '' . .. .seccomp a/b ../x 'a b' $'a\nb' 'ä' a:b "$(printf 'x%.0s' {1..2000})"; do
 		bad '' create -b "$IT/berth" -- "$id"
 		[ "$id" = '' ] || bad '' run --rootfs "$IT_OUT/rootfs" --cgroup-path "$IT_CG/berth" -- "$id" true
 	done
@@ -239,6 +249,13 @@ good_text() {
 		out=$(ns "$BERTH" --root "$IT/file" $verb 2>&1 </dev/null) || rc=$?
 		[ "$rc" = 1 ] || { echo "$verb: $rc $out"; return 1; }
 	done
+}
+
+@test "bad: more passed sockets than there can be" {
+	# shellcheck disable=SC2016 # the inner shell's
+	output=$(ns sh -c 'LISTEN_FDS=4294967295 LISTEN_PID=$$ exec "$0" --root "$1" list' \
+		"$BERTH" "$IT/berth/root" 2>&1) && return 1
+	expect_in 'invalid number of fds to preserve'
 }
 
 @test "bad: flags of run --rootfs" {

@@ -78,6 +78,14 @@ assert c["id"] == "c" and c["status"] == "created" and c["owner"] == "root", c'
 	life_gone
 }
 
+@test "life: list has an id that begins with a dot, and not the cache of filters" {
+	rt run -d -b "$IT/berth" .dot >/dev/null 2>&1
+	ns mkdir -p "$IT/berth/root/.seccomp"
+	output=$(rt list -q)
+	rt delete -f .dot
+	expect .dot
+}
+
 @test "life: ps prints the lines of the container's processes" {
 	print_ps() {
 		life_make running

@@ -160,6 +160,23 @@ read_back() {
 	expect_in 'goes on'
 }
 
+@test "cgroup: exec --ignore-paused goes on when the container is resumed" {
+	local pid rc=0
+
+	RT=berth
+	conf '' 'exec sleep 600'
+	up
+	rt pause c
+	rt exec --ignore-paused c sh -c 'exit 5' >/dev/null 2>&1 &
+	pid=$!
+	sleep 1
+	kill -0 "$pid"
+	rt resume c
+	wait "$pid" || rc=$?
+	expect 5 "$rc"
+	gone c
+}
+
 @test "cgroup: kill --all, and delete --force, reach every process" {
 	killed() {
 		local n

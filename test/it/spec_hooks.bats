@@ -255,6 +255,11 @@ hook("'"$kind"'", "false"); hook("'"$kind"'")' "echo program >>/log/$RT; sleep 0
 	refused /hooks/prestart/0/path 'c["hooks"] = {"prestart": [{"path": "bin/true"}]}' true
 }
 
+@test "hooks: a timeout of weeks is not one of milliseconds" {
+	ours 'c["hooks"] = {"createRuntime": [{"path": "/bin/sleep", "args": ["sleep", "1"], "timeout": 4294968}]}' 'echo fine'
+	[ "$output" = fine ]
+}
+
 @test "hooks: a failing or missing program is named, with its output" {
 	refused_by_both 'what a pity' 'c["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "echo what a pity; exit 4"]}]}' true
 	expect_in 'exit status 4'

@@ -201,6 +201,24 @@ x'
 }
 
 # What appears below a source of the host while the container runs.
+# Only "/" was given the propagation: a root elsewhere sent its mounts to the host, and pivot_root refused it.
+@test "mounts: a root on a shared mount of its own, whatever the propagation of /" {
+	local kind before
+
+	ns mkdir "$IT/own"
+	ns mount -t tmpfs own "$IT/own"
+	ns cp -a "$IT_OUT/rootfs" "$IT/own/rootfs"
+	ns mount --make-rshared /
+	before=$(ns cut -d' ' -f5 /proc/self/mountinfo | sort)
+	for kind in private slave unbindable shared rprivate rslave rshared; do
+		same "c['root']['path'] = '$IT/own/rootfs'; l['rootfsPropagation'] = '$kind'" \
+			'cut -d" " -f5 /proc/self/mountinfo | sort' || { echo "$kind"; return 1; }
+		expect "$before" "$(ns cut -d' ' -f5 /proc/self/mountinfo | sort)"
+	done
+	ns mount --make-rprivate /
+	ns umount "$IT/own"
+}
+
 @test "mounts: a slave sees what the host mounts later, a private one does not" {
 	later() {
 		conf 'l["rootfsPropagation"] = "rslave"

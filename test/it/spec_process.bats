@@ -221,6 +221,21 @@ best-effort: prio 2'
 	gone c
 }
 
+# To the kernel an id of 2^32-1 means "as it is", and that is root.
+@test "process: exec as user or group 4294967295 is refused" {
+	local how
+
+	RT=berth
+	conf '' 'exec sleep 600'
+	up
+	for how in '-u 4294967295' '-u 1000:4294967295' '-u 1000 -g 4294967295'; do
+		# shellcheck disable=SC2086
+		output=$(rt exec $how c id 2>&1) && { echo "exec $how: $output"; return 1; }
+		expect_in 'must be at most 4294967294'
+	done
+	gone c
+}
+
 @test "process: labels need an LSM, which this machine does not have" {
 	refused /process/apparmorProfile 'p["apparmorProfile"] = "some-profile"' true
 	refused /process/selinuxLabel 'p["selinuxLabel"] = "system_u:system_r:container_t:s0"' true

@@ -159,3 +159,95 @@ os.makedirs(out + "/rootfs/dev/pts", exist_ok=True)' 'head -n 1 /etc/passwd'
 	[ "$(head -n 1 "$IT_OUT/rootfs/etc/passwd")" = root:x:0:0:root:/root:/bin/sh ]
 	rm "$IT_OUT/rootfs/dev/console"
 }
+
+@test "terminal: a console socket that takes no connection ends create" {
+	local peer
+
+	RT=berth
+	ns python3 -c '
+import socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen(0)
+peer = socket.socket(socket.AF_UNIX)
+peer.connect(sys.argv[1])
+time.sleep(14)' "$IT/deaf" 3>&- 4>&- &
+	peer=$!
+	it_wait 5 ns test -S "$IT/deaf"
+	sleep 0.5
+	conf 'p["terminal"] = True' true
+	output=$(rt create --console-socket "$IT/deaf" -b "$(bundle)" c 2>&1) && return 1
+	expect_in 'console socket'
+	expect_in 'timed out'
+	ns test ! -e "$IT/berth/root/c"
+	wait "$peer"
+}
+
+# Output that waits for a reader must not hold up signals, nor the end.
+@test "terminal: exec's output that nobody reads: signals are forwarded, and end it" {
+	local fifo=$IT_OUT/fifo pid next rc=0
+
+	RT=berth
+	conf '' 'exec sleep 600'
+	up
+	mkfifo "$fifo"
+	exec 7<>"$fifo"
+	# shellcheck disable=SC2086
+	$IT_ENTER -- "$BERTH" --root "$IT/berth/root" exec -t c yes >"$fifo" 2>&1 </dev/null 3>&- 4>&- 7>&- &
+	pid=$!
+	it_until 5 'rt ps c | grep -q yes'
+	while next=$(pgrep -P "$pid" -x berth | head -n 1) && [ -n "$next" ]; do
+		pid=$next
+	done
+	sleep 0.5
+	kill -TERM "$pid"
+	it_until 5 '! rt ps c | grep -q yes'
+	kill -TERM "$pid"
+	wait $! || rc=$?
+	exec 7>&-
+	rm "$fifo"
+	expect 143 "$rc"
+	gone c
+}
+
+# The other side of our own terminal, which is not raw as our input is none.
+@test "terminal: the caller's own, when nobody reads it, holds up no signal" {
+	RT=berth
+	conf 'p["terminal"] = True' 'trap "exit 7" TERM; yes some words and some more & wait'
+	# shellcheck disable=SC2086
+	output=$(timeout 20 $IT_ENTER -- python3 -c '
+import os, pty, signal, subprocess, sys, time
+master, ours = pty.openpty()
+p = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=ours, stderr=ours)
+time.sleep(1.5)
+for _ in range(2):
+    p.send_signal(signal.SIGTERM)
+    time.sleep(1)
+if p.poll() is None:
+    print("hangs")
+    p.kill()
+print(p.wait())' "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c)
+	expect 7 "$output"
+}
+
+# timeout(1) sends TERM and CONT: what the process said before it ended is not lost over that.
+@test "terminal: a continue after the end loses no output" {
+	local pid
+
+	RT=berth
+	conf 'p["terminal"] = True' 'head -c 66000 /dev/zero | tr "\\0" x; exit 7'
+	mkfifo "$IT_OUT/slow"
+	# shellcheck disable=SC2086
+	$IT_ENTER -- setpriv --pdeathsig KILL "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c \
+		>"$IT_OUT/slow" 2>&1 </dev/null 3>&- 4>&- &
+	exec 7<"$IT_OUT/slow"
+	it_until 5 '! ns test -e "$IT/berth/root/c" || rt state c | grep -q stopped'
+	# The oldest: a `state` whose reader has seen enough may not have ended yet.
+	pid=$(ns pgrep -o -x berth)
+	ns kill -CONT "$pid"
+	sleep 0.3
+	expect 66000 "$(wc -c <&7)"
+	exec 7<&-
+	wait $! && return 1
+	rm "$IT_OUT/slow"
+}
