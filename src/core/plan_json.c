@@ -74,12 +74,9 @@ static void step(struct jw *w, const struct fs_step *s)
 		step_node(w, s);
 	step_options(w, s);
 	opt_str(w, "data", s->data);
-	opt_true(w, "recursive", s->recursive);
-	opt_true(w, "copyUp", s->copy_up);
-	opt_true(w, "keepMode", s->keep_mode);
-	opt_true(w, "noSymlink", s->no_symlink);
-	opt_true(w, "fromHost", s->from_host);
-	opt_true(w, "optional", s->optional);
+#define X(member, key, words) opt_true(w, key, s->member);
+	FS_STEP_NOTES(X)
+#undef X
 	opt_true(w, "idmap", s->idmap);
 	opt_true(w, "idmapRecursive", s->idmap_recursive);
 	maps(w, "uidMappings", s->uid_maps, s->n_uid_maps);

@@ -76,22 +76,13 @@ static void step_node(struct sb *b, const struct fs_step *s)
 
 static void step_notes(struct sb *b, const struct fs_step *s)
 {
-	const struct {
-		bool on;
-		const char *words;
-	} notes[] = {
-		{ s->recursive, "with all below" },
-		{ s->copy_up, "contents copied up" },
-		{ s->keep_mode, "mode of the directory below" },
-		{ s->no_symlink, "no symbolic link" },
-		{ s->from_host, "opened by the parent" },
-		{ s->optional, "if it exists" },
-		{ s->op == FS_SYMLINK && !s->skip_exists, "replacing what is there" },
-	};
-
-	for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++)
-		if (notes[i].on)
-			sb_printf(b, ", %s", notes[i].words);
+#define X(member, key, words) \
+	if (s->member)        \
+		sb_puts(b, ", " words);
+	FS_STEP_NOTES(X)
+#undef X
+	if (s->op == FS_SYMLINK && !s->skip_exists)
+		sb_puts(b, ", replacing what is there");
 }
 
 static void step(struct sb *b, const char *kind, const struct fs_step *s)

@@ -1,6 +1,6 @@
 /*
  * The plan of one process in a container: everything that was decided before
- * clone3, as plain data. core/plan.c makes it from a specification and host
+ * clone3, as plain data. core/planner.c makes it from a specification and host
  * facts (a pure function), `--dry-run` prints it, core/launch.c and src/init
  * carry it out and decide nothing more.
  *
@@ -43,6 +43,15 @@ enum fs_op {
 	FS_OP_COUNT
 };
 
+/*      member      in the JSON form  in the dry run                                       */
+#define FS_STEP_NOTES(X)                                                                          \
+	X(recursive,  "recursive", "with all below")              /* FS_BIND: rbind */            \
+	X(copy_up,    "copyUp",    "contents copied up")          /* tmpcopyup */                 \
+	X(keep_mode,  "keepMode",  "mode of the directory below") /* tmpfs without mode= */       \
+	X(no_symlink, "noSymlink", "no symbolic link")   /* the target itself may be none (/proc, /sys) */ \
+	X(from_host,  "fromHost",  "opened by the parent") /* FS_BIND: launch opens `source` (privileges, idmap) */ \
+	X(optional,   "optional",  "if it exists")       /* nothing to do when target or source is absent */
+
 /* One step in making the file system. Paths in the container are resolved
  * below the root by fd (rootfs.h). */
 struct fs_step {
@@ -56,14 +65,11 @@ struct fs_step {
 	uint64_t rec_set, rec_clear; /* MOUNT_ATTR_* for the whole tree */
 	unsigned long propagation[4]; /* MS_*, applied in order */
 	uint32_t n_propagation;
-	bool recursive; /* FS_BIND: rbind */
-	bool copy_up; /* tmpcopyup */
-	bool keep_mode; /* tmpfs without mode=: takes that of the directory below */
-	bool no_symlink; /* the target itself may not be a symbolic link (/proc, /sys) */
+#define X(member, key, words) bool member;
+	FS_STEP_NOTES(X)
+#undef X
 	bool on_proc; /* written below /proc, and checked: else a target in procfs is refused */
-	bool optional; /* nothing to do when the target or source is absent */
 	bool skip_exists; /* FS_NODE, FS_SYMLINK: fine when something else is there */
-	bool from_host; /* FS_BIND: `source` must be opened by launch (its privileges, idmap) */
 	bool idmap, idmap_recursive;
 	const struct plan_id_map *uid_maps, *gid_maps; /* idmap: own maps; NULL: the container's */
 	uint32_t n_uid_maps, n_gid_maps;

@@ -159,6 +159,7 @@ const struct name personality_names[] = {
 #define PROP(name, bits)  { name, MOUNT_OPTION_PROPAGATION, false, bits }
 #define RSET(name, bits)  { name, MOUNT_OPTION_RECURSIVE, false, bits }
 #define RCLR(name, bits)  { name, MOUNT_OPTION_RECURSIVE, true, bits }
+#define MEMBER(name, member) { name, MOUNT_OPTION_MEMBER, false, offsetof(struct spec_mount, member) }
 /* mount_setattr takes only the whole access time field for clearing, so what is
  * cleared there becomes relatime, the kernel's default. */
 const struct mount_option mount_options[] = {
@@ -171,7 +172,7 @@ const struct mount_option mount_options[] = {
 	CLEAR("diratime",     MS_NODIRATIME),
 	SET("dirsync",        MS_DIRSYNC),
 	CLEAR("exec",         MS_NOEXEC),
-	{ "idmap",            MOUNT_OPTION_IDMAP, false, 0 },
+	MEMBER("idmap",       idmap),
 	SET("iversion",       MS_I_VERSION),
 	SET("lazytime",       MS_LAZYTIME),
 	CLEAR("loud",         MS_SILENT),
@@ -196,7 +197,7 @@ const struct mount_option mount_options[] = {
 	SET("relatime",       MS_RELATIME),
 	SET("remount",        MS_REMOUNT),
 	RCLR("rexec",         MOUNT_ATTR_NOEXEC),
-	{ "ridmap",           MOUNT_OPTION_RIDMAP, false, 0 },
+	MEMBER("ridmap",      ridmap),
 	RSET("rnoatime",      MOUNT_ATTR_NOATIME),
 	RSET("rnodev",        MOUNT_ATTR_NODEV),
 	RSET("rnodiratime",   MOUNT_ATTR_NODIRATIME),
@@ -224,7 +225,7 @@ const struct mount_option mount_options[] = {
 	CLEAR("suid",         MS_NOSUID),
 	CLEAR("symfollow",    MS_NOSYMFOLLOW),
 	SET("sync",           MS_SYNCHRONOUS),
-	{ "tmpcopyup",        MOUNT_OPTION_TMPCOPYUP, false, 0 },
+	MEMBER("tmpcopyup",   tmpcopyup),
 	PROP("unbindable",    MS_UNBINDABLE),
 	{ NULL, 0, false, 0 }
 };
@@ -233,6 +234,7 @@ const struct mount_option mount_options[] = {
 #undef PROP
 #undef RSET
 #undef RCLR
+#undef MEMBER
 /* clang-format on */
 
 static int compare_option(const void *key, const void *row)

@@ -55,9 +55,7 @@ enum mount_option_kind {
 	MOUNT_OPTION_PROPAGATION, /* MS_SHARED ..., with MS_REC for the r-forms */
 	MOUNT_OPTION_RECURSIVE, /* MOUNT_ATTR_*, AT_RECURSIVE */
 	MOUNT_OPTION_NOTHING, /* "defaults" */
-	MOUNT_OPTION_TMPCOPYUP,
-	MOUNT_OPTION_IDMAP,
-	MOUNT_OPTION_RIDMAP,
+	MOUNT_OPTION_MEMBER, /* a bool of struct spec_mount, by its offset */
 };
 
 struct mount_option {

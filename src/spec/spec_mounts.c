@@ -62,14 +62,8 @@ static int add_option(struct json_dec *d, const struct json *v, struct spec_moun
 	case MOUNT_OPTION_RECURSIVE:
 		add_recursive(m, o);
 		break;
-	case MOUNT_OPTION_TMPCOPYUP:
-		m->tmpcopyup = true;
-		break;
-	case MOUNT_OPTION_IDMAP:
-		m->idmap = true;
-		break;
-	case MOUNT_OPTION_RIDMAP:
-		m->ridmap = true;
+	case MOUNT_OPTION_MEMBER:
+		*(bool *)((char *)m + o->bits) = true;
 		break;
 	case MOUNT_OPTION_NOTHING:
 		break;
