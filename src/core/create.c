@@ -103,8 +103,6 @@ static int check(struct creation *k, struct err *e)
 	OWN_FD fd = -1;
 	int r;
 
-	if (!k->o->spec->process)
-		return err_set(e, ERR_INVALID, 0, "config.json: /process: missing");
 	r = console_check(k->plan->process.terminal, k->o->console_socket, k->o->ret_master, e);
 	if (r < 0)
 		return r;

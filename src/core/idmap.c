@@ -10,9 +10,8 @@
 #include "launch.h"
 #include "plan.h"
 #include "proc.h"
+#include "spec.h"
 #include "str.h"
-
-enum { MAX_MAPS = 340 }; /* the kernel's own limit */
 
 static int write_proc(int proc, pid_t pid, const char *file, const char *text)
 {
@@ -25,8 +24,8 @@ static int write_proc(int proc, pid_t pid, const char *file, const char *text)
 static int run_helper(const char *program, pid_t pid, const struct plan_id_map *m, size_t n,
 		      struct err *e)
 {
-	const char *argv[3 * MAX_MAPS + 3];
-	char numbers[3 * MAX_MAPS + 1][12];
+	const char *argv[3 * SPEC_MAX_ID_MAPS + 3];
+	char numbers[3 * SPEC_MAX_ID_MAPS + 1][12];
 	OWN_SB struct sb out = SB_INIT;
 	size_t k = 0, argc = 0;
 	int r;
@@ -58,8 +57,8 @@ static int write_map(int proc, pid_t pid, const char *file, const char *helper,
 	OWN_SB struct sb text = SB_INIT;
 	int r;
 
-	if (n > MAX_MAPS)
-		return err_set(e, ERR_INVALID, 0, "%s: more than %d ranges", file, (int)MAX_MAPS);
+	if (n > SPEC_MAX_ID_MAPS) /* run_helper() has room for no more */
+		return err_set(e, ERR_INVALID, 0, "%s: more than %d ranges", file, (int)SPEC_MAX_ID_MAPS);
 	for (size_t i = 0; i < n; i++)
 		sb_printf(&text, "%u %u %u\n", m[i].inside, m[i].outside, m[i].size);
 	if (text.failed || !text.s)

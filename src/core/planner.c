@@ -18,8 +18,6 @@
 #include "planner_parts.h"
 #include "str.h"
 
-#define MAX_MAPS 340 /* what the kernel takes in uid_map */
-
 /* ---- shared ----------------------------------------------------------- */
 
 static int bad_v(struct planner *pl, enum err_kind kind, const char *pointer,
@@ -148,24 +146,13 @@ bool plan_kernel_from(const struct host_facts *f, uint32_t major, uint32_t minor
 	       (f->kernel_major == major && f->kernel_minor >= minor);
 }
 
-int plan_maps(struct planner *pl, const struct spec_id_map *maps, size_t n,
-	      const char *pointer, const struct plan_id_map **ret)
+const struct plan_id_map *plan_maps(struct planner *pl, const struct spec_id_map *maps, size_t n)
 {
 	struct plan_id_map *m = arena_calloc(pl->a, n, sizeof *m);
 
-	if (!m)
-		return plan_nomem(pl);
-	if (n > MAX_MAPS)
-		return plan_bad(pl, pointer, "at most %d id maps are possible", MAX_MAPS);
-	for (size_t i = 0; i < n; i++) {
-		if (!maps[i].size)
-			return plan_bad(pl, pointer, "id map %zu has size 0", i);
-		m[i].inside = maps[i].container_id;
-		m[i].outside = maps[i].host_id;
-		m[i].size = maps[i].size;
-	}
-	*ret = m;
-	return 0;
+	for (size_t i = 0; m && i < n; i++)
+		m[i] = (struct plan_id_map){ maps[i].container_id, maps[i].host_id, maps[i].size };
+	return m;
 }
 
 bool plan_mapped(const struct plan_id_map *maps, size_t n, uint32_t inside)
@@ -178,17 +165,13 @@ bool plan_mapped(const struct plan_id_map *maps, size_t n, uint32_t inside)
 
 /* ---- namespaces ------------------------------------------------------- */
 
-static int add_join(struct planner *pl, struct plan_join *joins, enum ns_type t)
+static void add_join(struct planner *pl, struct plan_join *joins, enum ns_type t)
 {
-	struct plan_join *j = &joins[pl->p->n_joins++];
-
-	if (pl->s->linux->ns[t].path[0] != '/')
-		return plan_bad(pl, "/linux/namespaces", "the path of the %s namespace is not absolute",
-				namespace_name(t));
-	j->type = namespace_flag(t);
-	j->name = namespace_name(t);
-	j->path = pl->s->linux->ns[t].path;
-	return 0;
+	joins[pl->p->n_joins++] = (struct plan_join){
+		namespace_flag(t),
+		namespace_name(t),
+		pl->s->linux->ns[t].path,
+	};
 }
 
 /* The user namespace is joined last by those who are root in the one above:
@@ -198,24 +181,18 @@ static int plan_joins(struct planner *pl)
 	struct plan_join *joins = arena_calloc(pl->a, NS_COUNT, sizeof *joins);
 	const struct spec_namespace *ns = pl->s->linux->ns;
 	bool user_last = pl->f->privileged;
-	int r;
 
 	if (!joins)
 		return plan_nomem(pl);
 	pl->p->joins = joins;
-	if (ns[NS_USER].path && !user_last) {
-		r = add_join(pl, joins, NS_USER);
-		if (r < 0)
-			return r;
-	}
-	for (int t = 0; t < NS_COUNT; t++) {
-		if (!ns[t].path || t == NS_USER)
-			continue;
-		r = add_join(pl, joins, (enum ns_type)t);
-		if (r < 0)
-			return r;
-	}
-	return ns[NS_USER].path && user_last ? add_join(pl, joins, NS_USER) : 0;
+	if (ns[NS_USER].path && !user_last)
+		add_join(pl, joins, NS_USER);
+	for (int t = 0; t < NS_COUNT; t++)
+		if (ns[t].path && t != NS_USER)
+			add_join(pl, joins, (enum ns_type)t);
+	if (ns[NS_USER].path && user_last)
+		add_join(pl, joins, NS_USER);
+	return 0;
 }
 
 static int plan_user_ns(struct planner *pl)
@@ -223,13 +200,9 @@ static int plan_user_ns(struct planner *pl)
 	const struct spec_linux *l = pl->s->linux;
 	const struct host_facts *f = pl->f;
 	struct plan *p = pl->p;
-	int r;
 
 	p->deny_setgroups = f->setgroups_denied;
 	if (!plan_has_ns(pl->s, NS_USER)) {
-		if (l->n_uid_maps || l->n_gid_maps)
-			return plan_bad(pl, l->n_uid_maps ? "/linux/uidMappings" : "/linux/gidMappings",
-					"id maps need a user namespace in /linux/namespaces");
 		if (f->euid != 0 && !f->privileged)
 			return plan_bad(pl, "/linux/namespaces",
 					"an unprivileged caller needs a user namespace");
@@ -239,16 +212,10 @@ static int plan_user_ns(struct planner *pl)
 		p->root_is_mapped = true;
 		return 0;
 	}
-	if (!l->n_uid_maps)
-		return plan_bad(pl, "/linux/uidMappings", "a new user namespace needs id maps");
-	if (!l->n_gid_maps)
-		return plan_bad(pl, "/linux/gidMappings", "a new user namespace needs id maps");
-	r = plan_maps(pl, l->uid_maps, l->n_uid_maps, "/linux/uidMappings", &p->uid_maps);
-	if (r < 0)
-		return r;
-	r = plan_maps(pl, l->gid_maps, l->n_gid_maps, "/linux/gidMappings", &p->gid_maps);
-	if (r < 0)
-		return r;
+	p->uid_maps = plan_maps(pl, l->uid_maps, l->n_uid_maps);
+	p->gid_maps = plan_maps(pl, l->gid_maps, l->n_gid_maps);
+	if (!p->uid_maps || !p->gid_maps)
+		return plan_nomem(pl);
 	p->n_uid_maps = l->n_uid_maps;
 	p->n_gid_maps = l->n_gid_maps;
 	p->root_is_mapped = plan_mapped(p->uid_maps, p->n_uid_maps, 0) &&
@@ -271,9 +238,6 @@ static int plan_time_ns(struct planner *pl)
 					"this kernel has no time namespaces");
 	if (!mono->present && !boot->present)
 		return 0;
-	if (!plan_new_ns(pl->s, NS_TIME))
-		return plan_bad(pl, "/linux/timeOffsets",
-				"time offsets need a new time namespace in /linux/namespaces");
 	pl->p->time_offsets = arena_printf(pl->a, "monotonic %" PRId64 " %u\nboottime %" PRId64 " %u\n",
 					   mono->secs, mono->nanosecs, boot->secs, boot->nanosecs);
 	return pl->p->time_offsets ? 0 : plan_nomem(pl);
@@ -299,23 +263,6 @@ static int plan_namespaces(struct planner *pl)
 }
 
 /* ---- the rest of the container ---------------------------------------- */
-
-static int plan_names(struct planner *pl)
-{
-	const struct spec *s = pl->s;
-
-	if (!str_empty(s->hostname)) {
-		if (!plan_has_ns(s, NS_UTS))
-			return plan_bad(pl, "/hostname", "setting it needs a uts namespace in /linux/namespaces");
-		pl->p->hostname = s->hostname;
-	}
-	if (!str_empty(s->domainname)) {
-		if (!plan_has_ns(s, NS_UTS))
-			return plan_bad(pl, "/domainname", "setting it needs a uts namespace in /linux/namespaces");
-		pl->p->domainname = s->domainname;
-	}
-	return 0;
-}
 
 /* Cache and bandwidth allocation need a resctrl file system, which is a host
  * administrator's decision to have. */
@@ -409,8 +356,6 @@ static int plan_seccomp(struct planner *pl)
 	p->listener_needs_dumpable = p->wants_listener && !pl->f->privileged;
 	if (!p->wants_listener)
 		return 0;
-	if (str_empty(sc->listener_path))
-		return plan_bad(pl, "/linux/seccomp/listenerPath", "SCMP_ACT_NOTIFY needs it");
 	p->listener_path = sc->listener_path;
 	p->listener_metadata = sc->listener_metadata;
 	return 0;
@@ -435,7 +380,6 @@ int plan_container(struct arena *a, const struct spec *s, const struct host_fact
 		plan_namespaces,
 		plan_cgroup_path,
 		plan_file_system,
-		plan_names,
 		plan_sysctl,
 		plan_rdt,
 		plan_seccomp,
@@ -457,6 +401,8 @@ int plan_container(struct arena *a, const struct spec *s, const struct host_fact
 		r = plan_bad(&pl, "/process", "must be there");
 	if (r < 0)
 		return r;
+	pl.p->hostname = s->hostname;
+	pl.p->domainname = s->domainname;
 	pl.p->stop_for_hooks = h->n[HOOK_PRESTART] || h->n[HOOK_CREATE_RUNTIME] ||
 			       h->n[HOOK_CREATE_CONTAINER];
 	pl.p->stop_for_start_hooks = h->n[HOOK_START_CONTAINER] != 0;

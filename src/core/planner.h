@@ -1,6 +1,8 @@
 /*
  * Makes a plan (init/plan.h) from a specification and host facts. Pure: no
- * system calls, so it is unit-tested, fuzzed and printed without root.
+ * system calls, so it is unit-tested, fuzzed and printed without root. What is
+ * wrong with a specification whatever the host was found when it was decoded
+ * (spec.h), and is not asked again here.
  */
 #pragma once
 

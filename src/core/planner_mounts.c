@@ -57,31 +57,21 @@ static int check_attrs(struct planner *pl, const struct spec_mount *m, const cha
 					maps ? "an id-mapped mount" : "a recursive mount option");
 	if (!maps)
 		return 0;
-	if (!m->is_bind)
-		return plan_bad(pl, pointer, "id maps are for bind mounts only");
 	if (!pl->f->privileged)
 		return plan_bad(pl, pointer, "an id-mapped mount needs CAP_SYS_ADMIN on the host");
-	if (!m->n_uid_maps != !m->n_gid_maps)
-		return plan_bad(pl, pointer, "uidMappings and gidMappings belong together");
-	if (!m->n_uid_maps && !plan_has_ns(pl->s, NS_USER))
-		return plan_bad(pl, pointer, "an id-mapped mount needs uidMappings, or a user namespace");
 	return 0;
 }
 
 static int step_maps(struct planner *pl, const struct spec_mount *m, struct fs_step *s)
 {
-	int r;
-
 	s->idmap = m->idmap || m->ridmap || m->n_uid_maps || m->n_gid_maps;
 	s->idmap_recursive = m->ridmap;
 	if (!m->n_uid_maps)
 		return 0;
-	r = plan_maps(pl, m->uid_maps, m->n_uid_maps, s->pointer, &s->uid_maps);
-	if (r < 0)
-		return r;
-	r = plan_maps(pl, m->gid_maps, m->n_gid_maps, s->pointer, &s->gid_maps);
-	if (r < 0)
-		return r;
+	s->uid_maps = plan_maps(pl, m->uid_maps, m->n_uid_maps);
+	s->gid_maps = plan_maps(pl, m->gid_maps, m->n_gid_maps);
+	if (!s->uid_maps || !s->gid_maps)
+		return plan_nomem(pl);
 	s->n_uid_maps = (uint32_t)m->n_uid_maps;
 	s->n_gid_maps = (uint32_t)m->n_gid_maps;
 	return 0;
@@ -101,8 +91,6 @@ static int bind_mount(struct planner *pl, const struct spec_mount *m, const char
 {
 	struct fs_step *s;
 
-	if (str_empty(m->source))
-		return plan_bad(pl, pointer, "a bind mount needs a source");
 	s = plan_step(pl, &pl->steps, FS_BIND, m->destination, pointer);
 	if (!s)
 		return plan_nomem(pl);

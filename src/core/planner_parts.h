@@ -51,8 +51,8 @@ struct fs_step *plan_step(struct planner *pl, struct step_list *l, enum fs_op op
 char *plan_path(struct arena *a, const char *base, const char *path);
 /* 0: `path` is `dir`; > 0: it is below; < 0: elsewhere. Both are clean. */
 int plan_path_below(const char *path, const char *dir);
-int plan_maps(struct planner *pl, const struct spec_id_map *maps, size_t n,
-	      const char *pointer, const struct plan_id_map **ret);
+/* NULL: out of memory. */
+const struct plan_id_map *plan_maps(struct planner *pl, const struct spec_id_map *maps, size_t n);
 bool plan_mapped(const struct plan_id_map *maps, size_t n, uint32_t inside);
 bool plan_kernel_from(const struct host_facts *f, uint32_t major, uint32_t minor);
 

@@ -293,12 +293,6 @@ static int plan_limits(struct planner *pl, const struct spec_process *proc,
 	for (size_t i = 0; i < from->n_rlimits; i++) {
 		const struct spec_rlimit *l = &from->rlimits[i];
 
-		if (l->soft > l->hard) {
-			const char *at = arena_printf(pl->a, "/process/rlimits/%zu", i);
-
-			return plan_bad(pl, at ? at : "/process/rlimits",
-					"the soft limit is above the hard one");
-		}
 		lim[i] = (struct plan_rlimit){ l->resource, name_of(rlimit_names, (uint64_t)l->resource),
 					       l->soft, l->hard };
 	}

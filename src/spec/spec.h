@@ -83,6 +83,8 @@ struct spec_process {
 
 /* ---- mounts ----------------------------------------------------------- */
 
+enum { SPEC_MAX_ID_MAPS = 340 }; /* the kernel's own limit, UID_GID_MAP_MAX_EXTENTS */
+
 struct spec_id_map {
 	uint32_t container_id, host_id, size;
 };

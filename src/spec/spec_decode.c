@@ -304,9 +304,8 @@ static int check_id_map(struct json_dec *d, const struct json *v, const struct s
 int spec_check_id_maps(struct json_dec *d, const struct json *v, const struct spec_id_map *maps,
 		       size_t n)
 {
-	/* The kernel's own limit, UID_GID_MAP_MAX_EXTENTS. */
-	if (n > 340)
-		return json_fail(d, v, "more than 340 entries");
+	if (n > SPEC_MAX_ID_MAPS)
+		return json_fail(d, v, "more than %d entries", (int)SPEC_MAX_ID_MAPS);
 	for (size_t i = 0; i < n; i++) {
 		int r = check_id_map(d, v, maps, i);
 
