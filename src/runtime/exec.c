@@ -286,11 +286,9 @@ static int exec_in(struct request *q, struct container *ct, const struct exec_fl
 	pid_t pid;
 	int r;
 
-	if (ct->state == CT_STOPPED)
-		return err_set(e, ERR_STATE, 0, "cannot exec in a stopped container");
-	if (ct->state == CT_PAUSED && !f->ignore_paused)
-		return err_set(e, ERR_STATE, 0,
-			       "cannot exec in a paused container (use --ignore-paused to override)");
+	r = ct->state == CT_PAUSED && f->ignore_paused ? 0 : state_check(ct->state, EV_EXEC, e);
+	if (r < 0)
+		return r;
 	r = make_process(q, ct, f, &p, e);
 	if (r < 0)
 		return r;
