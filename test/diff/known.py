@@ -411,8 +411,11 @@ CRUN = [
     Row(r"mount\.(.*)", lambda d, b, t, m, err, us: options(d, m[1]) and same_but(b, t, OPTIONS, TAGS, (" r[ow](?=[ ,])", "")) and
         taken_back(d, m[1], b, t),
         "a mount has all of its options, of those that take each other back the last, and the restrictions of its source; crun loses some"),
-    Row(r"mount\.(.*)", lambda d, b, t, m, err, us: (set(gen.PROPAGATION) | {"lazytime"}) & options(d, m[1]) and same_but(b, t, TAGS, (",lazytime|,nodiratime", "")),
+    Row(r"mount\.(.*)", lambda d, b, t, m, err, us: (set(gen.PROPAGATION) | {"lazytime", "async"}) & options(d, m[1]) and same_but(b, t, TAGS, (",lazytime|,nodiratime|,sync", "")),
         "a mount has its options and the propagation that they ask for; crun loses some of one or the other"),
+    Row(r"at\.(.*)", lambda d, b, t, m, err, us: (below(d, m[1], "sysfs") or below(d, m[1], "devpts")) and
+        same_but(b, t, (r"write (ok|EROFS|EACCES)", "")),
+        "a read-only devpts is so as a file system; a sysfs is, where runc has another in a joined namespace just then"),
     Row(r"mount\.(.*)", lambda d, b, t, m, err, us: b.startswith("devpts ") and same_but(b, t, SUPER),
         "a read-only file system is so as a file system, as with mount(8); crun's only as a mount"),
     Row(r"(mount|at|list)\.(.*)", lambda d, b, t, m, err, us: b is None and any(
