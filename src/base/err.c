@@ -86,15 +86,14 @@ int err_wrap(struct err *e, int r, const char *fmt, ...)
 	return r;
 }
 
-/* Where glibc's words differ from those that Go programs search for only by
- * the case of the first letter, lowering it is enough. */
 const char *err_cause(int sys)
 {
-	static _Thread_local char buf[64];
+	static _Thread_local char buf[32];
+	const char *words = err_words(sys);
 
-	snprintf(buf, sizeof buf, "%s", strerror(sys));
-	if (buf[0] >= 'A' && buf[0] <= 'Z' && !(buf[1] >= 'A' && buf[1] <= 'Z'))
-		buf[0] = (char)(buf[0] - 'A' + 'a');
+	if (words)
+		return words;
+	snprintf(buf, sizeof buf, "unknown error %d", sys);
 	return buf;
 }
 

@@ -59,3 +59,6 @@ const char *err_text(const struct err *e, char *buf, size_t cap);
 
 /* Go's spelling of an errno value (lower case); never NULL. */
 const char *err_cause(int sys);
+
+/* The same for code after clone3: NULL for a number without a name. */
+const char *err_words(int sys);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "err.h"
 #include "fd.h"
 #include "home.h"
 #include "init.h"
@@ -113,19 +114,11 @@ void init_lookup(struct init *in)
  * on its own stderr. */
 static _Noreturn void exec_failed(struct init *in, int r)
 {
-	const char *parts[] = { "exec ", in->path, ": ", strerrordesc_np(-r), "\n" };
-	char first;
+	const char *words = err_words(-r);
+	const char *parts[] = { "exec ", in->path, ": ", words ? words : "unknown error", "\n" };
 
-	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-		const char *s = parts[i] ? parts[i] : "unknown error";
-
-		if (i == 3) { /* Go's words begin in lower case */
-			first = s[0] >= 'A' && s[0] <= 'Z' ? (char)(s[0] | 0x20) : s[0];
-			fd_write_all(2, &first, 1);
-			s++;
-		}
-		fd_write_all(2, s, strlen(s));
-	}
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+		fd_write_all(2, parts[i], strlen(parts[i]));
 	_exit(1);
 }
 
