@@ -1,8 +1,7 @@
 /*
- * Reading JSON. The only file that knows json-c. json-c checks the grammar;
- * the scan before it refuses what json-c lets through (NaN, single quotes,
- * raw control characters, bytes that are not UTF-8, leading zeros, saturating
- * numbers) and counts keys, so that a duplicate shows as a key that got lost.
+ * Reading JSON: from the text to a tree in an arena, in one pass, without a heap
+ * but for the stack of values whose array or object has not ended yet. Strict,
+ * as json.h says; the first thing that is wrong ends it.
  */
 #include "json.h"
 
@@ -10,28 +9,78 @@
 #include <math.h>
 #include <string.h>
 
-/* One of its type names is ours too. */
-#define json_type json_c_type
-#include <json-c/json.h>
-#undef json_type
-
 #include "err.h"
 #include "json_text.h"
 #include "mem.h"
 
-struct scan {
+/* A value that waits for the others of its array or object. */
+struct part {
+	struct json v;
+	uint32_t pos, len; /* of its key in the text, with the quotes */
+};
+
+struct parse {
+	struct arena *a;
 	const char *text;
 	size_t len, pos;
 	unsigned depth;
-	size_t tokens, keys;
-	const char *why;
+	size_t values;
+	struct part *parts;
+	size_t n_parts, cap_parts;
+	const char *why; /* what is wrong at `pos`; NULL: out of memory */
+	size_t quote; /* so much of the text there is told with it */
 };
 
-static int bad(struct scan *s, const char *why)
+static int bad(struct parse *p, const char *why)
 {
-	s->why = why;
+	p->why = why;
 	return -EINVAL;
 }
+
+static char peek(const struct parse *p)
+{
+	return p->pos < p->len ? p->text[p->pos] : '\0';
+}
+
+static void skip_space(struct parse *p)
+{
+	while (p->pos < p->len && memchr(" \n\t\r", p->text[p->pos], 4))
+		p->pos++;
+}
+
+/* true, false, null: its length; 0: another word. */
+static size_t word_len(const struct parse *p)
+{
+	static const char *const words[] = { "true", "false", "null" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		size_t n = strlen(words[i]);
+
+		if (p->len - p->pos >= n && !memcmp(p->text + p->pos, words[i], n))
+			return n;
+	}
+	return 0;
+}
+
+/* What is here cannot be here. Says so with `words`, or what it can nowhere be. */
+static int wrong(struct parse *p, const char *words)
+{
+	char c = peek(p);
+
+	if (p->pos >= p->len)
+		return bad(p, "unexpected end of data");
+	if (c == '\'')
+		return bad(p, "a single quote: strings are in double quotes");
+	if (c == '/' || c == '#')
+		return bad(p, "comments are not allowed");
+	if (((c | 32) >= 'a' && (c | 32) <= 'z'))
+		return bad(p, word_len(p) ? words : "an unknown word: only true, false and null exist");
+	if (!memchr("{}[]:,\"-0123456789", c, 18))
+		return bad(p, "an unexpected character");
+	return bad(p, words);
+}
+
+/* ---- strings ---------------------------------------------------------- */
 
 static int hex4(const char *s, unsigned *ret)
 {
@@ -52,357 +101,395 @@ static int hex4(const char *s, unsigned *ret)
 }
 
 /* At the 'u' of \uXXXX; a high surrogate takes its other half with it. */
-static int scan_unicode(struct scan *s)
+static int check_unicode(struct parse *p)
 {
 	unsigned v;
 
-	if (s->len - s->pos < 5 || hex4(s->text + s->pos + 1, &v) < 0)
-		return bad(s, "'\\u' without four hexadecimal digits");
+	if (p->len - p->pos < 5 || hex4(p->text + p->pos + 1, &v) < 0)
+		return bad(p, "'\\u' without four hexadecimal digits");
 	if (!v)
-		return bad(s, "a string contains a NUL character");
+		return bad(p, "a string contains a NUL character");
 	if (v >= 0xdc00 && v <= 0xdfff)
-		return bad(s, "half of a surrogate pair");
+		return bad(p, "half of a surrogate pair");
 	if (v >= 0xd800 && v <= 0xdbff) {
-		if (s->len - s->pos < 11 || s->text[s->pos + 5] != '\\' ||
-		    s->text[s->pos + 6] != 'u' || hex4(s->text + s->pos + 7, &v) < 0 ||
+		if (p->len - p->pos < 11 || p->text[p->pos + 5] != '\\' ||
+		    p->text[p->pos + 6] != 'u' || hex4(p->text + p->pos + 7, &v) < 0 ||
 		    v < 0xdc00 || v > 0xdfff)
-			return bad(s, "half of a surrogate pair");
-		s->pos += 6;
+			return bad(p, "half of a surrogate pair");
+		p->pos += 6;
 	}
-	s->pos += 5;
+	p->pos += 5;
 	return 0;
 }
 
-static int scan_string(struct scan *s)
+/* From quote to quote. Returns whether there are escapes in it. */
+static int check_string(struct parse *p)
 {
-	size_t n;
-	int r;
+	int escapes = 0;
 
-	for (s->pos++; s->pos < s->len;) {
-		unsigned char c = (unsigned char)s->text[s->pos];
+	for (p->pos++; p->pos < p->len;) {
+		unsigned char c = (unsigned char)p->text[p->pos];
+		size_t n = 1;
 
 		if (c == '"') {
-			s->pos++;
-			return 0;
+			p->pos++;
+			return escapes;
 		}
 		if (c < 0x20)
-			return bad(s, "a control character in a string");
-		/* json-c takes overlong forms and surrogates for UTF-8. */
-		n = json_utf8_len(s->text + s->pos, s->len - s->pos);
+			return bad(p, "a control character in a string");
+		if (c >= 0x80)
+			n = json_utf8_len(p->text + p->pos, p->len - p->pos);
 		if (!n)
-			return bad(s, "bytes in a string that are not UTF-8");
-		s->pos += n;
+			return bad(p, "bytes in a string that are not UTF-8");
+		p->pos += n;
 		if (c != '\\')
 			continue;
-		if (s->pos < s->len && s->text[s->pos] == 'u') {
-			r = scan_unicode(s);
+		escapes = 1;
+		if (peek(p) == 'u') {
+			int r = check_unicode(p);
+
 			if (r < 0)
 				return r;
-		} else if (s->pos < s->len && s->text[s->pos] &&
-			   strchr("\"\\/bfnrt", s->text[s->pos])) {
-			s->pos++;
-		} else if (s->pos < s->len) {
-			return bad(s, "unknown escape in a string");
+		} else if (p->pos < p->len) {
+			if (!memchr("\"\\/bfnrt", p->text[p->pos], 8))
+				return bad(p, "unknown escape in a string");
+			p->pos++;
 		}
 	}
-	return bad(s, "a string does not end");
+	return bad(p, "a string does not end");
 }
 
-static size_t scan_digits(struct scan *s)
+static size_t put_utf8(char *out, unsigned c)
 {
-	size_t from = s->pos;
-
-	while (s->pos < s->len && s->text[s->pos] >= '0' && s->text[s->pos] <= '9')
-		s->pos++;
-	return s->pos - from;
+	if (c < 0x80) {
+		out[0] = (char)c;
+		return 1;
+	}
+	if (c < 0x800) {
+		out[0] = (char)(0xc0 | c >> 6);
+		out[1] = (char)(0x80 | (c & 63));
+		return 2;
+	}
+	if (c < 0x10000) {
+		out[0] = (char)(0xe0 | c >> 12);
+		out[1] = (char)(0x80 | (c >> 6 & 63));
+		out[2] = (char)(0x80 | (c & 63));
+		return 3;
+	}
+	out[0] = (char)(0xf0 | c >> 18);
+	out[1] = (char)(0x80 | (c >> 12 & 63));
+	out[2] = (char)(0x80 | (c >> 6 & 63));
+	out[3] = (char)(0x80 | (c & 63));
+	return 4;
 }
 
-static char peek(const struct scan *s)
+/* The characters that escapes stand for are never longer than they. */
+static size_t unescape(char *out, const char *s, const char *end)
 {
-	return s->pos < s->len ? s->text[s->pos] : '\0';
+	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+	const char *start = out, *c;
+	unsigned u = 0, low = 0;
+
+	while (s < end) {
+		if (*s != '\\') {
+			*out++ = *s++;
+			continue;
+		}
+		s++;
+		if (*s != 'u') {
+			c = strchr(from, *s);
+			*out++ = c ? to[c - from] : *s;
+			s++;
+			continue;
+		}
+		hex4(s + 1, &u);
+		s += 5;
+		if (u >= 0xd800 && u <= 0xdbff) {
+			hex4(s + 2, &low);
+			u = 0x10000 + ((u - 0xd800) << 10) + (low - 0xdc00);
+			s += 6;
+		}
+		out += put_utf8(out, u);
+	}
+	return (size_t)(out - start);
 }
 
-static int scan_number(struct scan *s)
+static int parse_string(struct parse *p, const char **ret, uint32_t *ret_len)
+{
+	const char *s = p->text + p->pos + 1, *end;
+	int escapes = check_string(p);
+	char *out;
+
+	if (escapes < 0)
+		return escapes;
+	end = p->text + p->pos - 1;
+	*ret_len = (uint32_t)(end - s);
+	*ret = out = arena_strndup(p->a, s, *ret_len);
+	if (!out)
+		return -ENOMEM;
+	if (escapes) {
+		*ret_len = (uint32_t)unescape(out, s, end);
+		out[*ret_len] = '\0';
+	}
+	return 0;
+}
+
+/* ---- numbers ---------------------------------------------------------- */
+
+static size_t skip_digits(struct parse *p)
+{
+	size_t from = p->pos;
+
+	while (p->pos < p->len && p->text[p->pos] >= '0' && p->text[p->pos] <= '9')
+		p->pos++;
+	return p->pos - from;
+}
+
+/* Its digits; *whole: neither point nor exponent, and fits into 64 bits. */
+static int check_number(struct parse *p, bool *whole)
 {
 	static const char most[] = "18446744073709551615", least[] = "9223372036854775808";
-	bool negative = peek(s) == '-', whole = true;
+	bool negative = peek(p) == '-';
 	size_t from, n;
 
+	*whole = true;
 	if (negative)
-		s->pos++;
-	from = s->pos;
-	n = scan_digits(s);
+		p->pos++;
+	from = p->pos;
+	n = skip_digits(p);
 	if (!n)
-		return bad(s, "a number without digits");
-	if (n > 1 && s->text[from] == '0') {
-		s->pos = from;
-		return bad(s, "a number with a leading zero");
+		return bad(p, "a number without digits");
+	if (n > 1 && p->text[from] == '0') {
+		p->pos = from;
+		return bad(p, "a number with a leading zero");
 	}
-	if (peek(s) == '.') {
-		whole = false;
-		s->pos++;
-		if (!scan_digits(s))
-			return bad(s, "a number without digits after the point");
+	if (peek(p) == '.') {
+		*whole = false;
+		p->pos++;
+		if (!skip_digits(p))
+			return bad(p, "a number without digits after the point");
 	}
-	if (peek(s) == 'e' || peek(s) == 'E') {
-		whole = false;
-		s->pos++;
-		if (peek(s) == '+' || peek(s) == '-')
-			s->pos++;
-		if (!scan_digits(s))
-			return bad(s, "a number without digits in the exponent");
+	if (peek(p) == 'e' || peek(p) == 'E') {
+		*whole = false;
+		p->pos++;
+		if (peek(p) == '+' || peek(p) == '-')
+			p->pos++;
+		if (!skip_digits(p))
+			return bad(p, "a number without digits in the exponent");
 	}
-	if (whole) {
+	if (*whole) {
 		const char *limit = negative ? least : most;
 		size_t max = negative ? sizeof least - 1 : sizeof most - 1;
 
-		if (n > max || (n == max && memcmp(s->text + from, limit, n) > 0)) {
-			s->pos = from - negative;
-			return bad(s, "a number that does not fit into 64 bits");
+		if (n > max || (n == max && memcmp(p->text + from, limit, n) > 0)) {
+			p->pos = from - negative;
+			return bad(p, "a number that does not fit into 64 bits");
 		}
 	}
 	return 0;
 }
 
-static int scan_word(struct scan *s)
+static int parse_number(struct parse *p, struct json *v)
 {
-	static const char *const words[] = { "true", "false", "null" };
+	size_t from = p->pos;
+	bool whole;
+	int r = check_number(p, &whole);
 
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		size_t n = strlen(words[i]);
-
-		if (s->len - s->pos >= n && !memcmp(s->text + s->pos, words[i], n)) {
-			s->pos += n;
+	if (r < 0)
+		return r;
+	if (!whole) {
+		v->type = JSON_DOUBLE;
+		v->s = arena_strndup(p->a, p->text + from, p->pos - from);
+		if (!v->s)
+			return -ENOMEM;
+		if (isfinite(strtod(v->s, NULL)))
 			return 0;
-		}
+		p->pos = from;
+		return bad(p, "a number that does not fit into a double");
 	}
-	return bad(s, "an unknown word: only true, false and null exist");
-}
-
-static int scan_token(struct scan *s, char c)
-{
-	if (c == '"') {
-		s->tokens++;
-		return scan_string(s);
-	}
-	if (c == '-' || (c >= '0' && c <= '9')) {
-		s->tokens++;
-		return scan_number(s);
-	}
-	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) {
-		s->tokens++;
-		return scan_word(s);
-	}
-	switch (c) {
-	case '{':
-	case '[':
-		s->tokens++;
-		if (++s->depth > JSON_MAX_DEPTH)
-			return bad(s, "nested too deeply");
-		break;
-	case '}':
-	case ']':
-		if (s->depth)
-			s->depth--;
-		break;
-	case ':':
-		s->keys++;
-		break;
-	case ',':
-		break;
-	case '\'':
-		return bad(s, "a single quote: strings are in double quotes");
-	case '/':
-	case '#':
-		return bad(s, "comments are not allowed");
-	default:
-		return bad(s, "an unexpected character");
-	}
-	s->pos++;
+	v->type = JSON_INT;
+	for (size_t i = from; i < p->pos; i++)
+		if (p->text[i] != '-')
+			v->u = v->u * 10 + (uint64_t)(p->text[i] - '0');
+	v->negative = p->text[from] == '-' && v->u;
+	if (v->negative)
+		v->i = (int64_t)(0 - v->u);
 	return 0;
 }
 
-static int scan_all(struct scan *s)
+/* ---- arrays and objects ----------------------------------------------- */
+
+static int parse_value(struct parse *p, struct json *v);
+
+static int push(struct parse *p, const struct part *part)
 {
-	int r;
+	if (p->n_parts == p->cap_parts) {
+		size_t cap = p->cap_parts ? p->cap_parts * 2 : 256;
+		struct part *more = realloc(p->parts, cap * sizeof *more);
 
-	while (s->pos < s->len) {
-		char c = s->text[s->pos];
-
-		if (c == ' ' || c == '\n' || c == '\t' || c == '\r') {
-			s->pos++;
-			continue;
-		}
-		r = scan_token(s, c);
-		if (r < 0)
-			return r;
+		if (!more)
+			return -ENOMEM;
+		p->parts = more;
+		p->cap_parts = cap;
 	}
-	if (s->tokens - s->keys > JSON_MAX_VALUES && s->tokens > s->keys)
-		return bad(s, "too many values");
+	p->parts[p->n_parts++] = *part;
 	return 0;
 }
 
-/* ---- from json-c's tree to ours --------------------------------------- */
-
-struct convert {
-	struct arena *a;
-	size_t keys;
-	const struct json *infinite; /* the first number beyond a double */
-};
-
-static int convert(struct convert *c, struct json_object *o, struct json *v);
-
-static int convert_items(struct convert *c, struct json_object *o, struct json *v)
+/* A value has come to where it stays. */
+static void settle(struct json *v)
 {
-	v->n = (uint32_t)json_object_array_length(o);
-	v->items = arena_calloc(c->a, v->n, sizeof *v->items);
+	if (v->type == JSON_ARRAY || v->type == JSON_OBJECT)
+		for (uint32_t i = 0; i < v->n; i++)
+			v->items[i].parent = v;
+}
+
+static int by_key(const void *x, const void *y)
+{
+	const struct part *a = x, *b = y;
+	int r = strcmp(a->v.key, b->v.key);
+
+	return r ? r : (a->pos > b->pos) - (a->pos < b->pos);
+}
+
+/* Of all keys that have been there before, the first in the text. */
+static int check_keys(struct parse *p, struct part *parts, size_t n)
+{
+	const struct part *again = NULL;
+
+	qsort(parts, n, sizeof *parts, by_key);
+	for (size_t i = 1; i < n; i++)
+		if (!strcmp(parts[i].v.key, parts[i - 1].v.key) && (!again || parts[i].pos < again->pos))
+			again = &parts[i];
+	if (!again)
+		return 0;
+	p->pos = again->pos;
+	p->quote = again->len;
+	return bad(p, "duplicate key");
+}
+
+static int end_items(struct parse *p, struct json *v, size_t base)
+{
+	struct part *parts = p->parts + base;
+
+	v->n = (uint32_t)(p->n_parts - base);
+	v->items = arena_calloc(p->a, v->n, sizeof *v->items);
 	if (!v->items)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < v->n; i++) {
-		int r;
-
-		v->items[i].parent = v;
-		r = convert(c, json_object_array_get_idx(o, i), &v->items[i]);
-		if (r < 0)
-			return r;
+		v->items[i] = parts[i].v;
+		settle(&v->items[i]);
 	}
-	return 0;
+	p->n_parts = base;
+	p->depth--;
+	return v->type == JSON_OBJECT && v->n > 1 ? check_keys(p, parts, v->n) : 0;
 }
 
-static int convert_members(struct convert *c, struct json_object *o, struct json *v)
+static int parse_key(struct parse *p, struct part *part)
 {
-	struct json *m;
+	uint32_t len;
 	int r;
 
-	v->n = (uint32_t)json_object_object_length(o);
-	c->keys += v->n;
-	m = v->items = arena_calloc(c->a, v->n, sizeof *v->items);
-	if (!m)
-		return -ENOMEM;
-	json_object_object_foreach(o, key, value)
-	{
-		m->parent = v;
-		m->key = arena_strdup(c->a, key);
-		r = m->key ? convert(c, value, m) : -ENOMEM;
-		if (r < 0)
-			return r;
-		m++;
-	}
+	if (peek(p) != '"')
+		return wrong(p, peek(p) == '}' ? "unexpected character" : "quoted object property name expected");
+	part->pos = (uint32_t)p->pos;
+	r = parse_string(p, &part->v.key, &len);
+	if (r < 0)
+		return r;
+	part->len = (uint32_t)p->pos - part->pos;
+	skip_space(p);
+	if (peek(p) != ':')
+		return wrong(p, "object property name separator ':' expected");
+	p->pos++;
 	return 0;
 }
 
-static int convert_double(struct convert *c, struct json_object *o, struct json *v)
+/* At the opening bracket, which says what closes it. */
+static int parse_items(struct parse *p, struct json *v)
 {
-	const char *s = json_object_get_string(o);
+	bool object = peek(p) == '{';
+	char close = object ? '}' : ']';
+	const char *no_comma = object ? "object value separator ',' expected" : "array value separator ',' expected";
+	size_t base = p->n_parts;
+	int r;
 
-	v->type = JSON_DOUBLE;
-	v->s = s ? arena_strdup(c->a, s) : NULL;
-	if (!isfinite(json_object_get_double(o)) && !c->infinite)
-		c->infinite = v;
-	return v->s ? 0 : -ENOMEM;
+	if (++p->depth > JSON_MAX_DEPTH)
+		return bad(p, "nested too deeply");
+	v->type = object ? JSON_OBJECT : JSON_ARRAY;
+	p->pos++;
+	skip_space(p);
+	while (p->n_parts > base || peek(p) != close) {
+		struct part part = { 0 };
+
+		r = object ? parse_key(p, &part) : 0;
+		if (r == 0)
+			r = parse_value(p, &part.v);
+		if (r == 0)
+			r = push(p, &part);
+		if (r < 0)
+			return r;
+		skip_space(p);
+		if (peek(p) == close)
+			break;
+		if (peek(p) != ',')
+			return wrong(p, no_comma);
+		p->pos++;
+		skip_space(p);
+	}
+	p->pos++;
+	return end_items(p, v, base);
 }
 
-static int convert(struct convert *c, struct json_object *o, struct json *v)
+static int parse_value(struct parse *p, struct json *v)
 {
-	switch (json_object_get_type(o)) {
-	case json_type_null:
-		v->type = JSON_NULL;
-		return 0;
-	case json_type_boolean:
-		v->type = JSON_BOOL;
-		v->b = json_object_get_boolean(o);
-		return 0;
-	case json_type_int:
-		v->type = JSON_INT;
-		v->i = json_object_get_int64(o);
-		v->negative = v->i < 0;
-		if (!v->negative)
-			v->u = json_object_get_uint64(o);
-		return 0;
-	case json_type_double:
-		return convert_double(c, o, v);
-	case json_type_string:
+	char c;
+
+	skip_space(p);
+	if (++p->values > JSON_MAX_VALUES)
+		return bad(p, "too many values");
+	c = peek(p);
+	if (c == '{' || c == '[')
+		return parse_items(p, v);
+	if (c == '"') {
 		v->type = JSON_STRING;
-		v->n = (uint32_t)json_object_get_string_len(o);
-		v->s = arena_strndup(c->a, json_object_get_string(o), v->n);
-		return v->s ? 0 : -ENOMEM;
-	case json_type_array:
-		v->type = JSON_ARRAY;
-		return convert_items(c, o, v);
-	case json_type_object:
-		v->type = JSON_OBJECT;
-		return convert_members(c, o, v);
+		return parse_string(p, &v->s, &v->n);
 	}
-	return -EINVAL;
+	if (c == '-' || (c >= '0' && c <= '9'))
+		return parse_number(p, v);
+	if (!word_len(p))
+		return wrong(p, "unexpected character");
+	p->pos += word_len(p);
+	v->type = c == 'n' ? JSON_NULL : JSON_BOOL;
+	v->b = c == 't';
+	return 0;
 }
 
 /* ---- the door --------------------------------------------------------- */
-
-static int read_tree(const struct json_doc *doc, struct json_object **ret, struct err *e)
-{
-	struct json_tokener *t = json_tokener_new_ex(JSON_MAX_DEPTH + 2);
-	enum json_tokener_error te;
-	struct json_object *o;
-	size_t end;
-
-	if (!t)
-		return err_set(e, ERR_INTERNAL, -ENOMEM, "read '%s'", doc->name);
-	json_tokener_set_flags(t, JSON_TOKENER_STRICT); /* the scan has seen to UTF-8 */
-	o = json_tokener_parse_ex(t, doc->text, (int)doc->len);
-	te = json_tokener_get_error(t);
-	end = json_tokener_get_parse_end(t);
-	if (te == json_tokener_continue) {
-		/* A number at the very end is only complete when told so. */
-		o = json_tokener_parse_ex(t, "", 1);
-		te = json_tokener_get_error(t);
-		end = doc->len;
-	}
-	json_tokener_free(t);
-	if (te != json_tokener_success)
-		return json_text_error(doc, end, e, "%s", json_tokener_error_desc(te));
-	*ret = o;
-	return 0;
-}
-
-static int duplicate_error(const struct json_doc *doc, struct err *e)
-{
-	size_t pos = 0, len = 0;
-
-	json_text_duplicate(doc, &pos, &len);
-	return json_text_error(doc, pos, e, "duplicate key %.*s", len > 100 ? 100 : (int)len,
-			       doc->text + pos);
-}
 
 int json_parse(struct arena *a, const char *text, size_t len, const char *name,
 	       struct json_doc *ret, struct err *e)
 {
 	struct json_doc doc = { .name = name ? name : "json", .text = text, .len = len };
-	struct scan s = { .text = text, .len = len };
-	struct convert c = { .a = a };
-	struct json_object *o = NULL;
+	struct parse p = { .a = a, .text = text, .len = len };
 	struct json *root;
 	int r;
 
 	if (len > JSON_MAX_SIZE)
 		return err_set(e, ERR_INVALID, 0, "%s: larger than %zu bytes", doc.name,
 			       JSON_MAX_SIZE);
-	r = scan_all(&s);
-	if (r < 0)
-		return json_text_error(&doc, s.pos, e, "%s", s.why);
-	r = read_tree(&doc, &o, e);
-	if (r < 0)
-		return r;
-	root = arena_alloc(a, sizeof *root);
-	r = root ? convert(&c, o, root) : -ENOMEM;
-	json_object_put(o);
-	if (r < 0)
+	doc.root = root = arena_alloc(a, sizeof *root);
+	r = root ? parse_value(&p, root) : -ENOMEM;
+	if (r == 0) {
+		settle(root);
+		skip_space(&p);
+		r = p.pos < p.len ? wrong(&p, "unexpected character") : 0;
+	}
+	free(p.parts);
+	if (r < 0 && !p.why)
 		return err_set(e, ERR_INTERNAL, r, "read '%s'", doc.name);
-	doc.root = root;
-	if (c.keys != s.keys)
-		return duplicate_error(&doc, e);
-	if (c.infinite)
-		return err_set(e, ERR_INVALID, 0, "%s:%d: number '%.40s' is too large", doc.name,
-			       json_line(&doc, c.infinite), c.infinite->s);
+	if (r < 0)
+		return json_text_error(&doc, p.pos, e, "%s%s%.*s", p.why, p.quote ? " " : "",
+				       p.quote > 100 ? 100 : (int)p.quote, text + p.pos);
 	*ret = doc;
 	return 0;
 }

@@ -82,7 +82,7 @@ without() {
 @test "old: ioprio_set" { KINDS='life userns' without ioprio_set -- life=/process/ioPriority; }
 
 @test "old: keyctl" { KINDS=life without keyctl; }
-@test "old: calls that the C library and json-c do without" {
+@test "old: calls that the C library does without" {
 	KINDS=life without renameat2 statx rseq set_robust_list epoll_pwait epoll_pwait2 bpf
 	KINDS=life OLD_ERRNOS=ENOSYS without getrandom
 }
