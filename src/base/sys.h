@@ -53,7 +53,7 @@ struct sys_mount_attr;
 	X(int, linkat, (int d1, const char *p1, int d2, const char *p2, int flags),                             \
 	  linkat(d1, p1, d2, p2, flags))                                                                        \
 	X(int, renameat, (int d1, const char *p1, int d2, const char *p2), renameat(d1, p1, d2, p2))            \
-	X(int, fchmod, (int fd, mode_t mode), fchmod(fd, mode))                                                 \
+	X(int, fchmod, (int fd, mode_t mode), (int)syscall(SYS_fchmod, fd, mode)) /* musl's may go by /proc */  \
 	X(int, fchownat, (int dir, const char *path, uid_t u, gid_t g, int flags),                              \
 	  fchownat(dir, path, u, g, flags))                                                                     \
 	X(int, flock, (int fd, int op), flock(fd, op))                                                          \
@@ -135,7 +135,7 @@ struct sys_mount_attr;
 	X(int, accept, (int fd), accept4(fd, NULL, NULL, SOCK_CLOEXEC))                                         \
 	X(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), sendmsg(fd, m, flags))                 \
 	X(ssize_t, recvmsg, (int fd, struct msghdr * m, int flags), recvmsg(fd, m, flags))                      \
-	X(int, ioctl, (int fd, unsigned long op, void *arg), ioctl(fd, op, arg))                                \
+	X(int, ioctl, (int fd, unsigned long op, void *arg), ioctl(fd, (unsigned)op, arg))                      \
 	X(int, poll, (struct pollfd * p, nfds_t n, int ms), poll(p, n, ms))                                     \
 	X(int, eventfd, (unsigned init, int flags), eventfd(init, flags))                                       \
 	X(int, epoll_create, (void), epoll_create1(EPOLL_CLOEXEC))                                              \

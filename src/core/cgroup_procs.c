@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cgroup_files.h"
 #include "clock.h"

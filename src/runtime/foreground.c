@@ -63,7 +63,7 @@ int foreground_begin(struct foreground *f, struct err *e)
 {
 	sigset_t mask;
 
-	sigfillset(&mask);
+	memset(&mask, 0xff, sizeof mask); /* sigfillset leaves out what the C library has a use for */
 	/* these come from the kernel about ourselves */
 	sigdelset(&mask, SIGSEGV);
 	sigdelset(&mask, SIGBUS);

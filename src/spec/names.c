@@ -9,9 +9,9 @@
 #include <strings.h>
 
 #include <linux/capability.h>
+#include <linux/mount.h>
 #include <linux/sched.h>
 #include <seccomp.h>
-#include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
 
@@ -85,7 +85,7 @@ const struct name signal_names[] = {
 	SIG(STKFLT), SIG(STOP), SIG(SYS), SIG(TERM), SIG(TRAP), SIG(TSTP), SIG(TTIN), SIG(TTOU),
 	SIG(URG), SIG(USR1), SIG(USR2), SIG(VTALRM), SIG(WINCH), SIG(XCPU), SIG(XFSZ),
 	/* second names */
-	SIG(CLD), SIG(IOT), SIG(POLL),
+	{ "CLD", SIGCHLD }, SIG(IOT), SIG(POLL),
 	{ NULL, 0 }
 };
 #undef SIG
@@ -264,6 +264,10 @@ int namespace_flag(enum ns_type type)
 	return flags[type];
 }
 
+/* Users mean glibc's numbers; other C libraries keep more for themselves. */
+#define RTMIN 34
+#define RTMAX 64
+
 /* "+3" after RTMIN, "-1" after RTMAX, or nothing. */
 static int realtime(const char *s, int base, char sign)
 {
@@ -273,7 +277,7 @@ static int realtime(const char *s, int base, char sign)
 	if (*s && (*s != sign || parse_u32(s + 1, &n) < 0 || n > 64))
 		return -EINVAL;
 	sig = sign == '+' ? base + (int)n : base - (int)n;
-	return sig >= SIGRTMIN && sig <= SIGRTMAX ? sig : -EINVAL;
+	return sig >= RTMIN && sig <= RTMAX ? sig : -EINVAL;
 }
 
 int signal_parse(const char *s)
@@ -287,9 +291,9 @@ int signal_parse(const char *s)
 	if (!strncasecmp(s, "SIG", 3))
 		s += 3;
 	if (!strncasecmp(s, "RTMIN", 5))
-		return realtime(s + 5, SIGRTMIN, '+');
+		return realtime(s + 5, RTMIN, '+');
 	if (!strncasecmp(s, "RTMAX", 5))
-		return realtime(s + 5, SIGRTMAX, '-');
+		return realtime(s + 5, RTMAX, '-');
 	for (const struct name *row = signal_names; row->name; row++)
 		if (!strcasecmp(row->name, s))
 			return (int)row->value;

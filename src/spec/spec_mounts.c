@@ -1,8 +1,8 @@
 /* The `mounts` section: options are split here by what they do. */
 #include "spec_decode.h"
 
+#include <linux/mount.h>
 #include <string.h>
-#include <sys/mount.h>
 
 #include "mem.h"
 #include "str.h"

@@ -186,6 +186,31 @@ c['process']['args'] = ['sh', '-c', 'sleep 1.3; x=\$(tr \"\\\\0\" x </dev/zero |
 	expect $'up\ngot\n5'
 }
 
+# 34 is below what some C libraries call SIGRTMIN.
+@test "life: run forwards every real-time signal, and kill knows their names" {
+	forward_rt() {
+		local rc=0 pid
+
+		life_config "c['process']['args'] = ['sh', '-c', 'trap \"echo got; exit 5\" $1; echo up; while :; do sleep 0.1; done']"
+		# shellcheck disable=SC2086
+		$IT_ENTER -- "$BERTH" --root "$IT/$RT/root" run -b "$IT/$RT.d" c >"$BATS_TEST_TMPDIR/out-$RT" 2>&1 </dev/null 3>&- 4>&- &
+		pid=$!
+		it_until 5 "grep -q up '$BATS_TEST_TMPDIR/out-$RT'"
+		if [ -n "${2:-}" ]; then
+			rt kill c "$2"
+		else
+			kill "-$1" "$(life_runtime_pid "$pid")"
+		fi
+		wait "$pid" || rc=$?
+		expect $'up\ngot' "$(cat "$BATS_TEST_TMPDIR/out-$RT")"
+		expect 5 "$rc"
+	}
+	forward_rt 34
+	forward_rt 64
+	forward_rt 37 SIGRTMIN+3
+	forward_rt 62 RTMAX-2
+}
+
 # The runtime below what entered the world: the last of a chain of one child each.
 life_runtime_pid() {
 	local pid=$1 next
