@@ -5,9 +5,14 @@ T ?= spec
 ARCH ?= aarch64
 SECS ?= 60
 NICE ?= nice
+# What $(BUILD)/berth is linked with: musl where Debian's musl-tools are, else as all else here.
+LIBC ?= $(if $(shell command -v musl-gcc),musl,system)
+PRODUCT = $(BUILD)$(if $(filter musl,$(LIBC)),/musl)
+export NICE NINJA_FLAGS
 
 all: $(BUILD)/build.ninja
 	@$(NICE) ninja -C $(BUILD) $(NINJA_FLAGS)
+	@$(if $(filter musl,$(LIBC)),tools/musl $(BUILD) --prefix=$(PREFIX),ln -sfn src/runtime/berth $(BUILD)/berth)
 
 # Configured again when a source file came or went: the folder is the list.
 $(BUILD)/build.ninja: FORCE
@@ -59,7 +64,7 @@ cover:
 	gcovr --root . --object-directory build-cover --filter src/ --print-summary build-cover
 
 install: all
-	DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild --strip
+	DESTDIR=$(DESTDIR) meson install -C $(PRODUCT) --no-rebuild --strip
 
 clean:
 	rm -rf build build-san build-fuzz build-cover build-aarch64 build-armhf

@@ -10,7 +10,7 @@ bench_compile() {
 	${CC:-cc} $flags -static -o "$out/bench" "$here/bench.c"
 	${CC:-cc} $flags -static -o "$out/floor" "$here/floor.c"
 	${CC:-cc} -Os -static -nostdlib -nostartfiles -o "$out/true" "$here/true.c"
-	${CC:-cc} $flags -o "$out/mkbpf" "$here/mkbpf.c" -lseccomp || rm -f "$out/mkbpf"
+	cc -std=gnu11 -O2 -o "$out/mkbpf" "$here/mkbpf.c" -lseccomp || rm -f "$out/mkbpf"
 }
 
 # /sys/fs/cgroup holding the v1 hierarchies only, or cgroup v2 where that is all there is
@@ -109,7 +109,7 @@ bench_enter() {
 }
 
 bench_berth() {
-	echo "${BERTH:-$build/src/runtime/berth}"
+	echo "${BERTH:-$build/berth}"
 }
 
 bench_find_runtimes() {
@@ -185,7 +185,8 @@ bench_facts() {
 	echo "mounts=$(wc -l </proc/self/mountinfo)"
 	for rt in "${runtimes[@]}"; do
 		name=${rt%%=*} path=${rt#*=}
-		[ "$name" = floor ] || echo "version_$name=$("$path" --version | head -1)"
+		[ "$name" = floor ] || echo "version_$name=$("$path" --version |
+			awk 'NR == 1 { v = $0 } /^libc: / { v = v " (" $2 ")" } END { print v }')"
 	done
 	echo "commit=$(git -C "$top" rev-parse --short HEAD 2>/dev/null || echo unknown)"
 	echo "seed=$seed"

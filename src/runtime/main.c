@@ -21,6 +21,11 @@
 #include "verb.h"
 
 #define UNKNOWN_COMMAND 3 /* what users of runc get */
+#ifdef __GLIBC__
+#define LIBC "glibc"
+#else
+#define LIBC "musl"
+#endif
 
 #define GLOBAL(name, letter, type, member, otherwise, help)                    \
 	OPTION(name, letter, type, struct global_options, member, otherwise, help)
@@ -268,7 +273,8 @@ static void print_version(void)
 {
 	static const char text[] = PROGRAM " version " BERTH_VERSION "\n"
 					   "commit: v" BERTH_VERSION "\n"
-					   "spec: " SPEC_VERSION_MAX "\n";
+					   "spec: " SPEC_VERSION_MAX "\n"
+					   "libc: " LIBC "\n";
 
 	put_text(text, sizeof text - 1, NULL);
 }

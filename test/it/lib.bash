@@ -13,8 +13,8 @@ PEER=${PEER:-$(command -v runc || echo /usr/sbin/runc)}
 
 # The runtime under test: $BERTH, or what `make` built, or the newest one here.
 it_berth() {
-	if [ -z "${BERTH:-}" ] && [ -x "$IT_TOP/build/src/runtime/berth" ]; then
-		BERTH=$IT_TOP/build/src/runtime/berth
+	if [ -z "${BERTH:-}" ] && [ -x "$IT_TOP/build/berth" ]; then
+		BERTH=$IT_TOP/build/berth
 	fi
 	if [ -z "${BERTH:-}" ]; then
 		BERTH=$(find "$IT_TOP"/build*/src -maxdepth 2 -type f -name berth -perm -u+x \
