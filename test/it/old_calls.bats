@@ -83,7 +83,7 @@ without() {
 
 @test "old: keyctl" { KINDS=life without keyctl; }
 @test "old: calls that the C library does without" {
-	KINDS=life without renameat2 statx rseq set_robust_list epoll_pwait epoll_pwait2 bpf
+	KINDS=life without renameat2 statx rseq set_robust_list epoll_pwait2 bpf
 	KINDS=life OLD_ERRNOS=ENOSYS without getrandom
 }
 
