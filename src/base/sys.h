@@ -67,6 +67,8 @@ struct sys_mount_attr;
 	X(int, fchdir, (int fd), fchdir(fd))                                                                    \
 	X(ssize_t, getcwd, (char *buf, size_t n), syscall(SYS_getcwd, buf, n))                                  \
 	X(ssize_t, sendfile, (int out, int in, off_t *off, size_t n), sendfile(out, in, off, n))                \
+	X(ssize_t, splice, (int from, int to, size_t n),                                                        \
+	  splice(from, NULL, to, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK))                                   \
 	/* mounts */                                                                                            \
 	X(int, open_tree, (int dir, const char *path, unsigned flags),                                          \
 	  (int)syscall(SYS_open_tree, dir, path, flags))                                                        \
