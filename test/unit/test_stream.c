@@ -267,9 +267,9 @@ static void a_terminal_both_ways(void **state)
 	snprintf(other, sizeof other, "%s.in", fifo);
 	assert_int_equal(mkfifo(other, 0600), 0);
 	from = stream_open_input(other, &hold, NULL);
-	assert_int_equal(stream_start(&in, &loop, from, fd_dup(master), hold, on_ended, NULL), 0);
+	assert_int_equal(stream_start(&in, &loop, from, fcntl(master, F_DUPFD_CLOEXEC, 3), hold, on_ended, NULL), 0);
 	to = stream_open_output(fifo, &hold, NULL);
-	assert_int_equal(stream_start(&out, &loop, fd_dup(master), to, hold, on_ended, NULL), 0);
+	assert_int_equal(stream_start(&out, &loop, fcntl(master, F_DUPFD_CLOEXEC, 3), to, hold, on_ended, NULL), 0);
 	reader = client(O_RDONLY);
 
 	from = open(other, O_WRONLY | O_NONBLOCK | O_CLOEXEC);

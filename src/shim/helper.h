@@ -1,0 +1,49 @@
+/*
+ * Work that may take its time (making a container, hooks, waiting for a
+ * freezer) is done by a helper: a fork of the shim, without exec, that runs one
+ * function and ends. The shim goes on answering meanwhile, and its own memory
+ * does not grow with what the helper reads. If the shim dies, the helper does.
+ *
+ *	static int work(struct helper_result *ret, void *arg, struct err *e)
+ *	{
+ *		return container_create(..., &ret->pidfd, &ret->pid, e);	// in the helper
+ *	}
+ *	r = helper_start(&h, &loop, &job, on_done, ctx, e);
+ *
+ * `done` is called once the helper has ended: only then is a process that it
+ * made the shim's child (a subreaper's), so that its status cannot be lost to a
+ * parent that is about to go.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "err.h"
+#include "loop.h"
+
+struct helper_result {
+	pid_t pid; /* of a process it made; 0: none */
+	int pidfd; /* of that one; -1 */
+	int fd; /* something else for the shim, like a terminal's master; -1 */
+};
+
+struct helper_job {
+	int (*work)(struct helper_result *ret, void *arg, struct err *e);
+	void *arg; /* as it is at the fork */
+	const int *stdio; /* three fds that become 0, 1 and 2; NULL: /dev/null */
+	uint32_t deadline_ms; /* then it is killed: ERR_TIMEOUT; 0: none */
+};
+
+struct helper {
+	struct source end, deadline;
+	int socket, pidfd; /* -1: none runs */
+	bool killed; /* by us, at the deadline */
+	/* r < 0: `e` says why. The fds of `ret` are the callee's. `h` may be used again. */
+	void (*done)(struct helper *h, int r, const struct helper_result *ret, const struct err *e);
+	void *ctx;
+};
+
+int helper_start(struct helper *h, struct loop *l, const struct helper_job *job,
+		 void (*done)(struct helper *h, int r, const struct helper_result *ret, const struct err *e),
+		 void *ctx, struct err *e);
