@@ -44,12 +44,9 @@ static void leave_peer(struct ttrpc_call *c)
 	source_remove(&c->deadline);
 	if (!p)
 		return;
-	if (c->prev)
-		c->prev->next = c->next;
-	else
-		p->calls = c->next;
+	*c->link = c->next;
 	if (c->next)
-		c->next->prev = c->prev;
+		c->next->link = c->link;
 	p->n_calls--;
 	c->peer = NULL;
 }
@@ -80,8 +77,12 @@ static void peer_left(struct ttrpc_peer *p)
 	if (p->next)
 		p->next->prev = p->prev;
 	p->server->n_peers--;
-	while (p->calls)
-		call_gone(p->calls);
+	while (p->calls) {
+		struct ttrpc_call *c = p->calls;
+
+		p->calls = c->next; /* as leave_peer() does, but for clang's analyzer to see */
+		call_gone(c);
+	}
 }
 
 static void peer_drop(struct ttrpc_peer *p)
@@ -157,7 +158,8 @@ static void begin_call(struct ttrpc_peer *p, uint32_t stream, Ttrpc__Request *re
 	c->peer = p;
 	c->next = p->calls;
 	if (c->next)
-		c->next->prev = c;
+		c->next->link = &c->next;
+	c->link = &p->calls;
 	p->calls = c;
 	p->n_calls++;
 	/* A deadline that is further away than the loop can count is none. */

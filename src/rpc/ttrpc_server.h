@@ -43,7 +43,7 @@ struct ttrpc_call {
 	void *ctx; /* the handler's */
 
 	struct ttrpc_peer *peer; /* NULL: the client has left */
-	struct ttrpc_call *prev, *next;
+	struct ttrpc_call *next, **link; /* in the peer's list */
 	uint32_t stream;
 	struct source deadline;
 };
