@@ -194,6 +194,9 @@ RUNC = [
         {re.sub(r" on \S+$", "", x) for x in t.split("\n")} and
         len([x for x in get(d, "linux", "maskedPaths") or [] if place(x) == place(m[2])]) > 1,
         "a path that is masked by two names is masked twice"),
+    Row(r"mount\.(.*)", lambda d, b, t, m, err, us: get(d, "linux", "uidMappings") and b and t and b != t and
+        sorted(b.split("\n")) == sorted(t.split("\n")),
+        "binds into a user namespace are opened first, by the caller: the order of mount ids, not of what covers what"),
     Row("exit", lambda d, b, t, m, err, us: "open /dev/tty: no such device" in err,
         "runc wants a terminal of its own for one in the container"),
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and "a bind mount needs it" in us,
