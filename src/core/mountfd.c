@@ -37,9 +37,10 @@ pid_t clone_idle(uint64_t flags, int *ret_pidfd)
 {
 	pid_t pid = clone_helper(flags, ret_pidfd);
 
-	while (!pid)
+	if (pid)
+		return pid;
+	for (;;)
 		pause();
-	return pid;
 }
 
 /* A user namespace that exists only to carry the maps of an id-mapped mount:
