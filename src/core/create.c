@@ -142,6 +142,7 @@ static int make_record(struct creation *k, struct err *e)
 		.boot_id = k->boot_id,
 		.cgroup_path = (char *)(uintptr_t)k->plan->cgroup_path,
 		.systemd_cgroup = k->plan->systemd_cgroup,
+		.no_new_keyring = k->o->no_new_keyring,
 		.needs_spec = needs_spec_later(k),
 		.annotations = o->spec->annotations,
 		.n_annotations = o->spec->n_annotations,

@@ -43,6 +43,7 @@ static int make_plan(struct execution *x, struct err *e)
 		.id = x->ct->rec->id,
 		.bundle = x->ct->rec->bundle,
 		.preserve_fds = x->o->preserve_fds,
+		.no_new_keyring = x->ct->rec->no_new_keyring,
 	};
 	int r = container_spec_for_exec(x->ct, &x->spec, e);
 

@@ -55,6 +55,7 @@ static const struct json_field fields[] = {
 	JSON_FIELD("systemdUnit", json_dec_string, struct numbered, r.systemd_unit, 0),
 	JSON_FIELD("systemdUser", json_dec_bool, struct numbered, r.systemd_user, 0),
 	JSON_FIELD("rdtGroup", json_dec_string, struct numbered, r.rdt_group, 0),
+	JSON_FIELD("noNewKeyring", json_dec_bool, struct numbered, r.no_new_keyring, 0),
 	JSON_FIELD("needsSpec", json_dec_bool, struct numbered, r.needs_spec, 0),
 	JSON_FIELD("annotations", decode_annotations, struct numbered, r.annotations, 0),
 	{ 0 },
@@ -114,6 +115,7 @@ int record_write(int dir, const struct record *r, struct err *e)
 	jw_kstr(&w, "systemdUnit", r->systemd_unit);
 	jw_kbool(&w, "systemdUser", r->systemd_user);
 	jw_kstr(&w, "rdtGroup", r->rdt_group);
+	jw_kbool(&w, "noNewKeyring", r->no_new_keyring);
 	jw_kbool(&w, "needsSpec", r->needs_spec);
 	jw_kbegin(&w, "annotations", '{');
 	for (size_t i = 0; i < r->n_annotations; i++)

@@ -31,6 +31,7 @@ struct record {
 	char *systemd_unit; /* the scope's name; NULL unless systemd_cgroup */
 	bool systemd_user; /* it belongs to the caller's own manager */
 	char *rdt_group; /* resctrl group that we made; NULL: none */
+	bool no_new_keyring; /* it keeps its caller's session keyring, and so does an exec */
 	bool needs_spec; /* start or delete has hooks or a seccomp listener to serve: read config.json */
 	struct kv *annotations;
 	size_t n_annotations;

@@ -42,7 +42,7 @@ p["user"] = {"uid": 1000, "gid": 1000}' 'grep ^Cap /proc/self/status'
 	expect_in 'CapBnd:	0000000020000420'
 }
 
-@test "process: the session keyring has the name and the rights that runc gives it" {
+keyring_program() {
 	cat >"$IT_OUT/keyring.c" <<-'C'
 		#include <stdio.h>
 		#include <sys/syscall.h>
@@ -57,10 +57,26 @@ p["user"] = {"uid": 1000, "gid": 1000}' 'grep ^Cap /proc/self/status'
 		}
 	C
 	cc -static -o "$IT_OUT/rootfs/keyring" "$IT_OUT/keyring.c"
+}
+
+@test "process: the session keyring has the name and the rights that runc gives it" {
+	keyring_program
 	same 'p["args"] = ["/keyring"]'
 	expect_in ';3f1b0000;_ses.c'
 	same 'p["args"] = ["/keyring"]; maps(0, 100000)'
 	expect_in ';3f130008;_ses.c'
+}
+
+@test "process: --no-new-keyring keeps the caller's session keyring, for an exec too" {
+	keyring_program
+	conf '' 'exec sleep 100'
+	kept() {
+		up --no-new-keyring
+		rt exec c /keyring
+		gone c
+	}
+	both kept
+	case $output in *_ses.c*) return 1 ;; esac
 }
 
 @test "process: no_new_privs both ways" {
