@@ -12,6 +12,7 @@
 #include "err.h"
 #include "json_text.h"
 #include "mem.h"
+#include "str.h"
 
 /* A value that waits for the others of its array or object. */
 struct part {
@@ -138,7 +139,7 @@ static int check_string(struct parse *p)
 		if (c < 0x20)
 			return bad(p, "a control character in a string");
 		if (c >= 0x80)
-			n = json_utf8_len(p->text + p->pos, p->len - p->pos);
+			n = utf8_len(p->text + p->pos, p->len - p->pos);
 		if (!n)
 			return bad(p, "bytes in a string that are not UTF-8");
 		p->pos += n;

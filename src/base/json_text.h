@@ -14,5 +14,3 @@ struct json_doc;
 /* "name:line:column: words"; returns -EINVAL. */
 int json_text_error(const struct json_doc *doc, size_t pos, struct err *e, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
-/* Bytes of the UTF-8 character at s: 1 to 4; 0: it is none. */
-size_t json_utf8_len(const char *s, size_t left);

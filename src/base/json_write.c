@@ -98,7 +98,7 @@ static void quote(struct sb *b, const char *str, size_t len)
 			sb_add(b, str + from, i - from);
 		if (i == len)
 			break;
-		n = json_utf8_len(str + i, len - i);
+		n = utf8_len(str + i, len - i);
 		if (n > 1)
 			sb_add(b, str + i, n);
 		else if (n == 1)

@@ -44,3 +44,6 @@ static inline bool str_empty(const char *s)
 bool str_eq(const char *a, const char *b); /* NULL equals NULL only */
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
+
+/* Bytes of the UTF-8 character at s: 1 to 4; 0: it is none. */
+size_t utf8_len(const char *s, size_t left);

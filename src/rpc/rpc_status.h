@@ -24,13 +24,11 @@ struct err;
 
 enum {
 	RPC_OK = 0,
-	RPC_CANCELLED = 1,
 	RPC_UNKNOWN = 2,
 	RPC_INVALID_ARGUMENT = 3,
 	RPC_DEADLINE_EXCEEDED = 4,
 	RPC_RESOURCE_EXHAUSTED = 8,
 	RPC_UNIMPLEMENTED = 12,
-	RPC_UNAVAILABLE = 14,
 };
 
 int rpc_code(const struct err *e);

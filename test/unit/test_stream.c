@@ -20,28 +20,14 @@
 #include "stream.h"
 #include "sys.h"
 
-static struct loop loop;
+#include "loop_for.h"
+
 static char dir[] = "/tmp/berth-stream-XXXXXX", fifo[64];
 static int n_ended;
 
 static void on_ended(struct stream *s)
 {
 	n_ended++;
-}
-
-static int stop(struct source *s, uint32_t events)
-{
-	loop_stop(&loop, 0);
-	return 0;
-}
-
-static void run(uint32_t ms)
-{
-	struct source timer = { 0 };
-
-	loop.stopped = false;
-	source_timer(&timer, &loop, ms, stop);
-	assert_int_equal(loop_run(&loop), 0);
 }
 
 static int setup(void **state)

@@ -19,7 +19,8 @@
 #include "ttrpc_server.h"
 #include "wellknown.pb-c.h"
 
-static struct loop loop;
+#include "loop_for.h"
+
 static struct ttrpc_server server;
 static struct ttrpc_call *waiting[8];
 static int n_waiting, n_gone;
@@ -77,22 +78,6 @@ static int peer(struct ttrpc_conn **ret)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	assert_int_equal(ttrpc_server_add(&server, pair[0], ret), 0);
 	return pair[1];
-}
-
-static int stop(struct source *s, uint32_t events)
-{
-	loop_stop(&loop, 0);
-	return 0;
-}
-
-static void run(uint32_t ms)
-{
-	struct source timer = { 0 };
-
-	loop.stopped = false;
-	source_timer(&timer, &loop, ms, stop);
-	assert_int_equal(loop_run(&loop), 0);
-	source_remove(&timer);
 }
 
 /* ---- raw frames ------------------------------------------------------------ */
