@@ -25,7 +25,7 @@ static struct {
 	struct err e;
 } seen;
 
-static void on_done(struct helper *h, int r, const struct helper_result *ret, const struct err *e)
+static void on_done(struct helper *h, int r, struct helper_result *ret, const struct err *e)
 {
 	seen.calls++;
 	seen.r = r;
