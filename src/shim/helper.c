@@ -15,7 +15,7 @@
 #include "sys.h"
 
 /* What the helper sends at its end, with those of the fds that it has. */
-enum { FDS = 3 };
+enum { FDS = 4 };
 struct message {
 	int r;
 	bool has[FDS];
@@ -28,6 +28,7 @@ static void fds_of(struct helper_result *ret, int *fds[FDS])
 	fds[0] = &ret->pidfd;
 	fds[1] = &ret->fd;
 	fds[2] = &ret->oom;
+	fds[3] = &ret->out;
 }
 
 /* ---- in the helper -------------------------------------------------------- */

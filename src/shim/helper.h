@@ -32,11 +32,13 @@ struct helper_result {
 	/* The callee's; -1: none. */
 	int pidfd; /* of that process */
 	int fd; /* a terminal's master, or a file with the answer */
+	int out; /* where that terminal's output goes: a logging program's pipe */
 	int oom; /* readable when the OOM killer may have come */
 	bool shared_pids; /* it has no pid namespace of its own */
-	char memory[HELPER_PATH]; /* directory of its memory cgroup; "": none */
+	char cgroup[HELPER_PATH]; /* its path in each hierarchy; "": none */
+	char memory[HELPER_PATH]; /* the directory of its memory cgroup; "": none */
 };
-#define HELPER_RESULT { 0, -1, -1, -1, false, "" }
+#define HELPER_RESULT { 0, -1, -1, -1, -1, false, "", "" }
 
 struct helper_job {
 	int (*work)(struct helper_result *ret, void *arg, struct err *e);

@@ -109,7 +109,9 @@ static int on_ready(struct source *src, uint32_t events)
 		r = to_nowhere(s);
 	if (r < 0)
 		close_all(s);
-	if (stream_is_over(s))
+	if (r < 0 && s->orphaned)
+		stream_free(s);
+	else if (stream_is_over(s))
 		tell(s);
 	return 0;
 }
@@ -165,8 +167,21 @@ void stream_end_input(struct stream *s)
 		close_all(s);
 }
 
+static unsigned n_orphaned;
+
 void stream_free(struct stream *s)
 {
+	n_orphaned -= s->orphaned;
 	close_all(s);
 	free(s);
+}
+
+void stream_let_go(struct stream *s)
+{
+	if (!s->nowhere || s->from < 0 || n_orphaned >= STREAMS_ORPHANED) {
+		stream_free(s);
+		return;
+	}
+	s->orphaned = true;
+	n_orphaned++;
 }

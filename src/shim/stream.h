@@ -22,9 +22,9 @@ struct stream {
 	struct loop *loop;
 	int from, to; /* owned */
 	bool last; /* the client is done when `left` more bytes have been moved */
+	bool orphaned; /* frees itself */
 	bool nowhere; /* it is done: the rest is thrown away until its end */
 	size_t left;
-	struct stream *next; /* the owner's list */
 	void (*ended)(struct stream *s, void *ctx); /* once: the client has all that it gets */
 	void *ctx;
 };
@@ -49,3 +49,7 @@ static inline bool stream_is_over(const struct stream *s)
 }
 /* At once, without `ended`. */
 void stream_free(struct stream *s);
+/* Its owner goes. One whose client is done stays until the process's end is
+ * closed, so that nobody is signalled; of these there may be STREAMS_ORPHANED. */
+enum { STREAMS_ORPHANED = 64 };
+void stream_let_go(struct stream *s);
