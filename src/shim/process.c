@@ -167,9 +167,11 @@ void process_settle(struct process *p)
 	commit(p);
 	if (p != &t->init)
 		process_settle(&t->init);
+	else
+		deletion_advance(p);
 }
 
-static int on_exit(struct source *s, uint32_t events)
+static int on_end(struct source *s, uint32_t events)
 {
 	struct process *p = (struct process *)((char *)s - offsetof(struct process, exit));
 	int r;
@@ -192,7 +194,7 @@ int process_watch(struct process *p, pid_t pid, int pidfd)
 {
 	p->pid = pid;
 	p->pidfd = pidfd;
-	return source_fd(&p->exit, &p->shim->loop, pidfd, EPOLLIN, on_exit);
+	return source_fd(&p->exit, &p->shim->loop, pidfd, EPOLLIN, on_end);
 }
 
 int process_signal(struct process *p, int sig, struct err *e)
