@@ -29,6 +29,11 @@
 
 #define OOM_SCORE_ADJ_MAX 1000
 enum { MODE_SOCKET_DIR = 0700, LISTEN_BACKLOG = 1024 };
+#ifndef PR_SCHED_CORE /* musl has it from 1.2.4 on */
+#define PR_SCHED_CORE 62
+#define PR_SCHED_CORE_CREATE 1
+#endif
+enum { SCHED_CORE_THREAD_GROUP = 1 };
 enum { LISTEN = 3, READY, FIRST_CLOSED };
 
 struct starting {
@@ -234,7 +239,7 @@ static int set_up(struct starting *st, struct err *e)
 	if (r >= 0)
 		r = enter_mount_namespace(st, e);
 	if (r >= 0 && !str_empty(core)) {
-		r = sys_prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, PR_SCHED_CORE_SCOPE_THREAD_GROUP);
+		r = sys_prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, SCHED_CORE_THREAD_GROUP);
 		if (r < 0)
 			return err_sys(e, r, "SCHED_CORE: give the shim a cookie for core scheduling");
 	}
