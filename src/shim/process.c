@@ -120,7 +120,8 @@ static void commit(struct process *p)
 		log_line(LOG_LEVEL_ERROR, err_text(&e, text, sizeof text));
 	p->state = LIFE_STOPPED;
 	p->ended = false;
-	publish_exit(p);
+	if (p->pid) /* else it never ran: those who wait are told, and the caller of Start was */
+		publish_exit(p);
 	answer_waiters(p);
 }
 
