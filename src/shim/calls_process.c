@@ -37,9 +37,9 @@ void call_state(struct call *c)
 	m.exec_id = p->id;
 	m.bundle = p->task->bundle;
 	m.pid = (uint32_t)p->pid;
-	/* An exec is as paused as its container. */
-	m.status = life_status(p->state == LIFE_RUNNING ? p->task->init.state == LIFE_PAUSED ? LIFE_PAUSED : LIFE_RUNNING :
-							  p->state);
+	m.status = life_status(p->state);
+	if (p->state == LIFE_RUNNING && p->task->init.state == LIFE_PAUSED) /* an exec is as paused as its container */
+		m.status = life_status(LIFE_PAUSED);
 	m.stdin = p->path[STDIN];
 	m.stdout = p->path[STDOUT];
 	m.stderr = p->path[STDERR];
@@ -437,7 +437,7 @@ void call_delete(struct call *c)
 	p->deletion = d;
 	p->gone = *p->id;
 	if (j) /* at the same time; it cannot end before we are back in the loop */
-		job_start(j, p->task->runtime.ops->delete, NULL);
+		job_start(j, p->task->runtime.ops->destroy, NULL);
 	if (p->deletion)
 		stdstreams_drain(p, on_drained);
 }

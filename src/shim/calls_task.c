@@ -79,7 +79,7 @@ static void undo_create(struct task *t)
 	struct job *j = job_new(t, NULL, NULL, on_undone);
 
 	if (j)
-		job_start(j, t->runtime.ops->delete, NULL);
+		job_start(j, t->runtime.ops->destroy, NULL);
 	else
 		task_free(t);
 }

@@ -97,7 +97,7 @@ static int clean_up(struct arena *a, const struct command_line *cl, const char *
 		return r;
 	o.runtime = &rt;
 	alive = rt.ops == &external_ops || is_alive(a, &rt, cl->id);
-	r = rt.ops->delete(&ret, &o, e);
+	r = rt.ops->destroy(&ret, &o, e);
 	if (exit_record_read(a, bundle, "", &rec, NULL) >= 0) {
 		m->pid = (uint32_t)rec.pid;
 		m->exit_status = rec.status;

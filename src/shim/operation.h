@@ -43,7 +43,7 @@ struct runtime_ops {
 	int (*resume)(struct helper_result *ret, void *order, struct err *e);
 	int (*update)(struct helper_result *ret, void *order, struct err *e);
 	/* Kills what is left, removes everything, unmounts; an absent one is fine. */
-	int (*delete)(struct helper_result *ret, void *order, struct err *e);
+	int (*destroy)(struct helper_result *ret, void *order, struct err *e);
 };
 
 /* How the runtime of a task is called: part of what the shim keeps on file

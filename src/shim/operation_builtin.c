@@ -222,5 +222,5 @@ const struct runtime_ops builtin_ops = {
 	.pause = builtin_pause,
 	.resume = builtin_resume,
 	.update = builtin_update,
-	.delete = builtin_delete,
+	.destroy = builtin_delete,
 };

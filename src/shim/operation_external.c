@@ -405,5 +405,5 @@ const struct runtime_ops external_ops = {
 	.pause = external_pause,
 	.resume = external_resume,
 	.update = external_update,
-	.delete = external_delete,
+	.destroy = external_delete,
 };

@@ -23,11 +23,14 @@
 #include "ttrpc_server.h"
 
 struct deletion;
+struct process;
 struct stream;
 struct task;
 struct waiter;
 
 enum { STDIN, STDOUT, STDERR, STDIO_COUNT };
+
+typedef void drained_fn(struct process *p);
 
 struct process {
 	struct shim *shim;
@@ -54,7 +57,7 @@ struct process {
 	struct stream *streams[STDIO_COUNT]; /* NULL: none, or not the shim's to move */
 	int master; /* of the terminal; -1 */
 	struct source drain; /* a deadline; see stdstreams_drain() */
-	void (*drained)(struct process *p);
+	drained_fn *drained;
 };
 
 struct task {

@@ -207,7 +207,7 @@ void stdstreams_forget_drain(struct process *p)
 
 static void on_drained(struct process *p)
 {
-	void (*drained)(struct process *p) = p->drained;
+	drained_fn *drained = p->drained;
 
 	stdstreams_forget_drain(p);
 	if (drained)
@@ -226,7 +226,7 @@ static void on_ended(struct stream *s, void *ctx)
 		on_drained(ctx);
 }
 
-void stdstreams_drain(struct process *p, void (*drained)(struct process *p))
+void stdstreams_drain(struct process *p, drained_fn *drained)
 {
 	for (int i = STDOUT; i < STDIO_COUNT; i++)
 		if (p->streams[i])

@@ -30,6 +30,6 @@ void stdstreams_end_input(struct process *p);
 /* Calls drained(p) once the client has what was written until now, or has not
  * taken it for DRAIN_MS. */
 enum { DRAIN_MS = 5000 };
-void stdstreams_drain(struct process *p, void (*drained)(struct process *p));
+void stdstreams_drain(struct process *p, drained_fn *drained);
 void stdstreams_forget_drain(struct process *p); /* nobody is to be called */
 void stdstreams_close(struct process *p);

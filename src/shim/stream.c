@@ -76,7 +76,7 @@ static int to_nowhere(struct stream *s)
 
 static void tell(struct stream *s)
 {
-	void (*ended)(struct stream *s, void *ctx) = s->ended;
+	stream_ended_fn *ended = s->ended;
 
 	s->ended = NULL;
 	if (ended)
@@ -116,8 +116,7 @@ static int on_ready(struct source *src, uint32_t events)
 	return 0;
 }
 
-int stream_new(struct stream **ret, struct loop *l, int from, int to, void (*ended)(struct stream *s, void *ctx),
-	       void *ctx)
+int stream_new(struct stream **ret, struct loop *l, int from, int to, stream_ended_fn *ended, void *ctx)
 {
 	struct stream *s = calloc(1, sizeof *s);
 	int r;

@@ -17,6 +17,9 @@
 
 struct err;
 
+struct stream;
+typedef void stream_ended_fn(struct stream *s, void *ctx);
+
 struct stream {
 	struct source src; /* the one end that is waited for */
 	struct loop *loop;
@@ -25,7 +28,7 @@ struct stream {
 	bool orphaned; /* frees itself */
 	bool nowhere; /* it is done: the rest is thrown away until its end */
 	size_t left;
-	void (*ended)(struct stream *s, void *ctx); /* once: the client has all that it gets */
+	stream_ended_fn *ended; /* once: the client has all that it gets */
 	void *ctx;
 };
 
@@ -33,8 +36,7 @@ struct stream {
 int stream_open(const char *path, struct err *e);
 
 /* Takes the two fds, in any case. One of them is a pipe or FIFO. */
-int stream_new(struct stream **ret, struct loop *l, int from, int to, void (*ended)(struct stream *s, void *ctx),
-	       void *ctx);
+int stream_new(struct stream **ret, struct loop *l, int from, int to, stream_ended_fn *ended, void *ctx);
 /* The process is gone: the client is done once what is in the pipe now has been
  * moved, though others may still have it open and write. Calls `ended` if there
  * is nothing. */

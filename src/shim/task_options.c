@@ -105,7 +105,7 @@ static int of_bootstrap(struct arena *a, const Containerd__Runtime__Bootstrap__V
 }
 
 int task_options_of_start(struct arena *a, const void *data, size_t len, const char *id, struct task_options *ret,
-		     struct err *e)
+			  struct err *e)
 {
 	Containerd__Runtime__Bootstrap__V1__BootstrapParams *m =
 		containerd__runtime__bootstrap__v1__bootstrap_params__unpack(NULL, len, data);

@@ -29,4 +29,4 @@ int task_options_decode(struct arena *a, const Google__Protobuf__Any *any, struc
 /* What `start` gets on its stdin: an Any with options, or (containerd 2.3)
  * BootstrapParams, which say the same `id` as the command line; or nothing. */
 int task_options_of_start(struct arena *a, const void *data, size_t len, const char *id, struct task_options *ret,
-		     struct err *e);
+			  struct err *e);
