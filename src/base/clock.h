@@ -6,6 +6,7 @@
 
 /* CLOCK_MONOTONIC in milliseconds. */
 int64_t clock_ms(void);
+int64_t clock_us(void); /* in microseconds */
 
 /* UTC as RFC 3339 has it, "2026-11-22T03:37:00Z"; with `fraction`, nine digits
  * of it. Unlike gmtime_r(3), never reads the host's time zone. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "err.h"
 #include "container.h"
 #include "events.pb-c.h"
@@ -114,10 +115,11 @@ void call_exec(struct call *c)
 	call_empty(c->rpc);
 }
 
-static void answer_start(struct job *j, const struct process *p)
+static void answer_start(struct job *j, struct process *p)
 {
 	Containerd__Task__V2__StartResponse m = CONTAINERD__TASK__V2__START_RESPONSE__INIT;
 
+	p->start_us = (uint64_t)(clock_us() - p->asked_us);
 	m.pid = (uint32_t)p->pid;
 	ttrpc_reply(j->call, &m.base);
 }

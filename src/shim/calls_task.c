@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "clock.h"
 #include "container.h"
 #include "err.h"
 #include "events.pb-c.h"
@@ -112,6 +113,7 @@ static void on_created(struct job *j, int r, struct helper_result *ret, struct e
 		undo_create(t);
 	} else {
 		t->ready = true;
+		t->init.create_us = (uint64_t)(clock_us() - t->init.asked_us);
 		publish_create(t, q);
 		answer.pid = (uint32_t)t->init.pid;
 		ttrpc_reply(j->call, &answer.base);

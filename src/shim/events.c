@@ -179,8 +179,11 @@ void events_publish(struct events *ev, const char *topic, const ProtobufCMessage
 		r = err_sys(&e, r, "pack");
 	else
 		r = journal_add(&ev->journal, envelope.s, envelope.len, &e);
-	if (r < 0)
+	if (r < 0) {
 		log_printf(LOG_LEVEL_ERROR, "event %s: %s", topic, err_text(&e, text, sizeof text));
-	else
-		send_next(ev);
+		return;
+	}
+	send_next(ev);
+	if (ev->added)
+		ev->added(ev);
 }

@@ -20,6 +20,7 @@ struct events {
 	unsigned failures; /* in a row */
 	struct source again;
 	void (*all_told)(struct events *ev); /* NULL: nobody waits for that */
+	void (*added)(struct events *ev); /* there is a new one in the journal */
 };
 
 /* `address` may be NULL or "". */

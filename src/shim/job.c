@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "err.h"
 
 /* A hook may take its time; what core waits for has deadlines of its own. */
@@ -81,8 +82,10 @@ void job_start(struct job *j, int (*work)(struct helper_result *ret, void *order
 		r = err_set(&e, ERR_INTERNAL, -EAGAIN, "too many operations at a time");
 	s->n_jobs++;
 	j->task->n_jobs++;
-	if (j->process)
+	if (j->process) {
 		j->process->busy = true;
+		j->process->asked_us = clock_us();
+	}
 	if (r >= 0)
 		r = helper_start(&j->helper, &s->loop, &todo, on_done, NULL, &e);
 	if (r < 0)

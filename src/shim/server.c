@@ -13,6 +13,7 @@
 #include "fd.h"
 #include "file.h"
 #include "log.h"
+#include "proc.h"
 #include "service.h"
 #include "settings.h"
 #include "str.h"
@@ -60,6 +61,22 @@ static void on_failed(struct loop *l, struct source *s, int r)
 	log_printf(LOG_LEVEL_ERROR, "an event was lost: %s", err_cause(-r));
 }
 
+/* A process is one of a kind by boot, pid and start time. */
+static int name_instance(struct shim *s, struct err *e)
+{
+	char boot[PROC_BOOT_ID], text[PROC_BOOT_ID + 48];
+	struct proc_stat st;
+	int r = proc_boot_id(boot);
+
+	if (r >= 0)
+		r = proc_stat(getpid(), &st);
+	if (r < 0)
+		return err_sys(e, r, "find out who we are");
+	snprintf(text, sizeof text, "%s-%d-%llu", boot, (int)getpid(), (unsigned long long)st.start_time);
+	s->instance = strdup(text);
+	return s->instance ? 0 : err_sys(e, -ENOMEM, "begin");
+}
+
 static int begin(struct shim *s, const struct server_options *o, struct err *e)
 {
 	OWN_SB struct sb journal = SB_INIT;
@@ -76,6 +93,9 @@ static int begin(struct shim *s, const struct server_options *o, struct err *e)
 	r = reaper_start(s, e);
 	if (r >= 0)
 		r = events_open(&s->events, &s->loop, o->namespace, o->events_address, journal.s, e);
+	s->events.added = subscribers_tell;
+	if (r >= 0)
+		r = name_instance(s, e);
 	if (r >= 0)
 		r = ttrpc_server_init(&s->server, &s->loop, o->listen_fd, service_request, s, e);
 	return r;
@@ -97,6 +117,7 @@ int server_run(const struct server_options *o, struct err *e)
 	events_close(&s.events);
 	fd_closep(&s.signals);
 	loop_done(&s.loop);
+	free(s.instance);
 	file_remove_tree(AT_FDCWD, o->directory);
 	return r;
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "berth_shim.pb-c.h"
 #include "err.h"
 #include "str.h"
 #include "task.pb-c.h"
@@ -11,10 +12,25 @@ static const struct method {
 	const char *name;
 	const ProtobufCMessageDescriptor *request;
 	void (*call)(struct call *c);
-} methods[] = {
+} task_methods[] = {
 #define X(name, function, request) { #name, &containerd__task__v2__##request##__descriptor, call_##function },
 	SERVICE_METHODS(X)
 #undef X
+	{ 0 },
+}, private_methods[] = {
+#define X(name, function, request) { #name, &berth__shim__v1__##request##__descriptor, call_##function },
+	  PRIVATE_METHODS(X)
+#undef X
+		  { 0 },
+  };
+
+static const struct {
+	const char *name;
+	const struct method *methods;
+} services[] = {
+	{ "containerd.task.v2.Task", task_methods },
+	{ "containerd.task.v3.Task", task_methods },
+	{ "berth.shim.v1.Shim", private_methods },
 };
 
 void call_fail(struct call *c, const struct err *e)
@@ -56,11 +72,19 @@ struct process *call_process(struct call *c, const char *id, const char *exec_id
 	return p;
 }
 
-static const struct method *find(const char *name)
+static const struct method *find(const char *service, const char *name, struct err *e)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
-		if (!strcmp(methods[i].name, name))
-			return &methods[i];
+	const char *what = "service";
+
+	for (size_t i = 0; i < ARRAY_SIZE(services); i++) {
+		if (strcmp(services[i].name, service) != 0)
+			continue;
+		for (const struct method *m = services[i].methods; m->name; m++)
+			if (!strcmp(m->name, name))
+				return m;
+		what = "method";
+	}
+	err_set(e, ERR_UNSUPPORTED, 0, "%s %s/%s", what, service, name);
 	return NULL;
 }
 
@@ -68,12 +92,10 @@ void service_request(struct ttrpc_call *rpc)
 {
 	const Ttrpc__Request *q = rpc->req;
 	struct call c = { .shim = rpc->server->ctx, .rpc = rpc };
-	bool ours = !strcmp(q->service, "containerd.task.v2.Task") || !strcmp(q->service, "containerd.task.v3.Task");
-	const struct method *m = ours ? find(q->method) : NULL;
 	struct err e;
+	const struct method *m = find(q->service, q->method, &e);
 
 	if (!m) {
-		err_set(&e, ERR_UNSUPPORTED, 0, "%s %s/%s", ours ? "method" : "service", q->service, q->method);
 		call_fail(&c, &e);
 		return;
 	}

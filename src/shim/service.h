@@ -1,7 +1,7 @@
 /*
- * The task service, containerd.task.v2.Task and v3.Task (the same messages):
- * one table of methods, each with the type of its request and a function that
- * answers now or begins a job that will.
+ * The task service, containerd.task.v2.Task and v3.Task (the same messages), and
+ * berth's own beside it: tables of methods, each with the type of its request
+ * and a function that answers now or begins a job that will.
  */
 #pragma once
 
@@ -33,9 +33,16 @@ struct call {
 	X(Connect, connect, connect_request)            \
 	X(Shutdown, shutdown, shutdown_request)
 
-/* calls_task.c, calls_process.c */
+/* berth.shim.v1.Shim */
+#define PRIVATE_METHODS(X)              \
+	X(Hello, hello, hello_request)   \
+	X(Events, events, events_request) \
+	X(Properties, properties, properties_request)
+
+/* calls_task.c, calls_process.c, calls_private.c */
 #define X(name, function, request) void call_##function(struct call *c);
 SERVICE_METHODS(X)
+PRIVATE_METHODS(X)
 #undef X
 
 /* For ttrpc_server_init(). */

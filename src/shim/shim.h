@@ -25,6 +25,7 @@
 struct deletion;
 struct process;
 struct stream;
+struct subscriber;
 struct task;
 struct waiter;
 
@@ -48,6 +49,8 @@ struct process {
 	pid_t pid; /* 0: none yet; stays after its end */
 	int pidfd; /* -1: none, or reaped */
 	struct source exit;
+	int64_t asked_us; /* when the operation that is in progress began */
+	uint64_t create_us, start_us; /* how long they took */
 	uint32_t status; /* as a shell shows it */
 	struct timespec at;
 	struct waiter *waiters;
@@ -83,6 +86,8 @@ struct shim {
 	struct events events;
 	struct settings settings;
 	const char *namespace, *socket;
+	char *instance; /* of this shim, among all there ever were with its socket */
+	struct subscriber *subscribers;
 	struct task *tasks;
 	unsigned n_jobs;
 	int signals;
@@ -128,6 +133,9 @@ void reaper_look(struct shim *s);
 
 /* calls_process.c: a deletion that had to wait for this may go on; may free the process. */
 void deletion_advance(struct process *p);
+
+/* calls_private.c: for struct events. */
+void subscribers_tell(struct events *ev);
 
 /* ---- server.c --------------------------------------------------------------- */
 
