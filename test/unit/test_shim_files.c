@@ -83,7 +83,8 @@ static void a_record_of_another_version(void **state)
 	struct runtime rt;
 	struct err e;
 
-	put("exit.json", "{\"version\":2,\"id\":\"c1\",\"execId\":\"\",\"pid\":1,\"status\":0,\"seconds\":1,\"nanoseconds\":0}");
+	put("exit.json", "{\"version\":2,\"id\":\"c1\",\"execId\":\"\",\"pid\":1,"
+			 "\"status\":0,\"seconds\":1,\"nanoseconds\":0}");
 	assert_true(exit_record_read(&arena, dir, "", &back, &e) < 0);
 	assert_int_equal(e.kind, ERR_UNSUPPORTED);
 	put("exit.json", "{\"version\":1,\"id\":\"c1\"");
