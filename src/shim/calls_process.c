@@ -5,10 +5,10 @@
 
 #include "clock.h"
 #include "err.h"
-#include "container.h"
 #include "events.pb-c.h"
 #include "exit_record.h"
 #include "fd.h"
+#include "identifier.h"
 #include "job.h"
 #include "service.h"
 #include "stdstreams.h"
@@ -71,7 +71,7 @@ static int prepare(struct task *t, const Containerd__Task__V2__ExecProcessReques
 
 	if (!*q->exec_id)
 		return err_set(e, ERR_INVALID, 0, "exec id cannot be empty");
-	r = container_check_id(q->exec_id, e);
+	r = identifier_check(q->exec_id, e);
 	if (r >= 0 && process_find(t, q->exec_id, NULL))
 		r = err_set(e, ERR_EXISTS, 0, "id %s", q->exec_id);
 	if (r >= 0)
@@ -195,11 +195,11 @@ static void start_exec(struct call *c, struct process *p)
 	if (r < 0) {
 		err_wrap(&e, r, "OCI runtime exec failed");
 		call_fail(c, &e);
-		stdfds_close(&fds);
-		return;
 	}
-	j = job_new(t, p, c->rpc, on_executed);
-	if (j) {
+	j = r < 0 ? NULL : job_new(t, p, c->rpc, on_executed);
+	if (!j) {
+		stdstreams_stop(p); /* it may be tried again */
+	} else {
 		j->order.exec_id = p->id;
 		j->order.document = p->document;
 		j->order.document_len = p->document_len;

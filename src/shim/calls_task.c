@@ -6,12 +6,12 @@
 
 #include "cgroup.h"
 #include "clock.h"
-#include "container.h"
 #include "err.h"
 #include "events.pb-c.h"
 #include "exit_record.h"
 #include "fd.h"
 #include "file.h"
+#include "identifier.h"
 #include "json.h"
 #include "job.h"
 #include "log.h"
@@ -64,25 +64,39 @@ static void publish_create(struct task *t, const Containerd__Task__V2__CreateTas
 	events_publish(&t->shim->events, "/tasks/create", &m.base);
 }
 
+struct failure { /* of a Create, until nothing is left of it */
+	struct ttrpc_call *call;
+	struct err e;
+};
+
 static void on_undone(struct job *j, int r, struct helper_result *ret, struct err *e)
 {
+	struct failure *f = j->extra;
 	char text[1200];
 
 	if (r < 0)
 		log_printf(LOG_LEVEL_ERROR, "task %s: cannot be cleaned up: %s", j->task->id,
 			   err_text(e, text, sizeof text));
+	ttrpc_fail(f->call, &f->e);
+	free(f);
 	task_free(j->task);
 }
 
-/* A runtime that was killed, or that has left something, has not cleaned up. */
-static void undo_create(struct task *t)
+/* A helper that was killed has not cleaned up. */
+static void undo_create(struct task *t, struct ttrpc_call *call, const struct err *e)
 {
-	struct job *j = job_new(t, NULL, NULL, on_undone);
+	struct failure *f = malloc(sizeof *f);
+	struct job *j = f ? job_new(t, NULL, NULL, on_undone) : NULL;
 
-	if (j)
-		job_start(j, t->runtime.ops->destroy, NULL);
-	else
+	if (!j) {
+		free(f);
+		ttrpc_fail(call, e);
 		task_free(t);
+		return;
+	}
+	*f = (struct failure){ call, *e };
+	j->extra = f;
+	job_start(j, t->runtime.ops->destroy, NULL);
 }
 
 static int adopt(struct task *t, struct helper_result *ret, struct err *e)
@@ -105,12 +119,17 @@ static void on_created(struct job *j, int r, struct helper_result *ret, struct e
 	Containerd__Task__V2__CreateTaskRequest *q = j->extra;
 	struct task *t = j->task;
 
+	bool undone = r < 0 && ret->answered;
+
 	if (r >= 0)
 		r = adopt(t, ret, e);
-	if (r < 0) {
+	if (r < 0)
 		err_wrap(e, r, "OCI runtime create failed");
+	if (undone) {
 		ttrpc_fail(j->call, e);
-		undo_create(t);
+		task_free(t);
+	} else if (r < 0) {
+		undo_create(t, j->call, e);
 	} else {
 		t->ready = true;
 		t->init.create_us = (uint64_t)(clock_us() - t->init.asked_us);
@@ -127,7 +146,7 @@ static int prepare(struct call *c, const Containerd__Task__V2__CreateTaskRequest
 {
 	OWN_ARENA struct arena a = ARENA_INIT;
 	struct task_options o;
-	int r = container_check_id(q->id, e);
+	int r = identifier_check(q->id, e);
 
 	if (r >= 0 && *q->bundle != '/')
 		r = err_set(e, ERR_INVALID, 0, "bundle: '%s' is no absolute path", q->bundle);
@@ -415,10 +434,14 @@ void call_connect(struct call *c)
 
 void call_shutdown(struct call *c)
 {
-	bool now = ((Containerd__Task__V2__ShutdownRequest *)c->m)->now;
 	struct shim *s = c->shim;
 
 	call_empty(c->rpc);
-	if (!s->tasks || now)
+	for (const struct task *t = s->tasks; t; t = t->next)
+		if (t->ready) /* as with containerd's own, `now` or not: what runs needs its parent */
+			return;
+	if (s->tasks)
+		s->stop_when_empty = true;
+	else
 		shim_stop(s);
 }

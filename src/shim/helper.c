@@ -72,6 +72,7 @@ static _Noreturn void helper_main(const struct helper_job *job, int socket)
 	if (keep_fds(job->stdio, socket) < 0)
 		_exit(1); /* which says itself that there was no answer */
 	m.r = job->work(&m.ret, job->arg, &m.e);
+	m.ret.answered = true;
 	fds_of(&m.ret, has);
 	for (int i = 0; i < FDS; i++) {
 		m.has[i] = *has[i] >= 0;

@@ -28,6 +28,7 @@
 enum { HELPER_PATH = 1024 };
 
 struct helper_result {
+	bool answered; /* it came to its end, and has undone what failed */
 	pid_t pid; /* of a process it made; 0: none */
 	/* The callee's; -1: none. */
 	int pidfd; /* of that process */
@@ -38,7 +39,7 @@ struct helper_result {
 	char cgroup[HELPER_PATH]; /* its path in each hierarchy; "": none */
 	char memory[HELPER_PATH]; /* the directory of its memory cgroup; "": none */
 };
-#define HELPER_RESULT { 0, -1, -1, -1, -1, false, "", "" }
+#define HELPER_RESULT { .pidfd = -1, .fd = -1, .out = -1, .oom = -1 }
 
 struct helper_job {
 	int (*work)(struct helper_result *ret, void *arg, struct err *e);

@@ -21,6 +21,8 @@
 
 /* How long events are kept for a daemon that is away when all else is over. */
 enum { LINGER_MS = 5 * 60 * 1000 };
+/* A shim without tasks, to which nobody is connected either, ends after this. */
+enum { IDLE_MS = 5 * 60 * 1000 };
 
 static void on_all_told(struct events *ev)
 {
@@ -56,6 +58,25 @@ void shim_stop(struct shim *s)
 	source_timer(&s->stop, &s->loop, 0, on_stop);
 }
 
+static int on_idle(struct source *src, uint32_t events)
+{
+	struct shim *s = (struct shim *)((char *)src - offsetof(struct shim, idle));
+
+	if (!s->tasks && !s->server.n_peers)
+		shim_stop(s);
+	else if (!s->tasks)
+		shim_is_idle(s);
+	return 0;
+}
+
+void shim_is_idle(struct shim *s)
+{
+	if (s->stop_when_empty)
+		shim_stop(s);
+	else if (!s->idle.loop)
+		source_timer(&s->idle, &s->loop, IDLE_MS, on_idle);
+}
+
 static void on_failed(struct loop *l, struct source *s, int r)
 {
 	log_printf(LOG_LEVEL_ERROR, "an event was lost: %s", err_cause(-r));
@@ -77,15 +98,31 @@ static int name_instance(struct shim *s, struct err *e)
 	return s->instance ? 0 : err_sys(e, -ENOMEM, "begin");
 }
 
+/* The pid keeps apart a shim that is just ending and the next with its socket. */
+static int make_directory(struct shim *s, const struct server_options *o, struct err *e)
+{
+	OWN_SB struct sb path = SB_INIT;
+	OWN_FD fd = -1;
+
+	sb_printf(&path, "%s/%s.%d", o->settings->state_dir, o->name, (int)getpid());
+	s->directory = path.failed ? NULL : strdup(path.s);
+	if (!s->directory)
+		return err_sys(e, -ENOMEM, "make a directory for the shim");
+	fd = file_mkdirs(s->directory, 0700, e);
+	return fd < 0 ? fd : 0;
+}
+
 static int begin(struct shim *s, const struct server_options *o, struct err *e)
 {
 	OWN_SB struct sb journal = SB_INIT;
-	int r;
+	int r = make_directory(s, o, e);
 
+	if (r < 0)
+		return r;
 	s->namespace = o->namespace;
 	s->socket = o->socket;
 	s->settings = *o->settings;
-	sb_printf(&journal, "%s/events", o->directory);
+	sb_printf(&journal, "%s/events", s->directory);
 	r = journal.failed ? err_sys(e, -ENOMEM, "begin") : loop_init(&s->loop, e);
 	if (r < 0)
 		return r;
@@ -94,6 +131,7 @@ static int begin(struct shim *s, const struct server_options *o, struct err *e)
 	if (r >= 0)
 		r = events_open(&s->events, &s->loop, o->namespace, o->events_address, journal.s, e);
 	s->events.added = subscribers_tell;
+	shim_is_idle(s);
 	if (r >= 0)
 		r = name_instance(s, e);
 	if (r >= 0)
@@ -117,7 +155,9 @@ int server_run(const struct server_options *o, struct err *e)
 	events_close(&s.events);
 	fd_closep(&s.signals);
 	loop_done(&s.loop);
+	if (s.directory)
+		file_remove_tree(AT_FDCWD, s.directory);
+	free(s.directory);
 	free(s.instance);
-	file_remove_tree(AT_FDCWD, o->directory);
 	return r;
 }

@@ -86,13 +86,14 @@ struct shim {
 	struct events events;
 	struct settings settings;
 	const char *namespace, *socket;
+	char *directory; /* of its own, removed at the end: the journal */
 	char *instance; /* of this shim, among all there ever were with its socket */
 	struct subscriber *subscribers;
 	struct task *tasks;
 	unsigned n_jobs;
 	int signals;
-	struct source signal, stop;
-	bool stopping;
+	struct source signal, stop, idle;
+	bool stopping, stop_when_empty;
 };
 
 /* ---- task.c --------------------------------------------------------------- */
@@ -141,3 +142,5 @@ void subscribers_tell(struct events *ev);
 
 /* Nothing left to do and asked to stop: ends the loop when all events are told. */
 void shim_stop(struct shim *s);
+/* The last task is gone: a daemon that died now would never ask for that. */
+void shim_is_idle(struct shim *s);

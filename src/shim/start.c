@@ -43,7 +43,7 @@ struct starting {
 	struct task_options options;
 	const char *group; /* containers with the same share a server */
 	const char *name; /* of the socket, and of the server's directory */
-	const char *socket, *directory; /* paths */
+	const char *socket, *address; /* its path; the same with "unix://" */
 	int listen;
 };
 
@@ -95,9 +95,9 @@ static int name_socket(struct starting *st, struct err *e)
 	sha256_end(&h, sum);
 	sha256_hex(sum, hex);
 	st->name = arena_strdup(st->a, hex);
-	st->socket = arena_printf(st->a, "%s/%s", st->settings.socket_dir, hex);
-	st->directory = arena_printf(st->a, "%s/%s", st->settings.state_dir, hex);
-	if (!st->name || !st->socket || !st->directory)
+	st->address = arena_printf(st->a, "unix://%s/%s", st->settings.socket_dir, hex);
+	st->socket = st->address ? st->address + strlen("unix://") : NULL;
+	if (!st->name || !st->socket)
 		return err_sys(e, -ENOMEM, "name the socket");
 	if (strlen(st->socket) >= sizeof((struct sockaddr_un *)0)->sun_path)
 		return err_set(e, ERR_INVALID, 0, "the socket's path is too long: '%s'", st->socket);
@@ -230,7 +230,6 @@ static int enter_mount_namespace(const struct starting *st, struct err *e)
 
 static int set_up(struct starting *st, struct err *e)
 {
-	OWN_FD state = -1;
 	const char *core = getenv("SCHED_CORE");
 	int r;
 
@@ -243,10 +242,7 @@ static int set_up(struct starting *st, struct err *e)
 		if (r < 0)
 			return err_sys(e, r, "SCHED_CORE: give the shim a cookie for core scheduling");
 	}
-	if (r < 0)
-		return r;
-	state = file_mkdirs(st->directory, 0700, e);
-	return state < 0 ? state : 0;
+	return r;
 }
 
 /* Writing to a client that does not read must never stop a shim, so its log's
@@ -276,7 +272,7 @@ static _Noreturn void serve(struct starting *st, int ready)
 		.listen_fd = LISTEN,
 		.ready_fd = READY,
 		.events_address = getenv("TTRPC_ADDRESS"),
-		.directory = st->directory,
+		.name = st->name,
 		.settings = &st->settings,
 	};
 	struct err e;
@@ -284,6 +280,7 @@ static _Noreturn void serve(struct starting *st, int ready)
 	int r;
 
 	sys_setsid();
+	umask(022);
 	sys_prctl(PR_SET_NAME, (unsigned long)"containerd-shim", 0, 0);
 	r = keep_fds(st, ready);
 	if (r >= 0)
@@ -333,14 +330,10 @@ static int launch(struct starting *st, char **argv, struct err *e)
 	return r == (int)sizeof *e ? -EIO : err_sys(e, r < 0 ? r : -EPROTO, "start the server");
 }
 
-static int tell(const struct starting *st, struct err *e)
+/* For the clean-up, and for a containerd that starts anew. */
+static int write_address(const struct starting *st, struct err *e)
 {
-	char *address = arena_printf(st->a, "unix://%s", st->socket);
-	int r = address ? file_replace(AT_FDCWD, "address", address, strlen(address), 0600, e) : -ENOMEM;
-
-	if (r >= 0)
-		r = fd_write_all(STDOUT_FILENO, address, strlen(address));
-	return r < 0 ? err_sys(e, r, "tell the address") : 0;
+	return file_replace(AT_FDCWD, "address", st->address, strlen(st->address), 0600, e);
 }
 
 int shim_start(const struct command_line *cl, char **argv, struct err *e)
@@ -353,6 +346,8 @@ int shim_start(const struct command_line *cl, char **argv, struct err *e)
 		return err_set(e, ERR_INVALID, 0, "shim %s cannot be empty", str_empty(cl->id) ? "id" : "namespace");
 	r = read_input(&st, e);
 	if (r >= 0)
+		r = write_address(&st, e);
+	if (r >= 0)
 		r = make_socket(&st, e);
 	if (r == 0) {
 		r = set_up(&st, e);
@@ -361,5 +356,7 @@ int shim_start(const struct command_line *cl, char **argv, struct err *e)
 		if (r < 0)
 			sys_unlinkat(AT_FDCWD, st.socket, 0);
 	}
-	return r < 0 ? r : tell(&st, e);
+	if (r >= 0)
+		r = fd_write_all(STDOUT_FILENO, st.address, strlen(st.address));
+	return r < 0 && !e->msg[0] ? err_sys(e, r, "tell the address") : r;
 }

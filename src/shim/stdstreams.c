@@ -244,13 +244,20 @@ void stdstreams_drain(struct process *p, drained_fn *drained)
 	source_timer(&p->drain, &p->shim->loop, DRAIN_MS, on_deadline);
 }
 
-void stdstreams_close(struct process *p)
+void stdstreams_stop(struct process *p)
 {
-	stdstreams_forget_drain(p);
 	for (int i = 0; i < STDIO_COUNT; i++) {
 		if (p->streams[i])
 			stream_let_go(p->streams[i]);
 		p->streams[i] = NULL;
+	}
+}
+
+void stdstreams_close(struct process *p)
+{
+	stdstreams_forget_drain(p);
+	stdstreams_stop(p);
+	for (int i = 0; i < STDIO_COUNT; i++) {
 		free(p->path[i]);
 		p->path[i] = NULL;
 	}

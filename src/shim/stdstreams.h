@@ -32,4 +32,6 @@ void stdstreams_end_input(struct process *p);
 enum { DRAIN_MS = 5000 };
 void stdstreams_drain(struct process *p, drained_fn *drained);
 void stdstreams_forget_drain(struct process *p); /* nobody is to be called */
+/* Those that are open; what a new start opens are others. */
+void stdstreams_stop(struct process *p);
 void stdstreams_close(struct process *p);

@@ -53,6 +53,8 @@ void task_free(struct task *t)
 	source_remove(&t->oom_source);
 	source_remove(&t->oom_again);
 	fd_closep(&t->oom);
+	if (!t->shim->tasks)
+		shim_is_idle(t->shim);
 	free(t->runtime.binary);
 	free(t->runtime.root);
 	free(t->cgroup);
