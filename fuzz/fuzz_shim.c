@@ -1,0 +1,472 @@
+/*
+ * A shim under a client that does whatever it likes: the input is a list of
+ * steps, each a call of the task service, the end of an operation (well, badly,
+ * or by its death), or the end of a process. Nothing is forked: helper_start()
+ * of src/shim/helper.c is replaced here by one whose operations end when a step
+ * says so, and a process is a pipe that closes. What must hold whatever comes:
+ * every call has one answer, events are in order, nothing is left open.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "events.pb-c.h"
+#include "fd.h"
+#include "file.h"
+#include "helper.h"
+#include "job.h"
+#include "log.h"
+#include "service.h"
+#include "str.h"
+#include "task.pb-c.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define CHECK(what)              \
+	do {                     \
+		if (!(what))     \
+			abort(); \
+	} while (0)
+
+enum { OPERATIONS = 64, PROCESSES = 64, CALLS = 2048, STEPS = 1000 };
+enum { TASKS = 2, EXECS = 3 };
+
+static const char *const ids[TASKS] = { "a", "b" };
+static const char *const exec_ids[EXECS] = { "", "x", "y" };
+
+static struct operation {
+	struct helper *h;
+	const struct job *job; /* the helper is its first member */
+	int (*work)(struct helper_result *ret, void *arg, struct err *e);
+	void (*done)(struct helper *h, int r, struct helper_result *ret, const struct err *e);
+} operations[OPERATIONS];
+
+static struct {
+	int lives; /* our end of the pipe; -1: it has ended */
+	char task; /* its id */
+	pid_t pid;
+} processes[PROCESSES];
+
+static struct {
+	bool may_wait; /* for an end that never comes */
+	unsigned answers;
+} calls[CALLS];
+
+static struct shim shim;
+static struct ttrpc_conn *conn;
+static int client = -1;
+static unsigned n_operations, n_calls;
+static size_t n_processes;
+static char dir[] = "/tmp/berth-fuzz-shim-XXXXXX";
+
+/* ---- instead of helpers --------------------------------------------------- */
+
+int helper_start(struct helper *h, struct loop *l, const struct helper_job *job,
+		 void (*done)(struct helper *h, int r, struct helper_result *ret, const struct err *e), void *ctx,
+		 struct err *e)
+{
+	*h = (struct helper){ .socket = -1, .pidfd = -1, .done = done, .ctx = ctx };
+	if (n_operations == OPERATIONS)
+		return err_set(e, ERR_INTERNAL, -EAGAIN, "no more");
+	operations[n_operations++] = (struct operation){ h, (struct job *)h, job->work, done };
+	return 0;
+}
+
+static void end_process(size_t i)
+{
+	fd_closep(&processes[i].lives);
+}
+
+static int new_process(struct helper_result *ret, const struct job *j)
+{
+	int pair[2];
+
+	if (n_processes == PROCESSES)
+		return -EAGAIN;
+	CHECK(pipe2(pair, O_CLOEXEC) == 0);
+	ret->pidfd = pair[0];
+	ret->pid = 1000 + (pid_t)n_processes;
+	ret->shared_pids = n_processes % 2;
+	processes[n_processes].lives = pair[1];
+	processes[n_processes].task = *j->task->id;
+	processes[n_processes++].pid = ret->pid;
+	return 0;
+}
+
+static void end_all_of(const struct job *j)
+{
+	for (size_t i = 0; i < n_processes; i++)
+		if (processes[i].task == *j->task->id)
+			end_process(i);
+}
+
+/* What a real one would have done by now. */
+static int succeed(const struct operation *o, struct helper_result *ret)
+{
+	if (o->work == builtin_ops.create || o->work == builtin_ops.exec)
+		return new_process(ret, o->job);
+	if (o->work == builtin_ops.destroy || o->work == builtin_ops.kill)
+		end_all_of(o->job);
+	if (o->work == operation_pids || o->work == operation_metrics)
+		ret->fd = file_memory("answer");
+	return 0;
+}
+
+enum end { WELL, BADLY, DEAD, ENDS };
+
+static void end_operation(size_t i, enum end how)
+{
+	struct operation o = operations[i];
+	struct helper_result ret = HELPER_RESULT;
+	struct err e = { 0 };
+	int r;
+
+	operations[i] = operations[--n_operations];
+	r = how == WELL ? succeed(&o, &ret) : -EIO;
+	ret.answered = how != DEAD;
+	if (r < 0)
+		err_set(&e, how == DEAD ? ERR_TIMEOUT : ERR_INTERNAL, r, "no");
+	o.done(o.h, r, &ret, &e);
+}
+
+/* ---- the client ----------------------------------------------------------- */
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	v = htobe32(v);
+	memcpy(p, &v, sizeof v);
+}
+
+static void send_call(const char *method, const ProtobufCMessage *m, bool may_wait)
+{
+	Ttrpc__Request q = TTRPC__REQUEST__INIT;
+	uint8_t payload[1024], frame[2048];
+	char service[] = "containerd.task.v3.Task", name[32];
+	size_t len;
+
+	if (n_calls == CALLS)
+		return;
+	CHECK(protobuf_c_message_get_packed_size(m) <= sizeof payload);
+	strcpy(name, method);
+	q.service = service;
+	q.method = name;
+	q.payload.len = protobuf_c_message_pack(m, payload);
+	q.payload.data = payload;
+	len = ttrpc__request__pack(&q, frame + TTRPC_HEADER);
+	put32(frame, (uint32_t)len);
+	put32(frame + 4, 2 * n_calls + 1);
+	frame[8] = TTRPC_REQUEST;
+	frame[9] = 0;
+	calls[n_calls].may_wait = may_wait;
+	calls[n_calls++].answers = 0;
+	ttrpc_conn_feed(conn, frame, TTRPC_HEADER + len);
+}
+
+static void take_answers(void)
+{
+	static uint8_t buf[1 << 16];
+	static size_t have;
+	ssize_t n;
+
+	have = 0;
+	while ((n = recv(client, buf + have, sizeof buf - have, MSG_DONTWAIT)) > 0) {
+		size_t at = 0;
+
+		have += (size_t)n;
+		while (have - at >= TTRPC_HEADER) {
+			uint32_t len, stream;
+
+			memcpy(&len, buf + at, sizeof len);
+			memcpy(&stream, buf + at + 4, sizeof stream);
+			len = be32toh(len);
+			stream = be32toh(stream);
+			if (have - at < TTRPC_HEADER + len)
+				break;
+			CHECK(stream % 2 && stream / 2 < n_calls);
+			CHECK(++calls[stream / 2].answers == 1);
+			at += TTRPC_HEADER + len;
+		}
+		memmove(buf, buf + at, have - at);
+		have -= at;
+	}
+	CHECK(have == 0);
+}
+
+static char *text(const char *s)
+{
+	return (char *)(uintptr_t)s;
+}
+
+static void call_create_task(const char *id)
+{
+	Containerd__Task__V2__CreateTaskRequest m = CONTAINERD__TASK__V2__CREATE_TASK_REQUEST__INIT;
+
+	m.id = text(id);
+	m.bundle = dir;
+	send_call("Create", &m.base, false);
+}
+
+static void call_exec_process(const char *id, const char *exec_id)
+{
+	Containerd__Task__V2__ExecProcessRequest m = CONTAINERD__TASK__V2__EXEC_PROCESS_REQUEST__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+
+	any.value.data = (uint8_t *)text("{}");
+	any.value.len = 2;
+	m.id = text(id);
+	m.exec_id = text(exec_id);
+	m.spec = &any;
+	send_call("Exec", &m.base, false);
+}
+
+/* The requests that hold no more than the ids: all begin with them. */
+static void call_with_ids(uint8_t which, const char *id, const char *exec_id)
+{
+	static const struct {
+		const char *method;
+		bool exec, may_wait;
+	} known[] = {
+		{ "Start", true, false },   { "Delete", true, false }, { "Kill", true, false },	  { "State", true, false },
+		{ "Wait", true, true },	    { "Pause", false, false }, { "Resume", false, false }, { "Pids", false, false },
+		{ "Stats", false, false },  { "CloseIO", true, false }, { "ResizePty", true, false },
+		{ "Connect", false, false }, { "Checkpoint", false, false }, { "Nothing", false, false },
+	};
+	Containerd__Task__V2__StateRequest m = CONTAINERD__TASK__V2__STATE_REQUEST__INIT;
+
+	which %= sizeof known / sizeof known[0];
+	m.id = text(id);
+	m.exec_id = text(known[which].exec ? exec_id : "");
+	send_call(known[which].method, &m.base, known[which].may_wait);
+}
+
+/* ---- events --------------------------------------------------------------- */
+
+enum stage { ABSENT, CREATED, STARTED, ENDED };
+
+static struct {
+	enum stage task, exec[EXECS];
+} seen[TASKS];
+
+static int index_of(const char *id, const char *const *of, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (!strcmp(of[i], id))
+			return i;
+	abort();
+}
+
+static void see_exec(int t, const char *topic, const char *exec_id)
+{
+	enum stage *e = &seen[t].exec[index_of(exec_id, exec_ids, EXECS)];
+
+	CHECK(seen[t].task == STARTED); /* nothing of an exec after the end of the first process */
+	if (!strcmp(topic, "/tasks/exec-added")) {
+		*e = CREATED;
+	} else if (!strcmp(topic, "/tasks/exec-started")) {
+		CHECK(*e == CREATED);
+		*e = STARTED;
+	} else {
+		CHECK(*e == STARTED);
+		*e = ENDED;
+	}
+}
+
+static void see_task(int t, const char *topic)
+{
+	enum stage *now = &seen[t].task;
+
+	if (!strcmp(topic, "/tasks/create")) {
+		CHECK(*now == ABSENT);
+		memset(&seen[t], 0, sizeof seen[t]);
+		*now = CREATED;
+	} else if (!strcmp(topic, "/tasks/start")) {
+		CHECK(*now == CREATED);
+		*now = STARTED;
+	} else if (!strcmp(topic, "/tasks/exit")) {
+		CHECK(*now == CREATED || *now == STARTED);
+		*now = ENDED;
+	} else if (!strcmp(topic, "/tasks/delete")) {
+		CHECK(*now == ENDED);
+		*now = ABSENT;
+	} else {
+		CHECK(*now == STARTED || *now == ENDED); /* paused and resumed */
+	}
+}
+
+/* All of these messages begin with the task's id, and the exec's second. */
+static void see(const Containerd__Events__Envelope *envelope)
+{
+	Containerd__Task__V2__StartRequest *m;
+	bool exec = !strcmp(envelope->topic, "/tasks/exec-added") || !strcmp(envelope->topic, "/tasks/exec-started");
+	int t;
+
+	if (exec || !strcmp(envelope->topic, "/tasks/exit")) {
+		m = containerd__task__v2__start_request__unpack(NULL, envelope->event->value.len,
+								envelope->event->value.data);
+		CHECK(m);
+		t = index_of(m->id, ids, TASKS);
+		if (exec || strcmp(m->exec_id, m->id) != 0)
+			see_exec(t, envelope->topic, m->exec_id);
+		else
+			see_task(t, envelope->topic);
+		containerd__task__v2__start_request__free_unpacked(m, NULL);
+	} else {
+		Containerd__Events__TaskPaused *any = containerd__events__task_paused__unpack(
+			NULL, envelope->event->value.len, envelope->event->value.data);
+
+		CHECK(any);
+		see_task(index_of(any->container_id, ids, TASKS), envelope->topic);
+		containerd__events__task_paused__free_unpacked(any, NULL);
+	}
+}
+
+static void check_events(void)
+{
+	struct journal_reader rd = { 0 };
+	OWN_SB struct sb b = SB_INIT;
+	uint64_t before = 0;
+
+	memset(seen, 0, sizeof seen);
+	while (journal_next(&shim.events.journal, &rd, &b) > 0) {
+		Containerd__Events__Envelope *m =
+			containerd__events__envelope__unpack(NULL, b.len, (uint8_t *)b.s);
+
+		CHECK(m && rd.number == before + 1);
+		before = rd.number;
+		see(m);
+		containerd__events__envelope__free_unpacked(m, NULL);
+	}
+	CHECK(before == shim.events.journal.last);
+}
+
+/* ---- steps ---------------------------------------------------------------- */
+
+static int on_turn(struct source *s, uint32_t events)
+{
+	loop_stop(s->loop, 0);
+	return 0;
+}
+
+/* Everything that is ready now, and what comes of it. */
+static void turn(void)
+{
+	struct source timer = { 0 };
+
+	for (int i = 0; i < 3; i++) {
+		CHECK(source_timer(&timer, &shim.loop, 0, on_turn) == 0);
+		CHECK(loop_run(&shim.loop) == 0);
+	}
+	take_answers();
+}
+
+static void step(uint8_t what, uint8_t which)
+{
+	const char *id = ids[which % TASKS], *exec_id = exec_ids[which / TASKS % EXECS];
+
+	switch (what % 8) {
+	case 0:
+		call_create_task(id);
+		break;
+	case 1:
+		call_exec_process(id, exec_id);
+		break;
+	case 2:
+	case 3:
+		if (n_operations)
+			end_operation(which / ENDS % n_operations, what % 8 == 2 ? WELL : (enum end)(which % ENDS));
+		break;
+	case 4:
+		if (n_processes)
+			end_process(which % n_processes);
+		break;
+	case 5:
+		turn();
+		break;
+	default:
+		call_with_ids(what / 8, id, exec_id);
+		break;
+	}
+}
+
+static void begin(void)
+{
+	char path[64];
+	int pair[2];
+
+	snprintf(path, sizeof path, "%s/events", dir);
+	n_operations = n_calls = 0;
+	n_processes = 0;
+	shim = (struct shim){ .loop = LOOP_INIT, .namespace = "fuzz", .signals = -1 };
+	shim.settings.root = shim.settings.runtime_root = dir;
+	CHECK(loop_init(&shim.loop, NULL) == 0);
+	CHECK(events_open(&shim.events, &shim.loop, "fuzz", NULL, path, NULL) == 0);
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+	client = pair[1];
+	CHECK(ttrpc_server_init(&shim.server, &shim.loop, -1, service_request, &shim, NULL) == 0);
+	CHECK(ttrpc_server_add(&shim.server, pair[0], &conn) == 0);
+}
+
+/* All operations end, then all processes, until nothing is left to do. */
+static void finish(void)
+{
+	for (int i = 0; i < 8; i++) {
+		while (n_operations)
+			end_operation(0, WELL);
+		for (size_t p = 0; p < n_processes; p++)
+			end_process(p);
+		turn();
+	}
+	CHECK(!n_operations && !shim.n_jobs);
+	for (unsigned i = 0; i < n_calls; i++)
+		CHECK(calls[i].answers == 1 || calls[i].may_wait);
+	check_events();
+}
+
+static int count_fds(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 512; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void remove_dir(void)
+{
+	file_remove_tree(AT_FDCWD, dir);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static int null = -1;
+	int fds;
+
+	if (null < 0) { /* whatever is opened once */
+		null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+		log_to(null);
+		CHECK(mkdtemp(dir));
+		atexit(remove_dir);
+	}
+	fds = count_fds();
+	begin();
+	for (size_t i = 0; i + 1 < size && i < 2 * STEPS; i += 2)
+		step(data[i], data[i + 1]);
+	finish();
+	ttrpc_server_done(&shim.server);
+	while (shim.tasks)
+		task_free(shim.tasks);
+	events_close(&shim.events);
+	loop_done(&shim.loop);
+	close(client);
+	CHECK(count_fds() == fds);
+	return 0;
+}
