@@ -65,17 +65,17 @@ class Receiver:
         """["create", "start", "exit 0", "delete 0"]"""
         return [str(e) for e in self.of(task, exec_id)]
 
-    def wait(self, task, words, timeout=10):
-        """The event whose words begin so: "exit", "exit x", "oom"."""
+    def wait(self, task, what, exec_id="", timeout=10):
+        """The event of the container, or of an exec: wait(t.id, "exit", "x")."""
         end = time.monotonic() + timeout
         with self.lock:
             while True:
                 for e in self.events:
-                    if e.id == task and (str(e) + " ").startswith(words + " "):
+                    if (e.id, e.exec, e.topic) == (task, exec_id, "/tasks/" + what):
                         return e
                 if not self.lock.wait(end - time.monotonic()) and time.monotonic() > end:
-                    raise AssertionError("no event '%s' of %s, but %s" %
-                                         (words, task, [str(e) for e in self.events if e.id == task]))
+                    raise AssertionError("no event '%s %s' of %s, but %s" % (
+                        what, exec_id, task, [str(e) for e in self.events if e.id == task]))
 
     # What every list of events has to be.
     def judge(self):

@@ -81,7 +81,7 @@ class Call:
         self.response, self.at = response, time.monotonic()
         self.done.set()
 
-    def result(self, timeout=20):
+    def result(self, timeout=10):
         if not self.done.wait(timeout):
             raise TimeoutError("%s: no answer within %s s" % (self.what, timeout))
         if self.response is None:
@@ -90,7 +90,7 @@ class Call:
             raise Failed(self.what, self.response.status)
         return self.answer.FromString(self.response.payload)
 
-    def status(self, timeout=20):
+    def status(self, timeout=10):
         """(code, text), whether it failed or not."""
         try:
             self.result(timeout)
@@ -125,7 +125,7 @@ class Conn:
                 raise Lost(method) from None
         return call
 
-    def call(self, *args, timeout=20, **kw):
+    def call(self, *args, timeout=10, **kw):
         return self.begin(*args, **kw).result(timeout)
 
     def _read(self):
