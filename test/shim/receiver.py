@@ -39,6 +39,7 @@ class Receiver:
         self.lock = threading.Condition()
         self.server = Server(path, self.take)
         self.metadata = []
+        self.on = None # called with each event before it is acknowledged
 
     def take(self, request):
         try:
@@ -55,6 +56,8 @@ class Receiver:
                 self.events.append(event)
             self.metadata.append({m.key: m.value for m in request.metadata})
             self.lock.notify_all()
+        if self.on:
+            self.on(event)
         return b""
 
     def of(self, task, exec_id=None):
