@@ -20,6 +20,7 @@ static struct {
 	int fd; /* 0: stderr */
 	enum log_style style;
 	bool debug;
+	bool bare; /* errors go to stderr, too */
 } sink;
 
 static const struct {
@@ -47,7 +48,14 @@ int log_open(const struct log_options *o, struct err *e)
 	if (fd < 0)
 		return err_sys(e, fd, "open %s", o->file);
 	sink.fd = fd;
+	sink.bare = true;
 	return 0;
+}
+
+void log_to(int fd)
+{
+	sink.fd = fd;
+	sink.bare = false;
 }
 
 bool log_debug_enabled(void)
@@ -133,7 +141,7 @@ void log_line(enum log_level level, const char *words)
 	log_format(&line, sink.style, level, words, time(NULL));
 	if (!line.failed)
 		fd_write_all(sink.fd ? sink.fd : STDERR_FILENO, line.s, line.len);
-	if (sink.fd && level == LOG_LEVEL_ERROR) {
+	if (sink.bare && level == LOG_LEVEL_ERROR) {
 		OWN_SB struct sb bare = SB_INIT;
 
 		sb_printf(&bare, "%s\n", words);

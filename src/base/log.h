@@ -41,6 +41,8 @@ struct log_options {
 };
 
 int log_open(const struct log_options *o, struct err *e);
+/* From now on to this fd, and to no other. */
+void log_to(int fd);
 bool log_debug_enabled(void);
 
 /* One line; the words may hold any bytes. */

@@ -37,6 +37,8 @@ struct sys_mount_attr;
 	  (int)syscall(SYS_openat2, dir, path, how, sizeof *how))                                               \
 	X(ssize_t, read, (int fd, void *buf, size_t n), read(fd, buf, n))                                       \
 	X(ssize_t, write, (int fd, const void *buf, size_t n), write(fd, buf, n))                               \
+	X(ssize_t, pread, (int fd, void *buf, size_t n, off_t at), pread(fd, buf, n, at))                       \
+	X(ssize_t, pwrite, (int fd, const void *buf, size_t n, off_t at), pwrite(fd, buf, n, at))               \
 	X(ssize_t, getdents, (int fd, void *buf, size_t n), syscall(SYS_getdents64, fd, buf, n))                \
 	X(ssize_t, readlinkat, (int dir, const char *path, char *buf, size_t n), readlinkat(dir, path, buf, n)) \
 	X(int, fstat, (int fd, struct stat *st), fstat(fd, st))                                                 \

@@ -24,11 +24,28 @@ struct reader {
 	const struct cgroup *cg;
 	struct arena *a;
 	struct cgroup_stats *s;
+	bool failed; /* out of memory */
 	int dir; /* of the controller at hand */
 	char buf[65536];
 };
 
-enum { MAX_NUMBERS = 8192, MAX_NAMED = 512, MAX_IO = 1024, MAX_HUGE = 16 };
+enum { MAX_NUMBERS = 8192, MAX_NAMED = 512, MAX_IO = 1024, MAX_HUGE = 16, MAX_RDMA = 64 };
+
+static void *list_of(struct reader *r, size_t n, size_t size)
+{
+	void *list = arena_calloc(r->a, n, size);
+
+	r->failed |= !list;
+	return list;
+}
+
+static char *copy_of(struct reader *r, const char *s)
+{
+	char *copy = arena_strdup(r->a, s);
+
+	r->failed |= !copy;
+	return copy;
+}
 
 /* Goes to a controller's directory; false: it is not there. */
 static bool enter(struct reader *r, const char *controller)
@@ -45,14 +62,15 @@ static bool load(struct reader *r, const char *file)
 }
 
 /* One number; "max" is UINT64_MAX. Stays as it is when the file is absent. */
-static void number(struct reader *r, const char *file, uint64_t *ret)
+static bool number(struct reader *r, const char *file, uint64_t *ret)
 {
 	if (!load(r, file))
-		return;
+		return false;
 	if (!strcmp(r->buf, "max"))
 		*ret = UINT64_MAX;
 	else
 		parse_u64(r->buf, 10, ret);
+	return true;
 }
 
 /* The next line of what was loaded, cut into words; NULL at the end. */
@@ -78,13 +96,14 @@ struct key {
 	uint64_t scale;
 };
 
-/* A flat keyed file into the places of a table that ends in an empty row. */
-static void keyed(struct reader *r, const char *file, const struct key *keys)
+/* A flat keyed file into the places of a table that ends in an empty row.
+ * Whether it is there. */
+static bool keyed(struct reader *r, const char *file, const struct key *keys)
 {
 	char *text = r->buf, *l;
 
 	if (!load(r, file))
-		return;
+		return false;
 	while ((l = line(&text))) {
 		const char *v = value_of(l);
 		uint64_t n;
@@ -93,12 +112,13 @@ static void keyed(struct reader *r, const char *file, const struct key *keys)
 			if (!strcmp(l, k->name) && parse_u64(v, 10, &n) == 0)
 				*k->to = n * k->scale;
 	}
+	return true;
 }
 
 static bool add_number(struct reader *r, struct stats_numbers *list, uint64_t v)
 {
 	if (!list->v)
-		list->v = arena_calloc(r->a, MAX_NUMBERS, sizeof *list->v);
+		list->v = list_of(r, MAX_NUMBERS, sizeof *list->v);
 	if (!list->v || list->n == MAX_NUMBERS)
 		return false;
 	list->v[list->n++] = v;
@@ -159,6 +179,8 @@ static void v1_cpu(struct reader *r)
 		{ "nr_periods", &s->cpu.periods, 1 },
 		{ "nr_throttled", &s->cpu.throttled_periods, 1 },
 		{ "throttled_time", &s->cpu.throttled_time, 1 },
+		{ "nr_bursts", &s->cpu.bursts, 1 },
+		{ "burst_time", &s->cpu.burst_time, 1 },
 		{ 0 },
 	};
 	const struct key modes[] = {
@@ -219,6 +241,8 @@ static void v2_cpu(struct reader *r)
 		{ "nr_periods", &s->cpu.periods, 1 },
 		{ "nr_throttled", &s->cpu.throttled_periods, 1 },
 		{ "throttled_usec", &s->cpu.throttled_time, 1000 },
+		{ "nr_bursts", &s->cpu.bursts, 1 },
+		{ "burst_usec", &s->cpu.burst_time, 1000 },
 		{ 0 },
 	};
 
@@ -237,7 +261,7 @@ static int compare_named(const void *a, const void *b)
 /* memory.stat whole; `cache` is the line that says the page cache. */
 static void raw_memory(struct reader *r, const char *cache)
 {
-	struct stats_named *list = arena_calloc(r->a, MAX_NAMED, sizeof *list);
+	struct stats_named *list = list_of(r, MAX_NAMED, sizeof *list);
 	char *text = r->buf, *l;
 	size_t n = 0;
 
@@ -248,7 +272,7 @@ static void raw_memory(struct reader *r, const char *cache)
 
 		if (!v || parse_u64(v, 10, &list[n].value) < 0)
 			continue;
-		list[n].name = arena_strdup(r->a, l);
+		list[n].name = copy_of(r, l);
 		if (!list[n].name)
 			break;
 		if (!strcmp(l, cache))
@@ -276,33 +300,59 @@ static void v1_memory_of(struct reader *r, const char *kind, struct stats_memory
 
 static void v1_memory(struct reader *r)
 {
+	struct cgroup_stats *s = r->s;
+	const struct key oom[] = {
+		{ "oom_kill_disable", &s->memory.oom.kill_disabled, 1 },
+		{ "under_oom", &s->memory.oom.under_oom, 1 },
+		{ "oom_kill", &s->memory.oom.kills, 1 },
+		{ 0 },
+	};
+
 	if (!enter(r, "memory"))
 		return;
 	raw_memory(r, "cache");
-	v1_memory_of(r, "", &r->s->memory.usage);
-	v1_memory_of(r, "memsw.", &r->s->memory.swap);
-	v1_memory_of(r, "kmem.", &r->s->memory.kernel);
-	v1_memory_of(r, "kmem.tcp.", &r->s->memory.kernel_tcp);
+	v1_memory_of(r, "", &s->memory.usage);
+	v1_memory_of(r, "memsw.", &s->memory.swap);
+	v1_memory_of(r, "kmem.", &s->memory.kernel);
+	v1_memory_of(r, "kmem.tcp.", &s->memory.kernel_tcp);
+	s->memory.oom.present = keyed(r, "memory.oom_control", oom);
 }
 
-/* v2 counts swap alone; readers of this layout expect it with the memory. */
+/* v2 counts swap alone; readers of v1's layout expect it with the memory. */
+static void v2_swap(struct reader *r)
+{
+	const struct stats_memory *m = &r->s->memory.usage;
+	struct stats_memory *alone = &r->s->memory.swap_alone, *both = &r->s->memory.swap;
+
+	if (!number(r, "memory.swap.current", &alone->usage))
+		return;
+	number(r, "memory.swap.max", &alone->limit);
+	number(r, "memory.swap.peak", &alone->max);
+	both->usage = alone->usage + m->usage;
+	if (alone->limit != UINT64_MAX && m->limit != UINT64_MAX)
+		both->limit = alone->limit + m->limit;
+	else
+		both->limit = UINT64_MAX;
+}
+
 static void v2_memory(struct reader *r)
 {
-	struct stats_memory *m = &r->s->memory.usage, *swap = &r->s->memory.swap;
+	struct cgroup_stats *s = r->s;
+	const struct key events[] = {
+		{ "low", &s->memory.events.low, 1 },
+		{ "high", &s->memory.events.high, 1 },
+		{ "max", &s->memory.events.max, 1 },
+		{ "oom", &s->memory.events.oom, 1 },
+		{ "oom_kill", &s->memory.events.oom_kill, 1 },
+		{ 0 },
+	};
 
 	raw_memory(r, "file");
-	number(r, "memory.current", &m->usage);
-	number(r, "memory.max", &m->limit);
-	number(r, "memory.peak", &m->max);
-	if (!load(r, "memory.swap.current"))
-		return;
-	number(r, "memory.swap.current", &swap->usage);
-	number(r, "memory.swap.max", &swap->limit);
-	swap->usage += m->usage;
-	if (swap->limit != UINT64_MAX && m->limit != UINT64_MAX)
-		swap->limit += m->limit;
-	else
-		swap->limit = UINT64_MAX;
+	number(r, "memory.current", &s->memory.usage.usage);
+	number(r, "memory.max", &s->memory.usage.limit);
+	number(r, "memory.peak", &s->memory.usage.max);
+	v2_swap(r);
+	s->memory.events.present = keyed(r, "memory.events", events);
 }
 
 /* ---- block devices ---------------------------------------------------- */
@@ -310,7 +360,7 @@ static void v2_memory(struct reader *r)
 static void add_io(struct reader *r, enum stats_io_table t, const struct stats_io *entry)
 {
 	if (!r->s->io.table[t])
-		r->s->io.table[t] = arena_calloc(r->a, MAX_IO, sizeof *entry);
+		r->s->io.table[t] = list_of(r, MAX_IO, sizeof *entry);
 	if (r->s->io.table[t] && r->s->io.n[t] < MAX_IO)
 		r->s->io.table[t][r->s->io.n[t]++] = *entry;
 }
@@ -341,7 +391,7 @@ static size_t v1_io_file(struct reader *r, const char *file, enum stats_io_table
 
 		if (!value || !parse_device(device, &io) || parse_u64(value, 10, &io.value) < 0)
 			continue;
-		io.op = l ? arena_strdup(r->a, op) : NULL;
+		io.op = l ? copy_of(r, op) : NULL;
 		add_io(r, t, &io);
 		n++;
 	}
@@ -431,24 +481,27 @@ static void pids(struct reader *r)
 {
 	if (!enter(r, "pids"))
 		return;
-	number(r, "pids.current", &r->s->pids.current);
+	r->s->pids.present = number(r, "pids.current", &r->s->pids.current);
 	number(r, "pids.max", &r->s->pids.limit);
-	if (r->s->pids.limit == UINT64_MAX)
+	r->s->pids.unlimited = r->s->pids.limit == UINT64_MAX;
+	if (r->s->pids.unlimited)
 		r->s->pids.limit = 0;
 }
 
 /* "hugepages-2048kB" -> "2MB", as the files of the controller are named. */
-static const char *page_size(struct arena *a, const char *dir)
+static const char *page_size(struct reader *r, const char *dir)
 {
 	static const char *const units[] = { "KB", "MB", "GB" };
 	unsigned long long n;
+	char size[32];
 	size_t u = 0;
 
 	if (sscanf(dir, "hugepages-%llukB", &n) != 1)
 		return NULL;
 	for (; n >= 1024 && n % 1024 == 0 && u < 2; u++)
 		n /= 1024;
-	return arena_printf(a, "%llu%s", n, units[u]);
+	snprintf(size, sizeof size, "%llu%s", n, units[u]);
+	return copy_of(r, size);
 }
 
 static void add_hugetlb(struct reader *r, const char *size)
@@ -463,6 +516,8 @@ static void add_hugetlb(struct reader *r, const char *size)
 		return;
 	parse_u64(r->buf, 10, &h.usage);
 	if (v2) {
+		snprintf(file, sizeof file, "hugetlb.%s.max", size);
+		number(r, file, &h.limit);
 		snprintf(file, sizeof file, "hugetlb.%s.events", size);
 		keyed(r, file, events);
 	} else {
@@ -484,16 +539,58 @@ static void hugetlb(struct reader *r)
 	if (!enter(r, "hugetlb"))
 		return;
 	dir = sys_openat(AT_FDCWD, "/sys/kernel/mm/hugepages", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	r->s->hugetlb = arena_calloc(r->a, MAX_HUGE, sizeof *r->s->hugetlb);
+	r->s->hugetlb = list_of(r, MAX_HUGE, sizeof *r->s->hugetlb);
 	if (dir < 0 || !r->s->hugetlb)
 		return;
 	rd = (struct dir_reader){ .fd = dir };
 	while ((d = dir_next(&rd))) {
-		const char *size = page_size(r->a, d->name);
+		const char *size = page_size(r, d->name);
 
 		if (size)
 			add_hugetlb(r, size);
 	}
+}
+
+/* "mlx4_0 hca_handle=2 hca_object=max" */
+static void rdma_file(struct reader *r, const char *file, struct stats_rdma_file *ret)
+{
+	char *text = r->buf, *l, *word;
+
+	ret->present = load(r, file);
+	ret->v = ret->present ? list_of(r, MAX_RDMA, sizeof *ret->v) : NULL;
+	while (ret->v && ret->n < MAX_RDMA && (l = line(&text))) {
+		struct stats_rdma *d = &ret->v[ret->n];
+		const char *device = strsep(&l, " ");
+
+		if (!l)
+			continue;
+		while ((word = strsep(&l, " "))) {
+			char *value = strchr(word, '=');
+			uint32_t n = 0;
+
+			if (!value)
+				continue;
+			*value++ = '\0';
+			if (!strcmp(value, "max"))
+				n = UINT32_MAX;
+			else
+				parse_u32(value, &n);
+			if (!strcmp(word, "hca_handle"))
+				d->handles = n;
+			else if (!strcmp(word, "hca_object"))
+				d->objects = n;
+		}
+		d->device = copy_of(r, device);
+		ret->n += d->device != NULL;
+	}
+}
+
+static void rdma(struct reader *r)
+{
+	if (!enter(r, "rdma"))
+		return;
+	rdma_file(r, "rdma.current", &r->s->rdma.current);
+	rdma_file(r, "rdma.max", &r->s->rdma.limit);
 }
 
 /* "some avg10=0.00 avg60=0.00 avg300=0.00 total=0" and the same for "full". */
@@ -515,14 +612,21 @@ static void pressure(struct reader *r, const char *file, struct stats_pressure *
 	}
 }
 
+static int no_memory(const struct cgroup *cg, struct err *e)
+{
+	return err_sys(e, -ENOMEM, "read the statistics of cgroup '%s'", cg->path);
+}
+
 int cgroup_stats_read(const struct cgroup *cg, struct arena *a, struct cgroup_stats *ret,
 		      struct err *e)
 {
 	struct reader *r = malloc(sizeof *r);
+	bool failed;
 
 	if (!r)
-		return err_sys(e, -ENOMEM, "read the statistics of cgroup '%s'", cg->path);
+		return no_memory(cg, e);
 	*ret = (struct cgroup_stats){ 0 };
+	r->failed = false;
 	r->cg = cg;
 	r->a = a;
 	r->s = ret;
@@ -543,6 +647,8 @@ int cgroup_stats_read(const struct cgroup *cg, struct arena *a, struct cgroup_st
 	}
 	pids(r);
 	hugetlb(r);
+	rdma(r);
+	failed = r->failed;
 	free(r);
-	return 0;
+	return failed ? no_memory(cg, e) : 0;
 }

@@ -1,7 +1,8 @@
 /*
  * What a container's cgroup has used: read from v1 or v2 into one struct, and
  * printed as the `data` of `events --stats`, in runc's layout (which speaks
- * v1: times in nanoseconds, swap including memory).
+ * v1: times in nanoseconds, swap including memory). What it has no place for
+ * is not printed; others want it.
  *
  *	cgroup_stats_read(&cg, &a, &stats, e);
  *	cgroup_stats_print(&w, &stats);		// one JSON object
@@ -67,13 +68,25 @@ struct stats_pressure { /* v2 */
 struct stats_hugetlb {
 	const char *size; /* "2MB" */
 	uint64_t usage, max, failcnt;
+	uint64_t limit; /* v2; UINT64_MAX: none */
+};
+
+struct stats_rdma { /* UINT32_MAX: no limit */
+	const char *device;
+	uint32_t handles, objects;
+};
+
+struct stats_rdma_file { /* a line a device */
+	bool present;
+	struct stats_rdma *v;
+	size_t n;
 };
 
 struct cgroup_stats {
 	struct {
 		uint64_t total, kernel, user; /* nanoseconds */
 		struct stats_numbers percpu, percpu_kernel, percpu_user; /* v1 */
-		uint64_t periods, throttled_periods, throttled_time;
+		uint64_t periods, throttled_periods, throttled_time, bursts, burst_time;
 		struct stats_pressure pressure;
 	} cpu;
 	struct { /* v1 */
@@ -85,12 +98,23 @@ struct cgroup_stats {
 	struct {
 		uint64_t cache;
 		struct stats_memory usage, swap, kernel, kernel_tcp;
+		struct stats_memory swap_alone; /* v2: without the memory, as its files have it */
 		struct stats_named *raw; /* sorted by name */
 		size_t n_raw;
 		struct stats_pressure pressure;
+		struct { /* v1 */
+			bool present;
+			uint64_t kill_disabled, under_oom, kills;
+		} oom;
+		struct { /* v2: how often */
+			bool present;
+			uint64_t low, high, max, oom, oom_kill;
+		} events;
 	} memory;
 	struct {
+		bool present;
 		uint64_t current, limit; /* limit 0: none */
+		bool unlimited; /* told apart from a limit of 0 */
 	} pids;
 	struct {
 		struct stats_io *table[STATS_IO_COUNT];
@@ -99,6 +123,9 @@ struct cgroup_stats {
 	} io;
 	struct stats_hugetlb *hugetlb;
 	size_t n_hugetlb;
+	struct {
+		struct stats_rdma_file current, limit;
+	} rdma;
 };
 
 /* A controller or file that is not there leaves zeros. */

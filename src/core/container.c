@@ -343,6 +343,27 @@ int container_resume(struct container *ct, struct err *e)
 	return r < 0 ? r : freeze(ct, false, "resume", e);
 }
 
+/* To callers of update a zero means "as it was". */
+static void drop_zeros(struct spec_resources *r)
+{
+	r->memory.has_limit = r->memory.has_limit && r->memory.limit;
+	r->memory.has_swap = r->memory.has_swap && r->memory.swap;
+	r->memory.has_reservation = r->memory.has_reservation && r->memory.reservation;
+	r->memory.has_kernel = r->memory.has_kernel_tcp = false;
+	r->cpu.has_shares = r->cpu.has_shares && r->cpu.shares;
+	r->cpu.has_quota = r->cpu.has_quota && r->cpu.quota;
+	r->cpu.has_period = r->cpu.has_period && r->cpu.period;
+	r->cpu.has_rt_period = r->cpu.has_rt_period && r->cpu.rt_period;
+	r->cpu.has_rt_runtime = r->cpu.has_rt_runtime && r->cpu.rt_runtime;
+	r->block_io.has_weight = r->block_io.has_weight && r->block_io.weight;
+	r->has_pids = r->has_pids && r->pids_limit;
+	/* unlimited memory with limited swap cannot be: both are meant */
+	if (r->memory.has_limit && r->memory.limit == -1 && !r->memory.has_swap) {
+		r->memory.has_swap = true;
+		r->memory.swap = -1;
+	}
+}
+
 int container_update(struct container *ct, const struct spec_resources *r, struct err *e)
 {
 	struct cgroup_ref ref = { 0 };
@@ -351,6 +372,7 @@ int container_update(struct container *ct, const struct spec_resources *r, struc
 
 	if (rc < 0)
 		return rc;
+	drop_zeros(&whole);
 	rc = with_cgroup(ct, &ref, "update", e);
 	if (rc >= 0)
 		cgroup_complete(&ref.cg, &whole);

@@ -192,6 +192,17 @@ static int make_process(struct execution *x, struct err *e)
 	return r < 0 ? err_wrap(e, r, "unable to start container process") : r;
 }
 
+static int check_process(const struct spec_process *p, struct err *e)
+{
+	if (str_empty(p->cwd))
+		return err_set(e, ERR_INVALID, 0, "Cwd property must not be empty");
+	if (*p->cwd != '/')
+		return err_set(e, ERR_INVALID, 0, "Cwd must be an absolute path");
+	if (!p->n_args)
+		return err_set(e, ERR_INVALID, 0, "process args cannot be empty");
+	return 0;
+}
+
 int container_exec(struct container *ct, const struct exec_options *o, int *ret_pidfd,
 		   pid_t *ret_pid, struct err *e)
 {
@@ -201,6 +212,8 @@ int container_exec(struct container *ct, const struct exec_options *o, int *ret_
 	launch_init(&x.launch, ct->core->arena, NULL);
 	if (o->ret_master)
 		*o->ret_master = -1;
+	if (r >= 0)
+		r = check_process(o->process, e);
 	if (r >= 0)
 		r = console_check(o->process->terminal, o->console_socket, o->ret_master, e);
 	if (r >= 0)

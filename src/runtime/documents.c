@@ -1,17 +1,16 @@
 /* spec, features, validate: documents alone; no container is involved. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "bundle.h"
 #include "cgroup.h"
 #include "err.h"
 #include "fd.h"
+#include "features_host.h"
 #include "file.h"
 #include "json.h"
 #include "mem.h"
@@ -94,37 +93,12 @@ const struct verb verb_spec = {
 
 /* ---- features ------------------------------------------------------------- */
 
-/* A flag the kernel knows fails on the missing program, an unknown one on the
- * flag itself. */
-static uint32_t kernel_seccomp_flags(void)
-{
-	uint32_t flags = 0;
-
-	for (unsigned bit = 0; bit < 16; bit++)
-		if (sys_seccomp(SECCOMP_SET_MODE_FILTER, 1u << bit, NULL) == -EFAULT)
-			flags |= 1u << bit;
-	return flags;
-}
-
 static int features_run(struct request *q, void *options, struct err *e)
 {
 	OWN_SB struct sb out = SB_INIT;
-	struct features_host h = {
-		/* what this program can do, wherever it runs */
-		.cgroup_v1 = true,
-		.cgroup_v2 = true,
-		.systemd = true,
-		.rdma = true,
-		.seccomp = true,
-		.libseccomp_version = LIBSECCOMP_VERSION,
-		.seccomp_flags = kernel_seccomp_flags(),
-		.apparmor = true,
-		.selinux = true,
-		.intel_rdt = true,
-		.idmap = true,
-		.version = BERTH_VERSION,
-	};
+	struct features_host h;
 
+	features_host_read(&h);
 	spec_features_print(&out, &h);
 	sb_putc(&out, '\n');
 	return out.failed ? no_memory(e) : put_text(out.s, out.len, e);

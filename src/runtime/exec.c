@@ -155,17 +155,6 @@ static int set_user(struct arena *a, struct spec_user *u, const char *s, struct 
 	return 0;
 }
 
-static int check(const struct spec_process *p, struct err *e)
-{
-	if (str_empty(p->cwd))
-		return err_set(e, ERR_INVALID, 0, "Cwd property must not be empty");
-	if (*p->cwd != '/')
-		return err_set(e, ERR_INVALID, 0, "Cwd must be an absolute path");
-	if (!p->n_args)
-		return err_set(e, ERR_INVALID, 0, "process args cannot be empty");
-	return 0;
-}
-
 /* --process: the whole of it from a file. */
 static int read_process(struct request *q, const char *path, struct spec_process **ret,
 			struct err *e)
@@ -239,8 +228,6 @@ static int make_process(struct request *q, struct container *ct, const struct ex
 		r = read_process(q, f->process, ret, e);
 	else
 		r = process_of_flags(q, ct, f, ret, e);
-	if (r == 0)
-		r = check(*ret, e);
 	if (r == 0)
 		r = bundle_add_listen_fds(q, *ret, e);
 	return r;

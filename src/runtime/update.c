@@ -194,27 +194,6 @@ static int resources_of_file(struct request *q, const char *path, struct spec_re
 	return spec_parse_resources(q->core.arena, text, len, name, ret, e);
 }
 
-/* To callers of update a zero means "as it was". */
-static void drop_zeros(struct spec_resources *r)
-{
-	r->memory.has_limit = r->memory.has_limit && r->memory.limit;
-	r->memory.has_swap = r->memory.has_swap && r->memory.swap;
-	r->memory.has_reservation = r->memory.has_reservation && r->memory.reservation;
-	r->memory.has_kernel = r->memory.has_kernel_tcp = false;
-	r->cpu.has_shares = r->cpu.has_shares && r->cpu.shares;
-	r->cpu.has_quota = r->cpu.has_quota && r->cpu.quota;
-	r->cpu.has_period = r->cpu.has_period && r->cpu.period;
-	r->cpu.has_rt_period = r->cpu.has_rt_period && r->cpu.rt_period;
-	r->cpu.has_rt_runtime = r->cpu.has_rt_runtime && r->cpu.rt_runtime;
-	r->block_io.has_weight = r->block_io.has_weight && r->block_io.weight;
-	r->has_pids = r->has_pids && r->pids_limit;
-	/* unlimited memory with limited swap cannot be: both are meant */
-	if (r->memory.has_limit && r->memory.limit == -1 && !r->memory.has_swap) {
-		r->memory.has_swap = true;
-		r->memory.swap = -1;
-	}
-}
-
 static int check_rdt(const struct update_flags *f, struct err *e)
 {
 	if (!str_empty(f->l3_cache_schema) && sys_faccessat(AT_FDCWD, RESCTRL "/info/L3", F_OK) < 0)
@@ -255,10 +234,8 @@ static int update_run(struct request *q, void *options, struct err *e)
 		r = resources_of_flags(q->core.arena, f, res, e);
 	if (r == 0)
 		r = check_rdt(f, e);
-	if (r == 0) {
-		drop_zeros(res);
+	if (r == 0)
 		r = container_update(&ct, res, e);
-	}
 	if (r >= 0)
 		r = update_rdt(&ct, f, e);
 	container_close(&ct);

@@ -10,65 +10,74 @@
 
 #include "fd.h"
 #include "launch.h"
+#include "log.h"
 #include "proc.h"
 #include "sys.h"
 
-/* What the helper sends at its end, with the fds that it says it has. */
+/* What the helper sends at its end, with those of the fds that it has. */
+enum { FDS = 4 };
 struct message {
 	int r;
-	pid_t pid;
-	bool has_pidfd, has_fd;
+	bool has[FDS];
+	struct helper_result ret;
 	struct err e;
 };
 
+static void fds_of(struct helper_result *ret, int *fds[FDS])
+{
+	fds[0] = &ret->pidfd;
+	fds[1] = &ret->fd;
+	fds[2] = &ret->oom;
+	fds[3] = &ret->out;
+}
+
 /* ---- in the helper -------------------------------------------------------- */
 
-enum { SOCKET = 3 };
+enum { SOCKET = 3, LOG, KEPT };
 
 /* Only these stay: what else the shim has open is other containers', or clients'. */
 static int keep_fds(const int *stdio, int socket)
 {
+	int fds[KEPT] = { -1, -1, -1, socket, STDERR_FILENO };
 	int null = sys_openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
-	int fds[SOCKET + 1] = { null, null, null, socket };
 
 	if (stdio)
 		memcpy(fds, stdio, 3 * sizeof *stdio);
-	for (int i = 0; i <= SOCKET; i++) { /* out of each other's way */
-		fds[i] = sys_fcntl(fds[i], F_DUPFD_CLOEXEC, SOCKET + 1);
+	for (int i = 0; i < KEPT; i++) { /* out of each other's way */
+		fds[i] = sys_fcntl(fds[i] < 0 ? null : fds[i], F_DUPFD_CLOEXEC, KEPT);
 		if (fds[i] < 0)
 			return fds[i];
 	}
-	for (int i = 0; i <= SOCKET; i++) {
-		int r = sys_dup3(fds[i], i, i == SOCKET ? O_CLOEXEC : 0);
+	for (int i = 0; i < KEPT; i++) {
+		int r = sys_dup3(fds[i], i, i >= SOCKET ? O_CLOEXEC : 0);
 
 		if (r < 0)
 			return r;
 	}
-	fd_close_from(SOCKET + 1);
+	fd_close_from(KEPT);
+	log_to(LOG);
 	return 0;
 }
 
 static _Noreturn void helper_main(const struct helper_job *job, int socket)
 {
-	struct helper_result ret = { .pidfd = -1, .fd = -1 };
-	struct message m = { 0 };
+	struct message m = { .ret = HELPER_RESULT };
+	int *has[FDS], fds[FDS];
 	size_t n = 0;
 	sigset_t none;
-	int fds[2];
 
 	sys_default_signals();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (keep_fds(job->stdio, socket) < 0)
 		_exit(1); /* which says itself that there was no answer */
-	m.r = job->work(&ret, job->arg, &m.e);
-	m.pid = ret.pid;
-	m.has_pidfd = ret.pidfd >= 0;
-	m.has_fd = ret.fd >= 0;
-	if (m.has_pidfd)
-		fds[n++] = ret.pidfd;
-	if (m.has_fd)
-		fds[n++] = ret.fd;
+	m.r = job->work(&m.ret, job->arg, &m.e);
+	fds_of(&m.ret, has);
+	for (int i = 0; i < FDS; i++) {
+		m.has[i] = *has[i] >= 0;
+		if (m.has[i])
+			fds[n++] = *has[i];
+	}
 	_exit(fd_send(SOCKET, &m, sizeof m, fds, n) < 0);
 }
 
@@ -76,21 +85,24 @@ static _Noreturn void helper_main(const struct helper_job *job, int socket)
 
 static int receive(struct helper *h, struct helper_result *ret, struct err *e)
 {
-	size_t n = 2, at = 0;
+	size_t n = FDS, at = 0, want = 0;
+	int fds[FDS], *has[FDS];
 	struct message m;
-	int fds[2];
 	ssize_t r = fd_recv(h->socket, &m, sizeof m, fds, &n);
 
 	if (r == 0)
 		return -EPIPE;
-	if (r != (ssize_t)sizeof m || n != (size_t)m.has_pidfd + m.has_fd) {
+	for (int i = 0; r == (ssize_t)sizeof m && i < FDS; i++)
+		want += m.has[i];
+	if (r != (ssize_t)sizeof m || n != want) {
 		for (; r > 0 && at < n; at++)
 			sys_close(fds[at]);
 		return -EPROTO;
 	}
-	ret->pid = m.pid;
-	ret->pidfd = m.has_pidfd ? fds[at++] : -1;
-	ret->fd = m.has_fd ? fds[at] : -1;
+	*ret = m.ret;
+	fds_of(ret, has);
+	for (int i = 0; i < FDS; i++)
+		*has[i] = m.has[i] ? fds[at++] : -1;
 	if (m.r < 0)
 		*e = m.e;
 	return m.r < 0 ? m.r : 0;
@@ -99,7 +111,7 @@ static int receive(struct helper *h, struct helper_result *ret, struct err *e)
 static int on_end(struct source *s, uint32_t events)
 {
 	struct helper *h = (struct helper *)((char *)s - offsetof(struct helper, end));
-	struct helper_result ret = { .pidfd = -1, .fd = -1 };
+	struct helper_result ret = HELPER_RESULT;
 	struct err e = { 0 };
 	int code, r;
 
@@ -127,7 +139,7 @@ static int on_deadline(struct source *s, uint32_t events)
 }
 
 int helper_start(struct helper *h, struct loop *l, const struct helper_job *job,
-		 void (*done)(struct helper *h, int r, const struct helper_result *ret, const struct err *e),
+		 void (*done)(struct helper *h, int r, struct helper_result *ret, const struct err *e),
 		 void *ctx, struct err *e)
 {
 	OWN_FD theirs = -1;

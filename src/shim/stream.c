@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -16,38 +18,19 @@ enum { MOVE_MAX = 1 << 20 };
 
 /* ---- the client's side ---------------------------------------------------- */
 
-/* Both ends at once, so that neither open waits for the client. */
-static int open_fifo(const char *path, int flags, int other, int *ret_other, struct err *e)
+int stream_open(const char *path, struct err *e)
 {
+	OWN_FD fd = sys_openat(AT_FDCWD, path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
 	struct stat st;
-	OWN_FD both = -1;
-	OWN_FD rest = -1;
-	OWN_FD fd = -1;
-	int r;
+	int r = fd;
 
-	both = r = sys_openat(AT_FDCWD, path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
 	if (r >= 0)
-		r = sys_fstat(both, &st);
-	if (r >= 0 && !S_ISFIFO(st.st_mode))
-		return err_set(e, ERR_INVALID, 0, "'%s' is no FIFO", path);
-	if (r >= 0)
-		fd = r = sys_openat(AT_FDCWD, path, flags | O_NONBLOCK | O_CLOEXEC, 0);
-	if (r >= 0)
-		rest = r = sys_openat(AT_FDCWD, path, other | O_NONBLOCK | O_CLOEXEC, 0);
+		r = sys_fstat(fd, &st);
 	if (r < 0)
 		return err_sys(e, r, "open '%s'", path);
-	*ret_other = take_fd(&rest);
+	if (!S_ISFIFO(st.st_mode))
+		return err_set(e, ERR_INVALID, 0, "'%s' is no FIFO", path);
 	return take_fd(&fd);
-}
-
-int stream_open_output(const char *path, int *ret_hold, struct err *e)
-{
-	return open_fifo(path, O_WRONLY, O_RDONLY, ret_hold, e);
-}
-
-int stream_open_input(const char *path, int *ret_hold, struct err *e)
-{
-	return open_fifo(path, O_RDONLY, O_WRONLY, ret_hold, e);
 }
 
 /* ---- moving --------------------------------------------------------------- */
@@ -59,14 +42,6 @@ static void close_all(struct stream *s)
 	source_remove(&s->src);
 	fd_closep(&s->from);
 	fd_closep(&s->to);
-	fd_closep(&s->hold);
-}
-
-static void end(struct stream *s)
-{
-	close_all(s);
-	if (s->ended)
-		s->ended(s);
 }
 
 static int wait_for(struct stream *s, int fd, uint32_t events)
@@ -84,6 +59,30 @@ static int waiting_bytes(int fd)
 	return sys_ioctl(fd, FIONREAD, &n) < 0 ? 0 : n;
 }
 
+/* The client sees the end; whoever still writes is not to notice. */
+static int to_nowhere(struct stream *s)
+{
+	int null = sys_openat(AT_FDCWD, "/dev/null", O_WRONLY | O_CLOEXEC, 0);
+
+	if (null < 0)
+		return null;
+	source_remove(&s->src);
+	fd_closep(&s->to);
+	s->to = null;
+	s->nowhere = true;
+	s->last = false;
+	return wait_for(s, s->from, EPOLLIN);
+}
+
+static void tell(struct stream *s)
+{
+	void (*ended)(struct stream *s, void *ctx) = s->ended;
+
+	s->ended = NULL;
+	if (ended)
+		ended(s, s->ctx);
+}
+
 /* 0, or the end: a negative number. */
 static int move(struct stream *s)
 {
@@ -92,8 +91,6 @@ static int move(struct stream *s)
 
 	if (n > 0 && s->last)
 		s->left -= (size_t)n;
-	if (s->last && !s->left)
-		return -EPIPE;
 	if (n > 0 || n == -EINTR)
 		return 0;
 	if (n != -EAGAIN)
@@ -108,39 +105,83 @@ static int on_ready(struct source *src, uint32_t events)
 	struct stream *s = (struct stream *)((char *)src - offsetof(struct stream, src));
 	int r = move(s);
 
+	if (r >= 0 && s->last && !s->left)
+		r = to_nowhere(s);
 	if (r < 0)
-		end(s);
+		close_all(s);
+	if (r < 0 && s->orphaned)
+		stream_free(s);
+	else if (stream_is_over(s))
+		tell(s);
 	return 0;
 }
 
-int stream_start(struct stream *s, struct loop *l, int from, int to, int hold, void (*ended)(struct stream *s),
-		 void *ctx)
+int stream_new(struct stream **ret, struct loop *l, int from, int to, void (*ended)(struct stream *s, void *ctx),
+	       void *ctx)
 {
+	struct stream *s = calloc(1, sizeof *s);
 	int r;
 
-	*s = (struct stream){ .loop = l, .from = from, .to = to, .hold = hold, .ended = ended, .ctx = ctx };
+	if (!s) {
+		fd_closep(&from);
+		fd_closep(&to);
+		return -ENOMEM;
+	}
+	*s = (struct stream){ .loop = l, .from = from, .to = to, .ended = ended, .ctx = ctx };
 	r = wait_for(s, from, EPOLLIN);
 	if (r == -EPERM) /* an ordinary file is always ready; epoll does not take it */
 		r = wait_for(s, to, EPOLLOUT);
 	if (r < 0)
-		close_all(s);
+		stream_free(s);
+	else
+		*ret = s;
 	return r;
 }
 
 void stream_finish(struct stream *s)
 {
-	s->last = true;
-	s->left = s->from < 0 ? 0 : (size_t)waiting_bytes(s->from);
-	if (s->from >= 0 && !s->left)
-		end(s);
+	if (s->from >= 0 && !s->nowhere) {
+		s->last = true;
+		s->left = (size_t)waiting_bytes(s->from);
+		if (!s->left && to_nowhere(s) < 0)
+			close_all(s);
+	}
+	if (stream_is_over(s))
+		tell(s);
 }
 
-void stream_close_hold(struct stream *s)
+void stream_end_input(struct stream *s)
 {
-	fd_closep(&s->hold);
+	char path[40];
+	int fd;
+
+	if (s->from < 0 || s->nowhere)
+		return;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", s->from);
+	fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+	if (s->src.fd == s->from)
+		source_remove(&s->src);
+	fd_closep(&s->from); /* the FIFO's last writer, if no client has it open */
+	s->from = fd < 0 ? -1 : fd;
+	if (fd < 0 || (!s->src.loop && wait_for(s, fd, EPOLLIN) < 0))
+		close_all(s);
 }
 
-void stream_stop(struct stream *s)
+static unsigned n_orphaned;
+
+void stream_free(struct stream *s)
 {
+	n_orphaned -= s->orphaned;
 	close_all(s);
+	free(s);
+}
+
+void stream_let_go(struct stream *s)
+{
+	if (!s->nowhere || s->from < 0 || n_orphaned >= STREAMS_ORPHANED) {
+		stream_free(s);
+		return;
+	}
+	s->orphaned = true;
+	n_orphaned++;
 }

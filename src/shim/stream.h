@@ -5,7 +5,9 @@
  *
  * A client that stalls or is away fills the FIFO, then the process's pipe, and
  * the process waits; when it reads again, all goes on. Nothing here ever waits,
- * and nobody gets a SIGPIPE: a FIFO is opened so that it always has a reader.
+ * and nobody gets a SIGPIPE: a FIFO is opened for reading and writing, so that
+ * it always has a reader; and a process that writes on when its client is done
+ * writes to nowhere.
  */
 #pragma once
 
@@ -19,26 +21,35 @@ struct stream {
 	struct source src; /* the one end that is waited for */
 	struct loop *loop;
 	int from, to; /* owned */
-	int hold; /* the other end of the client's FIFO, which keeps it alive; -1: a terminal's, or let go */
-	bool last; /* ends when `left` more bytes have been moved */
+	bool last; /* the client is done when `left` more bytes have been moved */
+	bool orphaned; /* frees itself */
+	bool nowhere; /* it is done: the rest is thrown away until its end */
 	size_t left;
-	void (*ended)(struct stream *s); /* its fds are closed; may free it */
+	void (*ended)(struct stream *s, void *ctx); /* once: the client has all that it gets */
 	void *ctx;
 };
 
-/* Opens a client's FIFO for output; *ret_hold keeps a reader of it. Never waits
- * for the client. */
-int stream_open_output(const char *path, int *ret_hold, struct err *e);
-/* For input: a writer is held, so that a client that goes is no end of file;
- * after stream_close_hold() it is one. */
-int stream_open_input(const char *path, int *ret_hold, struct err *e);
+/* Opens a client's FIFO for either direction; never waits for the client. */
+int stream_open(const char *path, struct err *e);
 
-/* Takes the three fds. One of `from` and `to` is a pipe or FIFO. */
-int stream_start(struct stream *s, struct loop *l, int from, int to, int hold, void (*ended)(struct stream *s),
-		 void *ctx);
-/* The process is gone: the stream ends once what is in its pipe now has been
- * moved, though others may still have it open and write. */
+/* Takes the two fds, in any case. One of them is a pipe or FIFO. */
+int stream_new(struct stream **ret, struct loop *l, int from, int to, void (*ended)(struct stream *s, void *ctx),
+	       void *ctx);
+/* The process is gone: the client is done once what is in the pipe now has been
+ * moved, though others may still have it open and write. Calls `ended` if there
+ * is nothing. */
 void stream_finish(struct stream *s);
-void stream_close_hold(struct stream *s);
-/* At once, without `ended`. Twice is fine. */
-void stream_stop(struct stream *s);
+/* No more input but what clients still write: after the last one the process
+ * sees the end. Until then a client that goes is none. */
+void stream_end_input(struct stream *s);
+/* The client has had all there was, and only the process's own end is open. */
+static inline bool stream_is_over(const struct stream *s)
+{
+	return s->nowhere || s->from < 0;
+}
+/* At once, without `ended`. */
+void stream_free(struct stream *s);
+/* Its owner goes. One whose client is done stays until the process's end is
+ * closed, so that nobody is signalled; of these there may be STREAMS_ORPHANED. */
+enum { STREAMS_ORPHANED = 64 };
+void stream_let_go(struct stream *s);

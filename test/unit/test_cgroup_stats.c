@@ -1,4 +1,5 @@
 /* Statistics from made-up files, and the JSON they become. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 #include "cgroup_fake.h"
 #include "cgroup_stats.h"
 #include "err.h"
+#include "fd.h"
 #include "json.h"
 #include "mem.h"
 #include "str.h"
@@ -134,12 +136,40 @@ static void reads_v2(void **state)
 	fake_done(&f);
 }
 
+/* With too little memory there is an error, and never a part of the numbers. */
+static void no_memory(void **state)
+{
+	struct cgroup_stats s;
+	size_t max = 0;
+	struct fake f;
+	int i, r;
+
+	fake_init(&f, CGROUP_V1);
+	fake_put(&f, "memory.stat", "rss 5\ncache 12\nmapped_file 7\n");
+	/* Its list would come after that, and miss what the names miss. */
+	i = cgroup_hierarchy_of(&f.host, "hugetlb");
+	assert_true(i >= 0);
+	fd_closep(&f.cg.fd[i]);
+	do {
+		OWN_ARENA struct arena a = { .max = max += 8 };
+		struct err e = { 0 };
+
+		r = cgroup_stats_read(&f.cg, &a, &s, &e);
+		assert_int_equal(e.sys, r < 0 ? ENOMEM : 0);
+		if (r == 0)
+			assert_int_equal(s.memory.n_raw, 3);
+	} while (r < 0);
+	assert_true(max > 1024);
+	fake_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_zeros),
 		cmocka_unit_test(reads_v1),
 		cmocka_unit_test(reads_v2),
+		cmocka_unit_test(no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

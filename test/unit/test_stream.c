@@ -25,7 +25,7 @@
 static char dir[] = "/tmp/berth-stream-XXXXXX", fifo[64];
 static int n_ended;
 
-static void on_ended(struct stream *s)
+static void on_ended(struct stream *s, void *ctx)
 {
 	n_ended++;
 }
@@ -57,23 +57,23 @@ static int group_teardown(void **state)
 }
 
 /* A process's standard output; returns its end of the pipe. */
-static int output(struct stream *s)
+static int output(struct stream **s)
 {
-	int pipe[2], hold, to = stream_open_output(fifo, &hold, NULL);
+	int pipe[2], to = stream_open(fifo, NULL);
 
 	assert_true(to >= 0);
 	assert_int_equal(sys_pipe2(pipe, O_CLOEXEC | O_NONBLOCK), 0);
-	assert_int_equal(stream_start(s, &loop, pipe[0], to, hold, on_ended, NULL), 0);
+	assert_int_equal(stream_new(s, &loop, pipe[0], to, on_ended, NULL), 0);
 	return pipe[1];
 }
 
-static int input(struct stream *s)
+static int input(struct stream **s)
 {
-	int pipe[2], hold, from = stream_open_input(fifo, &hold, NULL);
+	int pipe[2], from = stream_open(fifo, NULL);
 
 	assert_true(from >= 0);
 	assert_int_equal(sys_pipe2(pipe, O_CLOEXEC | O_NONBLOCK), 0);
-	assert_int_equal(stream_start(s, &loop, from, pipe[1], hold, on_ended, NULL), 0);
+	assert_int_equal(stream_new(s, &loop, from, pipe[1], on_ended, NULL), 0);
 	return pipe[0];
 }
 
@@ -95,7 +95,7 @@ static void expect_bytes(int fd, const char *want)
 
 static void output_reaches_a_client_that_comes_late(void **state)
 {
-	struct stream s;
+	struct stream *s;
 	int out = output(&s), reader;
 
 	assert_int_equal(write(out, "early", 5), 5);
@@ -107,12 +107,13 @@ static void output_reaches_a_client_that_comes_late(void **state)
 	assert_int_equal(n_ended, 1);
 	expect_bytes(reader, ""); /* the end */
 	close(reader);
+	stream_free(s);
 }
 
 /* FIFO and pipe fill up; nothing is lost, nobody is signalled, and it goes on. */
 static void a_client_that_stalls(void **state)
 {
-	struct stream s;
+	struct stream *s;
 	int out = output(&s), reader = client(O_RDONLY);
 	size_t written = 0, seen = 0;
 	char block[4096];
@@ -136,11 +137,12 @@ static void a_client_that_stalls(void **state)
 	}
 	assert_int_equal(seen, written);
 	close(reader);
+	stream_free(s);
 }
 
 static void a_client_that_goes_and_comes_back(void **state)
 {
-	struct stream s;
+	struct stream *s;
 	int out = output(&s), reader = client(O_RDONLY);
 
 	assert_int_equal(write(out, "one", 3), 3);
@@ -153,14 +155,14 @@ static void a_client_that_goes_and_comes_back(void **state)
 	reader = client(O_RDONLY);
 	expect_bytes(reader, "two");
 	close(reader);
-	stream_stop(&s);
+	stream_free(s);
 	close(out);
 	assert_int_equal(n_ended, 0);
 }
 
 static void two_streams_on_one_fifo(void **state)
 {
-	struct stream a, b;
+	struct stream *a, *b;
 	int out = output(&a), err = output(&b), reader = client(O_RDONLY);
 
 	assert_int_equal(write(out, "out ", 4), 4);
@@ -176,33 +178,46 @@ static void two_streams_on_one_fifo(void **state)
 	run(10);
 	expect_bytes(reader, "");
 	close(reader);
+	stream_free(a);
+	stream_free(b);
 }
 
 /* Somebody else has the pipe still open: what is there comes, then it ends. */
 static void a_process_that_is_gone(void **state)
 {
-	struct stream s;
+	static const char block[4096];
+	struct stream *s;
 	int out = output(&s), reader = client(O_RDONLY);
 
 	assert_int_equal(write(out, "rest", 4), 4);
-	stream_finish(&s);
+	stream_finish(s);
 	run(10);
 	assert_int_equal(n_ended, 1);
 	expect_bytes(reader, "rest");
 	expect_bytes(reader, "");
 	close(reader);
+	/* Whoever still writes is neither stopped nor signalled. */
+	for (int i = 0; i < 64; i++) {
+		assert_int_equal(write(out, block, sizeof block), sizeof block);
+		run(1);
+	}
 	close(out);
+	run(10);
+	assert_int_equal(n_ended, 1);
+	assert_int_equal(s->from, -1);
+	stream_free(s);
 
 	out = output(&s);
 	run(10);
-	stream_finish(&s); /* nothing is there */
+	stream_finish(s); /* nothing is there */
 	assert_int_equal(n_ended, 2);
 	close(out);
+	stream_free(s);
 }
 
 static void input_and_its_end(void **state)
 {
-	struct stream s;
+	struct stream *s;
 	int in = input(&s), writer = client(O_WRONLY);
 
 	assert_int_equal(write(writer, "typed", 5), 5);
@@ -213,7 +228,7 @@ static void input_and_its_end(void **state)
 	assert_int_equal(read(in, &(char){ 0 }, 1), -1);
 	writer = client(O_WRONLY);
 	assert_int_equal(write(writer, "more", 4), 4);
-	stream_close_hold(&s);
+	stream_end_input(s);
 	run(10);
 	assert_int_equal(n_ended, 0); /* the client still has it */
 	close(writer);
@@ -222,11 +237,12 @@ static void input_and_its_end(void **state)
 	expect_bytes(in, "");
 	assert_int_equal(n_ended, 1);
 	close(in);
+	stream_free(s);
 }
 
 static void a_process_that_closes_its_input(void **state)
 {
-	struct stream s;
+	struct stream *s;
 	int in = input(&s), writer = client(O_WRONLY);
 
 	close(in);
@@ -234,13 +250,14 @@ static void a_process_that_closes_its_input(void **state)
 	run(10);
 	assert_int_equal(n_ended, 1);
 	close(writer);
+	stream_free(s);
 }
 
 static void a_terminal_both_ways(void **state)
 {
 	struct termios raw;
-	struct stream in, out;
-	int hold, from, to, reader, slave, master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	struct stream *in, *out;
+	int from, to, reader, slave, master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	char other[80];
 	ssize_t n;
 
@@ -252,10 +269,10 @@ static void a_terminal_both_ways(void **state)
 	assert_int_equal(tcsetattr(slave, TCSANOW, &raw), 0);
 	snprintf(other, sizeof other, "%s.in", fifo);
 	assert_int_equal(mkfifo(other, 0600), 0);
-	from = stream_open_input(other, &hold, NULL);
-	assert_int_equal(stream_start(&in, &loop, from, fcntl(master, F_DUPFD_CLOEXEC, 3), hold, on_ended, NULL), 0);
-	to = stream_open_output(fifo, &hold, NULL);
-	assert_int_equal(stream_start(&out, &loop, fcntl(master, F_DUPFD_CLOEXEC, 3), to, hold, on_ended, NULL), 0);
+	from = stream_open(other, NULL);
+	assert_int_equal(stream_new(&in, &loop, from, fcntl(master, F_DUPFD_CLOEXEC, 3), on_ended, NULL), 0);
+	to = stream_open(fifo, NULL);
+	assert_int_equal(stream_new(&out, &loop, fcntl(master, F_DUPFD_CLOEXEC, 3), to, on_ended, NULL), 0);
 	reader = client(O_RDONLY);
 
 	from = open(other, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
@@ -272,7 +289,8 @@ static void a_terminal_both_ways(void **state)
 	n = read(reader, other, 1);
 	assert_int_equal(n, 0); /* the end */
 	assert_int_equal(n_ended, 1);
-	stream_stop(&in);
+	stream_free(in);
+	stream_free(out);
 	close(from);
 	close(reader);
 	close(master);
@@ -283,11 +301,10 @@ static void a_terminal_both_ways(void **state)
 static void what_is_no_fifo(void **state)
 {
 	struct err e;
-	int hold;
 
-	assert_int_equal(stream_open_output("/dev/null", &hold, &e), -EINVAL);
+	assert_int_equal(stream_open("/dev/null", &e), -EINVAL);
 	assert_string_equal(e.msg, "'/dev/null' is no FIFO");
-	assert_int_equal(stream_open_input("/no/such", &hold, &e), -ENOENT);
+	assert_int_equal(stream_open("/no/such", &e), -ENOENT);
 	assert_int_equal(e.kind, ERR_NOT_FOUND);
 }
 

@@ -1,0 +1,183 @@
+/* Events to the journal and to the daemon; see events.h. */
+#include "events.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "err.h"
+#include "events.pb-c.h"
+#include "log.h"
+#include "str.h"
+
+enum { ANSWER_MS = 5000, AGAIN_MS = 100, AGAIN_MAX_MS = 5000 };
+
+static void send_next(struct events *ev);
+
+int events_open(struct events *ev, struct loop *l, const char *namespace, const char *address, const char *journal,
+		struct err *e)
+{
+	*ev = (struct events){ .loop = l, .client.conn.fd = -1 };
+	ev->namespace = strdup(namespace);
+	ev->address = str_empty(address) ? NULL : strdup(address);
+	if (!ev->namespace || (!ev->address && !str_empty(address))) {
+		events_close(ev);
+		return err_sys(e, -ENOMEM, "prepare for events");
+	}
+	return journal_open(&ev->journal, journal, e);
+}
+
+void events_close(struct events *ev)
+{
+	source_remove(&ev->again);
+	if (ttrpc_client_is_open(&ev->client))
+		ttrpc_client_close(&ev->client);
+	journal_close(&ev->journal);
+	free(ev->namespace);
+	free(ev->address);
+	ev->namespace = ev->address = NULL;
+}
+
+bool events_are_told(const struct events *ev)
+{
+	return !ev->address || ev->told.number >= ev->journal.last;
+}
+
+/* ---- to the daemon -------------------------------------------------------- */
+
+static int on_again(struct source *s, uint32_t events)
+{
+	send_next((struct events *)((char *)s - offsetof(struct events, again)));
+	return 0;
+}
+
+static void later(struct events *ev)
+{
+	uint32_t ms = ev->failures < 6 ? AGAIN_MS << ev->failures : AGAIN_MAX_MS;
+
+	ev->failures++;
+	source_timer(&ev->again, ev->loop, ms, on_again);
+}
+
+static void on_answer(void *ctx, int r, const uint8_t *payload, size_t len, const struct err *e)
+{
+	struct events *ev = ctx;
+	char text[1200];
+
+	ev->sending = false;
+	if (r < 0 && (e->kind == ERR_TIMEOUT || e->sys == EPIPE)) {
+		/* Not told: it is read again. A connection that hangs is no use. */
+		ev->told.number--;
+		ev->told.generation = 0;
+		if (e->kind == ERR_TIMEOUT && ttrpc_client_is_open(&ev->client))
+			ttrpc_client_close(&ev->client);
+		if (ev->address) /* not while we close */
+			later(ev);
+		return;
+	}
+	if (r < 0)
+		log_printf(LOG_LEVEL_WARNING, "event %llu was refused: %s", (unsigned long long)ev->told.number,
+			   err_text(e, text, sizeof text));
+	ev->failures = 0;
+	send_next(ev);
+}
+
+static int forward(struct events *ev, const struct sb *envelope)
+{
+	Containerd__Events__ForwardRequest m = CONTAINERD__EVENTS__FORWARD_REQUEST__INIT;
+	struct ttrpc_request q = {
+		.service = "containerd.services.events.ttrpc.v1.Events",
+		.method = "Forward",
+		.namespace = ev->namespace,
+		.m = &m.base,
+		.timeout_ms = ANSWER_MS,
+		.done = on_answer,
+		.ctx = ev,
+	};
+	int r = 0;
+
+	m.envelope = containerd__events__envelope__unpack(NULL, envelope->len, (const uint8_t *)envelope->s);
+	if (!m.envelope)
+		return -ENOMEM;
+	if (!ttrpc_client_is_open(&ev->client))
+		r = ttrpc_client_connect(&ev->client, ev->loop, ev->address, NULL);
+	if (r >= 0)
+		r = ttrpc_client_call(&ev->client, &q, NULL);
+	containerd__events__envelope__free_unpacked(m.envelope, NULL);
+	return r;
+}
+
+static void send_next(struct events *ev)
+{
+	OWN_SB struct sb envelope = SB_INIT;
+	struct journal_reader rd = ev->told;
+	int r;
+
+	if (ev->sending || ev->again.loop || !ev->address)
+		return;
+	r = journal_next(&ev->journal, &rd, &envelope);
+	if (r == 0) {
+		if (ev->all_told)
+			ev->all_told(ev);
+		return;
+	}
+	if (r > 0 && rd.number != ev->told.number + 1)
+		log_printf(LOG_LEVEL_ERROR, "events %llu to %llu could not be told in time and are lost",
+			   (unsigned long long)ev->told.number + 1, (unsigned long long)rd.number - 1);
+	if (r > 0)
+		r = forward(ev, &envelope);
+	if (r < 0) {
+		later(ev);
+		return;
+	}
+	ev->told = rd;
+	ev->sending = true;
+}
+
+/* ---- from the tasks ------------------------------------------------------- */
+
+static int pack(const struct events *ev, const char *topic, const ProtobufCMessage *m, struct sb *out)
+{
+	Containerd__Events__Envelope envelope = CONTAINERD__EVENTS__ENVELOPE__INIT;
+	Google__Protobuf__Timestamp now = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	uint8_t *body = malloc(protobuf_c_message_get_packed_size(m) + 1), *whole;
+	struct timespec ts;
+
+	if (!body)
+		return -ENOMEM;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	now.seconds = ts.tv_sec;
+	now.nanos = (int32_t)ts.tv_nsec;
+	any.type_url = (char *)(uintptr_t)m->descriptor->name;
+	any.value.len = protobuf_c_message_pack(m, body);
+	any.value.data = body;
+	envelope.timestamp = &now;
+	envelope.namespace_ = ev->namespace;
+	envelope.topic = (char *)(uintptr_t)topic;
+	envelope.event = &any;
+	whole = malloc(protobuf_c_message_get_packed_size(&envelope.base) + 1);
+	if (whole)
+		sb_add(out, (char *)whole, protobuf_c_message_pack(&envelope.base, whole));
+	free(whole);
+	free(body);
+	return whole && !out->failed ? 0 : -ENOMEM;
+}
+
+void events_publish(struct events *ev, const char *topic, const ProtobufCMessage *m)
+{
+	OWN_SB struct sb envelope = SB_INIT;
+	struct err e;
+	char text[1200];
+	int r = pack(ev, topic, m, &envelope);
+
+	if (r < 0)
+		r = err_sys(&e, r, "pack");
+	else
+		r = journal_add(&ev->journal, envelope.s, envelope.len, &e);
+	if (r < 0)
+		log_printf(LOG_LEVEL_ERROR, "event %s: %s", topic, err_text(&e, text, sizeof text));
+	else
+		send_next(ev);
+}

@@ -1,0 +1,33 @@
+/*
+ * Telling containerd what happens to the tasks: every event goes to the journal
+ * first, and from there to the daemon's ttrpc address, one after the other in
+ * order. A daemon that is away, or does not answer, is tried again until it is
+ * back; what it refuses is logged and passed over.
+ */
+#pragma once
+
+#include "journal.h"
+#include "ttrpc_client.h"
+
+struct events {
+	struct loop *loop;
+	struct journal journal;
+	struct journal_reader told; /* the last one that the daemon has */
+	char *address; /* owned; NULL: nobody is to be told */
+	char *namespace; /* owned */
+	struct ttrpc_client client;
+	bool sending;
+	unsigned failures; /* in a row */
+	struct source again;
+	void (*all_told)(struct events *ev); /* NULL: nobody waits for that */
+};
+
+/* `address` may be NULL or "". */
+int events_open(struct events *ev, struct loop *l, const char *namespace, const char *address, const char *journal,
+		struct err *e);
+void events_close(struct events *ev);
+
+/* `m` is one of containerd.events; the topic is its own ("/tasks/exit"). An
+ * event that cannot be written is logged, and told nobody. */
+void events_publish(struct events *ev, const char *topic, const ProtobufCMessage *m);
+bool events_are_told(const struct events *ev);

@@ -1,0 +1,119 @@
+/* The end of a process on file; see exit_record.h and docs/formats/exit.md. */
+#include "exit_record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "err.h"
+#include "fd.h"
+#include "file.h"
+#include "json.h"
+#include "mem.h"
+#include "str.h"
+#include "sys.h"
+
+enum { MAX_SIZE = 64 << 10, NAME = 128 };
+
+static const char *file_name(const char *exec_id, char buf[NAME])
+{
+	if (str_empty(exec_id))
+		return "exit.json";
+	snprintf(buf, NAME, "exec.%s.exit.json", exec_id);
+	return buf;
+}
+
+static int open_bundle(const char *bundle)
+{
+	return sys_openat(AT_FDCWD, bundle, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+}
+
+int exit_record_write(const char *bundle, const struct exit_record *r, struct err *e)
+{
+	OWN_FD dir = open_bundle(bundle);
+	OWN_SB struct sb b = SB_INIT;
+	char name[NAME];
+	struct jw w;
+
+	if (dir < 0)
+		return err_sys(e, dir, "open '%s'", bundle);
+	jw_init(&w, &b, NULL);
+	jw_begin(&w, '{');
+	jw_kint(&w, "version", EXIT_RECORD_VERSION);
+	jw_kstr(&w, "id", r->id);
+	jw_kstr(&w, "execId", r->exec_id);
+	jw_kint(&w, "pid", r->pid);
+	jw_kuint(&w, "status", r->status);
+	jw_kint(&w, "seconds", r->at.tv_sec);
+	jw_kint(&w, "nanoseconds", r->at.tv_nsec);
+	jw_kuint(&w, "oomKills", r->oom_kills);
+	jw_end(&w);
+	if (b.failed)
+		return err_sys(e, -ENOMEM, "record the end of a process");
+	return file_replace(dir, file_name(r->exec_id, name), b.s, b.len, 0600, e);
+}
+
+struct numbered {
+	int32_t version, pid;
+	char *id, *exec_id;
+	uint32_t status;
+	int64_t seconds, nanoseconds;
+	uint64_t oom_kills;
+};
+
+static const struct json_field fields[] = {
+	JSON_FIELD("version", json_dec_i32, struct numbered, version, JSON_REQUIRED),
+	JSON_FIELD("id", json_dec_string, struct numbered, id, JSON_REQUIRED),
+	JSON_FIELD("execId", json_dec_string, struct numbered, exec_id, JSON_REQUIRED),
+	JSON_FIELD("pid", json_dec_i32, struct numbered, pid, JSON_REQUIRED),
+	JSON_FIELD("status", json_dec_u32, struct numbered, status, JSON_REQUIRED),
+	JSON_FIELD("seconds", json_dec_i64, struct numbered, seconds, JSON_REQUIRED),
+	JSON_FIELD("nanoseconds", json_dec_i64, struct numbered, nanoseconds, JSON_REQUIRED),
+	JSON_FIELD("oomKills", json_dec_u64, struct numbered, oom_kills, 0),
+	{ 0 },
+};
+
+int exit_record_read(struct arena *a, const char *bundle, const char *exec_id, struct exit_record *ret,
+		     struct err *e)
+{
+	OWN_FD dir = open_bundle(bundle);
+	struct numbered n = { 0 };
+	struct json_doc doc;
+	struct json_dec d = { .doc = &doc, .a = a, .e = e };
+	char name[NAME], *text;
+	size_t len;
+	int r = dir;
+
+	if (r < 0)
+		return err_sys(e, r, "open '%s'", bundle);
+	r = file_read(a, dir, file_name(exec_id, name), MAX_SIZE, &text, &len, e);
+	if (r >= 0)
+		r = json_parse(a, text, len, "exit record", &doc, e);
+	if (r >= 0)
+		r = json_decode(&d, doc.root, fields, &n);
+	if (r >= 0)
+		r = json_dec_end(&d);
+	if (r < 0)
+		return r;
+	if (n.version != EXIT_RECORD_VERSION)
+		return err_set(e, ERR_UNSUPPORTED, 0, "exit record: /version: %d, but this program knows only %d",
+			       n.version, EXIT_RECORD_VERSION);
+	*ret = (struct exit_record){
+		.id = n.id,
+		.exec_id = n.exec_id,
+		.pid = n.pid,
+		.status = n.status,
+		.at = { .tv_sec = n.seconds, .tv_nsec = (long)n.nanoseconds },
+		.oom_kills = n.oom_kills,
+	};
+	return 0;
+}
+
+void exit_record_remove(const char *bundle, const char *exec_id)
+{
+	OWN_FD dir = open_bundle(bundle);
+	char name[NAME];
+
+	if (dir >= 0)
+		sys_unlinkat(dir, file_name(exec_id, name), 0);
+}

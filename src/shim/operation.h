@@ -1,0 +1,61 @@
+/*
+ * What an OCI runtime does for the shim, each as the work of a helper (see
+ * helper.h): by the built-in runtime (core), or by an external one that is
+ * executed (runc, crun). A task keeps the one that created it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "types.pb-c.h"
+
+struct err;
+struct helper_result;
+struct runtime;
+
+/* What is asked for: filled for the operation at hand, borrowed until the fork. */
+struct order {
+	const struct runtime *runtime;
+	const char *namespace, *id, *bundle;
+	const char *exec_id; /* exec */
+	const char *logger; /* create, exec: a binary:// URI for stdout and stderr; NULL */
+	bool terminal; /* create, exec: ret->fd becomes its master */
+	bool all; /* kill: every process */
+	int sig; /* kill */
+	pid_t pid; /* metrics, external: of the first process */
+	const void *document; /* exec: `process`; update: `resources`; JSON */
+	size_t document_len;
+	Containerd__Types__Mount **mounts; /* create: onto the root file system */
+	size_t n_mounts;
+};
+
+struct runtime_ops {
+	/* ret: pid, pidfd, oom, memory, shared_pids */
+	int (*create)(struct helper_result *ret, void *order, struct err *e);
+	int (*start)(struct helper_result *ret, void *order, struct err *e);
+	int (*exec)(struct helper_result *ret, void *order, struct err *e); /* ret: pid, pidfd */
+	int (*kill)(struct helper_result *ret, void *order, struct err *e);
+	int (*pause)(struct helper_result *ret, void *order, struct err *e);
+	int (*resume)(struct helper_result *ret, void *order, struct err *e);
+	int (*update)(struct helper_result *ret, void *order, struct err *e);
+	/* Kills what is left, removes everything, unmounts; an absent one is fine. */
+	int (*delete)(struct helper_result *ret, void *order, struct err *e);
+};
+
+/* How the runtime of a task is called: part of what the shim keeps on file
+ * (bundle_state.h), so that its clean-up calls the same. */
+struct runtime {
+	const struct runtime_ops *ops;
+	char *binary; /* external: to execute; "": built in */
+	char *root; /* its state, with the namespace */
+	bool systemd_cgroup, no_pivot_root, no_new_keyring;
+};
+
+extern const struct runtime_ops builtin_ops, external_ops;
+
+/* Of the container's cgroup, whatever the runtime; the answer is a file, ret->fd. */
+int operation_pids(struct helper_result *ret, void *order, struct err *e); /* pid_t each */
+int operation_metrics(struct helper_result *ret, void *order, struct err *e); /* a packed Any */

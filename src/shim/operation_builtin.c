@@ -1,0 +1,226 @@
+/* The built-in runtime: calls of core, in a helper. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cgroup.h"
+#include "container.h"
+#include "err.h"
+#include "fd.h"
+#include "file.h"
+#include "helper.h"
+#include "json.h"
+#include "logger.h"
+#include "mem.h"
+#include "operation.h"
+#include "proc.h"
+#include "record.h"
+#include "rootfs_mounts.h"
+#include "spec.h"
+#include "str.h"
+#include "sys.h"
+
+struct work { /* one operation's surroundings; a helper ends with it */
+	struct arena arena;
+	struct core core;
+	const struct order *o;
+	struct container ct;
+};
+
+static void begin(struct work *w, const struct order *o)
+{
+	*w = (struct work){ .o = o };
+	w->core = (struct core){
+		.arena = &w->arena,
+		.root = o->runtime->root,
+		.systemd_cgroup = o->runtime->systemd_cgroup,
+		.in_user_ns = proc_in_user_ns(),
+	};
+	w->core.rootless = w->core.in_user_ns || geteuid() != 0;
+}
+
+static int begin_with(struct work *w, const struct order *o, bool lock, struct err *e)
+{
+	begin(w, o);
+	return container_open(&w->core, o->id, lock, &w->ct, e);
+}
+
+/* ---- create --------------------------------------------------------------- */
+
+static int load(struct work *w, char **text, struct spec **spec, struct err *e)
+{
+	OWN_FD bundle = sys_openat(AT_FDCWD, w->o->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	size_t len;
+	int r = bundle;
+
+	if (r < 0)
+		return err_sys(e, r, "open the bundle '%s'", w->o->bundle);
+	r = file_read(&w->arena, bundle, "config.json", JSON_MAX_SIZE, text, &len, e);
+	return r < 0 ? r : spec_parse(&w->arena, *text, len, "config.json", NULL, spec, e);
+}
+
+/* What the shim needs to see the OOM killer. None of it is worth failing for. */
+static void watch_memory(struct work *w, struct helper_result *ret)
+{
+	const struct cgroup_host *host;
+	struct container ct;
+	struct cgroup cg;
+	char link[32];
+	ssize_t n = 0;
+	int i;
+
+	if (container_open(&w->core, w->o->id, false, &ct, NULL) < 0)
+		return;
+	if (ct.rec->cgroup_path)
+		snprintf(ret->cgroup, sizeof ret->cgroup, "%s", ct.rec->cgroup_path);
+	if (ct.rec->cgroup_path && core_cgroup(&w->core, &host, NULL) >= 0 &&
+	    cgroup_open_only(&cg, host, ct.rec->cgroup_path, "memory", NULL) >= 0) {
+		i = cgroup_hierarchy_of(host, "memory");
+		ret->oom = cgroup_oom_fd(&cg, NULL);
+		if (i >= 0 && cg.fd[i] >= 0) {
+			snprintf(link, sizeof link, "/proc/self/fd/%d", cg.fd[i]);
+			n = sys_readlinkat(AT_FDCWD, link, ret->memory, sizeof ret->memory - 1);
+		}
+		ret->memory[n < 0 ? 0 : n] = '\0';
+		cgroup_done(&cg);
+	}
+	container_close(&ct);
+}
+
+static int builtin_create(struct helper_result *ret, void *order, struct err *e)
+{
+	const struct order *o = order;
+	struct create_options co = {
+		.id = o->id,
+		.bundle = o->bundle,
+		.no_pivot = o->runtime->no_pivot_root,
+		.no_new_keyring = o->runtime->no_new_keyring,
+		.ret_master = o->terminal ? &ret->fd : NULL,
+	};
+	struct logger logger = LOGGER_INIT;
+	struct err ignored;
+	struct work w;
+	char *text;
+	int r;
+
+	begin(&w, o);
+	r = rootfs_mounts_make(o->bundle, o->mounts, o->n_mounts, e);
+	if (r < 0)
+		return r;
+	r = load(&w, &text, &co.spec, e);
+	if (r >= 0 && co.spec->process && co.spec->process->terminal != o->terminal)
+		r = err_set(e, ERR_INVALID, 0, "config.json: /process/terminal is not what the request says");
+	if (r >= 0)
+		r = logger_start(&logger, o, e);
+	if (r >= 0) {
+		co.spec_text = text;
+		co.pid_file = arena_printf(&w.arena, "%s/init.pid", o->bundle);
+		r = co.pid_file ? container_create(&w.core, &co, &ret->pidfd, &ret->pid, e) :
+				  err_sys(e, -ENOMEM, "create");
+	}
+	logger_let_go(&logger, r);
+	if (r < 0) {
+		rootfs_mounts_undo(o->bundle, &ignored);
+		return r;
+	}
+	ret->out = take_fd(&logger.out);
+	ret->shared_pids = !co.spec->linux->ns[NS_PID].present;
+	watch_memory(&w, ret);
+	return 0;
+}
+
+/* ---- the others ----------------------------------------------------------- */
+
+static int builtin_start(struct helper_result *ret, void *order, struct err *e)
+{
+	struct work w;
+	int r = begin_with(&w, order, true, e);
+
+	return r < 0 ? r : container_start(&w.ct, e);
+}
+
+static int builtin_exec(struct helper_result *ret, void *order, struct err *e)
+{
+	const struct order *o = order;
+	struct exec_options xo = { .ret_master = o->terminal ? &ret->fd : NULL };
+	struct logger logger = LOGGER_INIT;
+	struct spec_process *process;
+	struct work w;
+	int r = begin_with(&w, o, false, e);
+
+	if (r >= 0)
+		r = spec_parse_process(&w.arena, o->document, o->document_len, "process", &process, e);
+	if (r < 0)
+		return r;
+	process->terminal = o->terminal;
+	xo.process = process;
+	r = logger_start(&logger, o, e);
+	if (r >= 0)
+		r = container_exec(&w.ct, &xo, &ret->pidfd, &ret->pid, e);
+	ret->out = take_fd(&logger.out);
+	logger_let_go(&logger, r);
+	return r < 0 ? err_wrap(e, r, "exec failed") : r;
+}
+
+static int builtin_kill(struct helper_result *ret, void *order, struct err *e)
+{
+	const struct order *o = order;
+	struct work w;
+	int r = begin_with(&w, o, false, e);
+
+	return r < 0 ? r : container_kill(&w.ct, o->sig, o->all, e);
+}
+
+static int builtin_pause(struct helper_result *ret, void *order, struct err *e)
+{
+	struct work w;
+	int r = begin_with(&w, order, true, e);
+
+	return r < 0 ? r : container_pause(&w.ct, e);
+}
+
+static int builtin_resume(struct helper_result *ret, void *order, struct err *e)
+{
+	struct work w;
+	int r = begin_with(&w, order, true, e);
+
+	return r < 0 ? r : container_resume(&w.ct, e);
+}
+
+static int builtin_update(struct helper_result *ret, void *order, struct err *e)
+{
+	const struct order *o = order;
+	struct spec_resources *resources;
+	struct work w;
+	int r = begin_with(&w, o, true, e);
+
+	if (r >= 0)
+		r = spec_parse_resources(&w.arena, o->document, o->document_len, "resources", &resources, e);
+	return r < 0 ? r : container_update(&w.ct, resources, e);
+}
+
+static int builtin_delete(struct helper_result *ret, void *order, struct err *e)
+{
+	const struct order *o = order;
+	struct err second;
+	struct work w;
+	int r, unmounted;
+
+	begin(&w, o);
+	r = container_delete(&w.core, o->id, true, e);
+	unmounted = rootfs_mounts_undo(o->bundle, r < 0 ? &second : e);
+	return r < 0 ? r : unmounted;
+}
+
+const struct runtime_ops builtin_ops = {
+	.create = builtin_create,
+	.start = builtin_start,
+	.exec = builtin_exec,
+	.kill = builtin_kill,
+	.pause = builtin_pause,
+	.resume = builtin_resume,
+	.update = builtin_update,
+	.delete = builtin_delete,
+};

@@ -1,0 +1,62 @@
+/* Reading the shim's configuration; see settings.h. */
+#include "settings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+#include "file.h"
+#include "json.h"
+#include "mem.h"
+#include "str.h"
+
+static const struct json_field fields[] = {
+	JSON_FIELD_LIST("builtin_names", json_dec_strings, struct settings, builtin_names, 0, NULL),
+	JSON_FIELD("root", json_dec_string, struct settings, root, JSON_NONEMPTY),
+	JSON_FIELD("runtime_root", json_dec_string, struct settings, runtime_root, JSON_NONEMPTY),
+	JSON_FIELD("state_dir", json_dec_string, struct settings, state_dir, JSON_NONEMPTY),
+	JSON_FIELD("socket_dir", json_dec_string, struct settings, socket_dir, JSON_NONEMPTY),
+	JSON_FIELD("mount_namespace", json_dec_bool, struct settings, mount_namespace, 0),
+	{ 0 },
+};
+
+int settings_read(struct arena *a, struct settings *ret, struct err *e)
+{
+	static char *names[] = { "berth", "runc", NULL };
+	const char *path = getenv("BERTH_SHIM_CONFIG");
+	struct json_doc doc;
+	struct json_dec d = { .doc = &doc, .a = a, .refuse_unknown = true, .e = e };
+	char *text;
+	size_t len;
+	int r;
+
+	*ret = (struct settings){
+		.builtin_names = names,
+		.n_builtin_names = 2,
+		.root = "/run/berth/containerd",
+		.runtime_root = "/run/containerd/runc",
+		.state_dir = "/run/berth/shim",
+		.socket_dir = "/run/containerd/s",
+		.mount_namespace = true,
+	};
+	r = file_read(a, AT_FDCWD, path ? path : SETTINGS_FILE, JSON_MAX_SIZE, &text, &len, e);
+	if (r == -ENOENT && !path)
+		return 0;
+	if (r >= 0)
+		r = json_parse(a, text, len, path ? path : SETTINGS_FILE, &doc, e);
+	if (r >= 0)
+		r = json_decode(&d, doc.root, fields, ret);
+	return r < 0 ? r : json_dec_end(&d);
+}
+
+bool settings_is_builtin(const struct settings *s, const char *binary_name)
+{
+	if (str_empty(binary_name))
+		return true;
+	for (size_t i = 0; i < s->n_builtin_names; i++)
+		if (!strcmp(s->builtin_names[i], binary_name))
+			return true;
+	return false;
+}

@@ -1,0 +1,129 @@
+/*
+ * What a shim supervises, all of it in memory: tasks, each with its first
+ * process and those that were exec'ed into it. Single-threaded: everything
+ * here happens in callbacks of one loop (base/loop.h), and whatever may take
+ * time is a job (job.h).
+ *
+ * Order of effects, always: the life-cycle table is asked, the work is done,
+ * the record is written, the event is published, the call is answered.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "events.h"
+#include "life.h"
+#include "loop.h"
+#include "mem.h"
+#include "operation.h"
+#include "settings.h"
+#include "ttrpc_server.h"
+
+struct stream;
+struct task;
+struct waiter;
+
+enum { STDIN, STDOUT, STDERR, STDIO_COUNT };
+
+struct process {
+	struct shim *shim;
+	struct task *task;
+	struct process *next; /* the task's execs */
+	char *id; /* "": the task's first */
+	char *document; /* exec: what to execute, until it is started */
+	size_t document_len;
+
+	enum life_state state;
+	bool busy; /* a job is changing it: its end waits for that */
+	bool ended; /* reaped; `status` and `at` are known, but nobody has been told */
+	bool gone; /* Delete has been asked for */
+	pid_t pid; /* 0: none yet; stays after its end */
+	int pidfd; /* -1: none, or reaped */
+	struct source exit;
+	uint32_t status; /* as a shell shows it */
+	struct timespec at;
+	struct waiter *waiters;
+
+	char *path[STDIO_COUNT]; /* the client's; "": none */
+	bool terminal, input_ended;
+	struct stream *streams[STDIO_COUNT]; /* NULL: none, or not the shim's to move */
+	int master; /* of the terminal; -1 */
+	struct source drain; /* a deadline; see stdstreams_drain() */
+	void (*drained)(struct process *p);
+};
+
+struct task {
+	struct shim *shim;
+	struct task *next;
+	char *id, *bundle;
+	bool ready; /* created, and not deleted: calls may find it */
+	unsigned n_jobs; /* in flight: it stays until they are done */
+	struct runtime runtime;
+	uint32_t io_uid, io_gid;
+	bool shared_pids; /* its processes outlive the first one */
+	char *cgroup, *memory; /* as in struct helper_result */
+	int oom; /* -1: not watched */
+	struct source oom_source, oom_again;
+	uint64_t oom_kills; /* told so far */
+	struct process init;
+	struct process *execs;
+};
+
+struct shim {
+	struct loop loop;
+	struct ttrpc_server server;
+	struct events events;
+	struct arena arena; /* of what is read once */
+	struct settings settings;
+	const char *namespace, *socket;
+	char *directory; /* of its own: the journal */
+	struct task *tasks;
+	unsigned n_jobs;
+	int signals;
+	struct source signal;
+	bool stopping;
+};
+
+/* ---- task.c --------------------------------------------------------------- */
+
+/* A new one is in the list and not ready. NULL: out of memory. */
+struct task *task_new(struct shim *s, const char *id, const char *bundle);
+void task_free(struct task *t);
+/* Those that are ready, and any, by id. */
+struct task *task_find(struct shim *s, const char *id);
+struct task *task_find_any(struct shim *s, const char *id);
+/* ERR_NOT_FOUND in the words that clients look for. NULL then. */
+struct process *process_find(struct task *t, const char *exec_id, struct err *e);
+
+struct process *exec_new(struct task *t, const char *id);
+void exec_free(struct process *p);
+/* An exec that runs, or that a job is starting. */
+bool task_has_live_execs(const struct task *t);
+
+/* The OOM killer: an event for what is new. */
+void task_watch_oom(struct task *t, int fd);
+void task_look_for_oom(struct task *t);
+
+/* ---- process.c ------------------------------------------------------------ */
+
+/* It runs, and its end will be noticed; the pidfd is taken. */
+int process_watch(struct process *p, pid_t pid, int pidfd);
+/* A job of its has ended: tells of an end that had to wait for it. */
+void process_settle(struct process *p);
+void process_free_members(struct process *p);
+int process_signal(struct process *p, int sig, struct err *e);
+
+/* Answers the call when the process has ended. */
+void process_wait(struct process *p, struct ttrpc_call *call);
+
+/* SIGCHLD: whoever became our child and is nobody's business is reaped. */
+int reaper_start(struct shim *s, struct err *e);
+void reaper_look(struct shim *s);
+
+/* ---- shim.c --------------------------------------------------------------- */
+
+/* Nothing left to do and asked to stop: ends the loop when all events are told. */
+void shim_stop(struct shim *s);
