@@ -32,8 +32,7 @@ shim_up() {
 	it_rootfs "$IT_OUT/rootfs"
 	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/* "$IT_OUT" 2>/dev/null || true
 	mkdir "$IT_OUT/api"
-	protoc -I "$IT_TOP/api" -I "$IT_TOP/test/shim" --python_out="$IT_OUT/api" \
-		"$IT_TOP"/api/*.proto "$IT_TOP"/test/shim/*.proto || return 1
+	protoc -I "$IT_TOP/api" --python_out="$IT_OUT/api" "$IT_TOP"/api/*.proto || return 1
 	"$PEER" spec -b "$IT_OUT"
 	# The interpreter that Debian's python3-protobuf is for.
 	IT_PYTHON=python3

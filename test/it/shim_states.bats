@@ -40,6 +40,8 @@ EVERY = {"State": {}, "Start": {}, "Delete": {}, "Pids": {}, "Pause": {}, "Resum
 		    (STATE_ERROR, "cannot resume task in created state", "Resume"))
 		t.allows(("Kill", {"signal": 0}), ("CloseIO", {"stdin": True}), ("ResizePty", {"width": 80, "height": 24}),
 		    ("Update", {"resources": limits(pids={"limit": 50})}), ("Stats",), ("Pids",))
+		if OURS: # the peer lets it be added
+		    t.refuses((STATE_ERROR, "cannot exec in a created state", "Exec", {"exec_id": "x", "spec": program("true")}))
 		t.start()
 		eq(t.status(), RUNNING)
 	PY

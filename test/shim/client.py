@@ -326,6 +326,8 @@ class Task:
         if os.path.exists(self.bundle):
             if self.address and (OURS or self.pid): # the peer's fails before a Create
                 self.binary_delete()
+            if self.address and not OURS and not alive(self.shim): # a dead one's socket it leaves
+                subprocess.run(["rm", "-f", self.address.removeprefix("unix://")], check=True)
             below = [m for m in mountinfo() if self.bundle in m]
             assert not below, "mounted below the bundle: %s" % below
             shutil.rmtree(self.bundle)

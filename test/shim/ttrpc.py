@@ -253,10 +253,16 @@ class Server:
                 answer = ttrpc_pb2.Response()
                 try:
                     answer.payload = self.handle(ttrpc_pb2.Request.FromString(payload))
+                except EOFError: # the handler wants to hang up
+                    raise
                 except Exception as e:  # pylint: disable=broad-except
                     answer.status.code, answer.status.message = UNKNOWN, str(e)
                 c.sendall(frame(stream, answer.SerializeToString(), RESPONSE))
         except (EOFError, OSError):
             pass
         finally:
+            try:
+                c.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
             c.close()
