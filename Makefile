@@ -12,7 +12,7 @@ export NICE NINJA_FLAGS
 
 all: $(BUILD)/build.ninja
 	@$(NICE) ninja -C $(BUILD) $(NINJA_FLAGS)
-	@$(if $(filter musl,$(LIBC)),tools/musl $(BUILD) --prefix=$(PREFIX),ln -sfn src/runtime/berth $(BUILD)/berth)
+	@$(if $(filter musl,$(LIBC)),tools/musl $(BUILD) --prefix=$(PREFIX),ln -sfn src/runtime/berth $(BUILD)/berth; ln -sfn src/shim/containerd-shim-berth-v2 $(BUILD)/containerd-shim-berth-v2)
 
 # Configured again when a source file came or went: the folder is the list.
 $(BUILD)/build.ninja: FORCE

@@ -55,18 +55,35 @@ int file_read(struct arena *a, int dir, const char *path, size_t max,
 	return 0;
 }
 
+/* In pieces that double: how much will come is not known. */
 int file_read_fd(struct arena *a, int fd, const char *name, size_t max,
 		 char **ret, size_t *ret_len, struct err *e)
 {
-	char *buf = arena_alloc(a, max + 1);
-	ssize_t n = buf ? fd_read_all(fd, buf, max) : -ENOMEM;
+	char *buf = NULL;
+	size_t cap = 0, len = 0;
+	ssize_t n = 0;
 
+	do {
+		if (len == cap) {
+			size_t more = cap ? cap * 2 : 4096;
+			char *larger = arena_alloc(a, (more < max ? more : max) + 1);
+
+			if (larger && len)
+				memcpy(larger, buf, len);
+			buf = larger;
+			cap = more < max ? more : max;
+		}
+		n = buf ? sys_read(fd, buf + len, cap - len) : -ENOMEM;
+		len += n > 0 ? (size_t)n : 0;
+	} while ((n > 0 && len < max) || n == -EINTR);
+	if (n > 0) /* there may be more */
+		n = fd_read_all(fd, &(char){ 0 }, 0);
 	if (n < 0)
 		return err_sys(e, (int)n, "read '%s'", name);
-	buf[n] = '\0';
+	buf[len] = '\0';
 	*ret = buf;
 	if (ret_len)
-		*ret_len = (size_t)n;
+		*ret_len = len;
 	return 0;
 }
 

@@ -30,13 +30,16 @@ int events_open(struct events *ev, struct loop *l, const char *namespace, const 
 
 void events_close(struct events *ev)
 {
-	source_remove(&ev->again);
-	if (ttrpc_client_is_open(&ev->client))
+	char *address = ev->address;
+
+	ev->address = NULL; /* what is not told now is not tried again */
+	if (ev->client.conn.fd >= 0)
 		ttrpc_client_close(&ev->client);
+	source_remove(&ev->again);
 	journal_close(&ev->journal);
 	free(ev->namespace);
-	free(ev->address);
-	ev->namespace = ev->address = NULL;
+	free(address);
+	ev->namespace = NULL;
 }
 
 bool events_are_told(const struct events *ev)

@@ -25,7 +25,7 @@
 #include "err.h"
 #include "loop.h"
 
-enum { HELPER_PATH = 4096 };
+enum { HELPER_PATH = 1024 };
 
 struct helper_result {
 	pid_t pid; /* of a process it made; 0: none */

@@ -31,20 +31,34 @@ struct job *job_new(struct task *t, struct process *p, struct ttrpc_call *call,
 		.id = t->id,
 		.bundle = t->bundle,
 		.pid = t->init.pid,
+		.cgroup = t->cgroup,
 	};
 	return j;
 }
 
+/* A deletion waits for the task's last job. */
+static void let_go(struct shim *s, const struct task *task)
+{
+	struct task *t = s->tasks;
+
+	while (t && t != task)
+		t = t->next;
+	if (t && !t->n_jobs)
+		deletion_advance(&t->init);
+}
+
 static void finish(struct job *j, int r, struct helper_result *ret, struct err *e)
 {
-	struct shim *s = j->task->shim;
+	struct task *t = j->task;
+	struct shim *s = t->shim;
 
-	j->task->n_jobs--;
+	t->n_jobs--;
 	s->n_jobs--;
 	if (j->process)
 		j->process->busy = false;
 	j->done(j, r, ret, e);
 	free(j);
+	let_go(s, t);
 	reaper_look(s);
 }
 

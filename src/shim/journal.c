@@ -95,7 +95,7 @@ static int shorten(struct journal *j)
 	OWN_FD from = open_file(j, O_RDONLY);
 	OWN_FD to = -1;
 	OWN_SB struct sb temporary = SB_INIT;
-	off_t at, rest;
+	off_t at = HEADER, rest;
 	struct head h;
 	int r = from < 0 ? from : find(j, from, j->first + (j->last - j->first) / 2, &at);
 

@@ -25,7 +25,8 @@ struct order {
 	bool terminal; /* create, exec: ret->fd becomes its master */
 	bool all; /* kill: every process */
 	int sig; /* kill */
-	pid_t pid; /* metrics, external: of the first process */
+	pid_t pid; /* of the first process, where there is one */
+	const char *cgroup; /* pids, metrics */
 	const void *document; /* exec: `process`; update: `resources`; JSON */
 	size_t document_len;
 	Containerd__Types__Mount **mounts; /* create: onto the root file system */
@@ -46,7 +47,7 @@ struct runtime_ops {
 };
 
 /* How the runtime of a task is called: part of what the shim keeps on file
- * (bundle_state.h), so that its clean-up calls the same. */
+ * (task_record.h), so that its clean-up calls the same. */
 struct runtime {
 	const struct runtime_ops *ops;
 	char *binary; /* external: to execute; "": built in */

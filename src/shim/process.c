@@ -120,7 +120,8 @@ static void commit(struct process *p)
 		log_line(LOG_LEVEL_ERROR, err_text(&e, text, sizeof text));
 	p->state = LIFE_STOPPED;
 	p->ended = false;
-	publish_exit(p);
+	if (p->pid) /* else it never ran: those who wait are told, and the caller of Start was */
+		publish_exit(p);
 	answer_waiters(p);
 }
 
@@ -167,9 +168,11 @@ void process_settle(struct process *p)
 	commit(p);
 	if (p != &t->init)
 		process_settle(&t->init);
+	else
+		deletion_advance(p);
 }
 
-static int on_exit(struct source *s, uint32_t events)
+static int on_end(struct source *s, uint32_t events)
 {
 	struct process *p = (struct process *)((char *)s - offsetof(struct process, exit));
 	int r;
@@ -192,7 +195,7 @@ int process_watch(struct process *p, pid_t pid, int pidfd)
 {
 	p->pid = pid;
 	p->pidfd = pidfd;
-	return source_fd(&p->exit, &p->shim->loop, pidfd, EPOLLIN, on_exit);
+	return source_fd(&p->exit, &p->shim->loop, pidfd, EPOLLIN, on_end);
 }
 
 int process_signal(struct process *p, int sig, struct err *e)

@@ -24,7 +24,9 @@ static const struct json_field fields[] = {
 
 int settings_read(struct arena *a, struct settings *ret, struct err *e)
 {
-	static char *names[] = { "berth", "runc", NULL };
+	static char berth[] = "berth", runc[] = "runc", root[] = "/run/berth/containerd";
+	static char runtime_root[] = "/run/containerd/runc", state_dir[] = "/run/berth/shim";
+	static char socket_dir[] = "/run/containerd/s", *names[] = { berth, runc, NULL };
 	const char *path = getenv("BERTH_SHIM_CONFIG");
 	struct json_doc doc;
 	struct json_dec d = { .doc = &doc, .a = a, .refuse_unknown = true, .e = e };
@@ -35,10 +37,10 @@ int settings_read(struct arena *a, struct settings *ret, struct err *e)
 	*ret = (struct settings){
 		.builtin_names = names,
 		.n_builtin_names = 2,
-		.root = "/run/berth/containerd",
-		.runtime_root = "/run/containerd/runc",
-		.state_dir = "/run/berth/shim",
-		.socket_dir = "/run/containerd/s",
+		.root = root,
+		.runtime_root = runtime_root,
+		.state_dir = state_dir,
+		.socket_dir = socket_dir,
 		.mount_namespace = true,
 	};
 	r = file_read(a, AT_FDCWD, path ? path : SETTINGS_FILE, JSON_MAX_SIZE, &text, &len, e);

@@ -22,6 +22,7 @@
 #include "settings.h"
 #include "ttrpc_server.h"
 
+struct deletion;
 struct stream;
 struct task;
 struct waiter;
@@ -39,7 +40,8 @@ struct process {
 	enum life_state state;
 	bool busy; /* a job is changing it: its end waits for that */
 	bool ended; /* reaped; `status` and `at` are known, but nobody has been told */
-	bool gone; /* Delete has been asked for */
+	bool gone; /* an exec that is being deleted: its id is free again */
+	struct deletion *deletion; /* NULL: none in progress */
 	pid_t pid; /* 0: none yet; stays after its end */
 	int pidfd; /* -1: none, or reaped */
 	struct source exit;
@@ -76,14 +78,12 @@ struct shim {
 	struct loop loop;
 	struct ttrpc_server server;
 	struct events events;
-	struct arena arena; /* of what is read once */
 	struct settings settings;
 	const char *namespace, *socket;
-	char *directory; /* of its own: the journal */
 	struct task *tasks;
 	unsigned n_jobs;
 	int signals;
-	struct source signal;
+	struct source signal, stop;
 	bool stopping;
 };
 
@@ -123,7 +123,10 @@ void process_wait(struct process *p, struct ttrpc_call *call);
 int reaper_start(struct shim *s, struct err *e);
 void reaper_look(struct shim *s);
 
-/* ---- shim.c --------------------------------------------------------------- */
+/* calls_process.c: a deletion that had to wait for this may go on; may free the process. */
+void deletion_advance(struct process *p);
+
+/* ---- server.c --------------------------------------------------------------- */
 
 /* Nothing left to do and asked to stop: ends the loop when all events are told. */
 void shim_stop(struct shim *s);

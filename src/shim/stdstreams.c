@@ -199,12 +199,17 @@ static bool is_drained(const struct process *p)
 	return true;
 }
 
+void stdstreams_forget_drain(struct process *p)
+{
+	source_remove(&p->drain);
+	p->drained = NULL;
+}
+
 static void on_drained(struct process *p)
 {
 	void (*drained)(struct process *p) = p->drained;
 
-	source_remove(&p->drain);
-	p->drained = NULL;
+	stdstreams_forget_drain(p);
 	if (drained)
 		drained(p);
 }
@@ -241,7 +246,7 @@ void stdstreams_drain(struct process *p, void (*drained)(struct process *p))
 
 void stdstreams_close(struct process *p)
 {
-	source_remove(&p->drain);
+	stdstreams_forget_drain(p);
 	for (int i = 0; i < STDIO_COUNT; i++) {
 		if (p->streams[i])
 			stream_let_go(p->streams[i]);

@@ -31,4 +31,5 @@ void stdstreams_end_input(struct process *p);
  * taken it for DRAIN_MS. */
 enum { DRAIN_MS = 5000 };
 void stdstreams_drain(struct process *p, void (*drained)(struct process *p));
+void stdstreams_forget_drain(struct process *p); /* nobody is to be called */
 void stdstreams_close(struct process *p);

@@ -1,5 +1,5 @@
-/* Decoding a task's options; see options.h. */
-#include "options.h"
+/* Decoding a task's options; see task_options.h. */
+#include "task_options.h"
 
 #include <errno.h>
 #include <string.h>
@@ -17,11 +17,11 @@ static int text(struct arena *a, const char *from, const char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-static int copy_options(struct arena *a, const ProtobufCMessage *message, struct options *ret)
+static int copy_options(struct arena *a, const ProtobufCMessage *message, struct task_options *ret)
 {
 	const Containerd__Runc__V1__Options *m = (const void *)message;
 
-	*ret = (struct options){
+	*ret = (struct task_options){
 		.no_pivot_root = m->no_pivot_root,
 		.no_new_keyring = m->no_new_keyring,
 		.systemd_cgroup = m->systemd_cgroup,
@@ -32,19 +32,19 @@ static int copy_options(struct arena *a, const ProtobufCMessage *message, struct
 	       text(a, m->root, &ret->root);
 }
 
-static int copy_runc_options(struct arena *a, const ProtobufCMessage *message, struct options *ret)
+static int copy_runc_options(struct arena *a, const ProtobufCMessage *message, struct task_options *ret)
 {
 	const Containerd__Linux__Runc__RuncOptions *m = (const void *)message;
 
-	*ret = (struct options){ .systemd_cgroup = m->systemd_cgroup, .shim_cgroup = "" };
+	*ret = (struct task_options){ .systemd_cgroup = m->systemd_cgroup, .shim_cgroup = "" };
 	return text(a, m->runtime, &ret->binary_name) | text(a, m->runtime_root, &ret->root);
 }
 
-static int copy_create_options(struct arena *a, const ProtobufCMessage *message, struct options *ret)
+static int copy_create_options(struct arena *a, const ProtobufCMessage *message, struct task_options *ret)
 {
 	const Containerd__Linux__Runc__CreateOptions *m = (const void *)message;
 
-	*ret = (struct options){
+	*ret = (struct task_options){
 		.no_pivot_root = m->no_pivot_root,
 		.no_new_keyring = m->no_new_keyring,
 		.io_uid = m->io_uid,
@@ -57,19 +57,19 @@ static int copy_create_options(struct arena *a, const ProtobufCMessage *message,
 
 static const struct {
 	const ProtobufCMessageDescriptor *type;
-	int (*copy)(struct arena *a, const ProtobufCMessage *m, struct options *ret);
+	int (*copy)(struct arena *a, const ProtobufCMessage *m, struct task_options *ret);
 } types[] = {
 	{ &containerd__runc__v1__options__descriptor, copy_options },
 	{ &containerd__linux__runc__runc_options__descriptor, copy_runc_options },
 	{ &containerd__linux__runc__create_options__descriptor, copy_create_options },
 };
 
-int options_decode(struct arena *a, const Google__Protobuf__Any *any, struct options *ret, struct err *e)
+int task_options_decode(struct arena *a, const Google__Protobuf__Any *any, struct task_options *ret, struct err *e)
 {
 	const char *url = any && any->type_url ? any->type_url : "", *slash = strrchr(url, '/');
 	const char *name = slash ? slash + 1 : url;
 
-	*ret = (struct options){ .shim_cgroup = "", .binary_name = "", .root = "" };
+	*ret = (struct task_options){ .shim_cgroup = "", .binary_name = "", .root = "" };
 	if (!*url && (!any || !any->value.len))
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
@@ -89,22 +89,22 @@ int options_decode(struct arena *a, const Google__Protobuf__Any *any, struct opt
 }
 
 static int of_bootstrap(struct arena *a, const Containerd__Runtime__Bootstrap__V1__BootstrapParams *m,
-			struct options *ret, struct err *e)
+			struct task_options *ret, struct err *e)
 {
-	*ret = (struct options){ .shim_cgroup = "", .binary_name = "", .root = "" };
+	*ret = (struct task_options){ .shim_cgroup = "", .binary_name = "", .root = "" };
 	for (size_t i = 0; i < m->n_extensions; i++) {
 		const Google__Protobuf__Any *any = m->extensions[i]->value;
 		struct err ignored;
-		struct options o;
+		struct task_options o;
 
 		/* Others are for other shims. */
-		if (any && options_decode(a, any, &o, &ignored) >= 0)
+		if (any && task_options_decode(a, any, &o, &ignored) >= 0)
 			*ret = o;
 	}
 	return 0;
 }
 
-int options_of_start(struct arena *a, const void *data, size_t len, const char *id, struct options *ret,
+int task_options_of_start(struct arena *a, const void *data, size_t len, const char *id, struct task_options *ret,
 		     struct err *e)
 {
 	Containerd__Runtime__Bootstrap__V1__BootstrapParams *m =
@@ -123,7 +123,7 @@ int options_of_start(struct arena *a, const void *data, size_t len, const char *
 	any = google__protobuf__any__unpack(NULL, len, data);
 	if (!any)
 		return err_set(e, ERR_INVALID, 0, "stdin: neither options nor bootstrap parameters");
-	r = options_decode(a, any, ret, e);
+	r = task_options_decode(a, any, ret, e);
 	google__protobuf__any__free_unpacked(any, NULL);
 	return r;
 }

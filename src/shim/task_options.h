@@ -14,7 +14,7 @@
 struct arena;
 struct err;
 
-struct options {
+struct task_options {
 	bool no_pivot_root, no_new_keyring, systemd_cgroup;
 	uint32_t io_uid, io_gid; /* whose the pipes of a process are; 0: its own user's */
 	const char *shim_cgroup; /* existing, for the shim itself; "" */
@@ -24,9 +24,9 @@ struct options {
 
 /* Strings are arena memory. No options are an Any without a type. A type that
  * is none of ours is ERR_INVALID, and so is a message that cannot be read. */
-int options_decode(struct arena *a, const Google__Protobuf__Any *any, struct options *ret, struct err *e);
+int task_options_decode(struct arena *a, const Google__Protobuf__Any *any, struct task_options *ret, struct err *e);
 
 /* What `start` gets on its stdin: an Any with options, or (containerd 2.3)
  * BootstrapParams, which say the same `id` as the command line; or nothing. */
-int options_of_start(struct arena *a, const void *data, size_t len, const char *id, struct options *ret,
+int task_options_of_start(struct arena *a, const void *data, size_t len, const char *id, struct task_options *ret,
 		     struct err *e);

@@ -1,0 +1,102 @@
+/* The server of a shim: sets up what it needs, and serves until Shutdown. */
+#include "server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "fd.h"
+#include "file.h"
+#include "log.h"
+#include "service.h"
+#include "settings.h"
+#include "str.h"
+#include "sys.h"
+
+/* How long events are kept for a daemon that is away when all else is over. */
+enum { LINGER_MS = 5 * 60 * 1000 };
+
+static void on_all_told(struct events *ev)
+{
+	loop_stop(ev->loop, 0);
+}
+
+static int on_linger(struct source *s, uint32_t events)
+{
+	loop_stop(s->loop, 0);
+	return 0;
+}
+
+/* Nobody can ask for anything any more; the answer to Shutdown is still on its way. */
+static int on_stop(struct source *src, uint32_t events)
+{
+	struct shim *s = (struct shim *)((char *)src - offsetof(struct shim, stop));
+
+	ttrpc_server_done(&s->server);
+	if (events_are_told(&s->events)) {
+		loop_stop(&s->loop, 0);
+		return 0;
+	}
+	s->events.all_told = on_all_told;
+	return source_timer(src, &s->loop, LINGER_MS, on_linger);
+}
+
+void shim_stop(struct shim *s)
+{
+	if (s->stopping)
+		return;
+	s->stopping = true;
+	sys_unlinkat(AT_FDCWD, s->socket, 0);
+	source_timer(&s->stop, &s->loop, 0, on_stop);
+}
+
+static void on_failed(struct loop *l, struct source *s, int r)
+{
+	log_printf(LOG_LEVEL_ERROR, "an event was lost: %s", err_cause(-r));
+}
+
+static int begin(struct shim *s, const struct server_options *o, struct err *e)
+{
+	OWN_SB struct sb journal = SB_INIT;
+	int r;
+
+	s->namespace = o->namespace;
+	s->socket = o->socket;
+	s->settings = *o->settings;
+	sb_printf(&journal, "%s/events", o->directory);
+	r = journal.failed ? err_sys(e, -ENOMEM, "begin") : loop_init(&s->loop, e);
+	if (r < 0)
+		return r;
+	s->loop.failed = on_failed;
+	r = reaper_start(s, e);
+	if (r >= 0)
+		r = events_open(&s->events, &s->loop, o->namespace, o->events_address, journal.s, e);
+	if (r >= 0)
+		r = ttrpc_server_init(&s->server, &s->loop, o->listen_fd, service_request, s, e);
+	return r;
+}
+
+int server_run(const struct server_options *o, struct err *e)
+{
+	struct shim s = { .signals = -1, .loop = LOOP_INIT, .events.client.conn.fd = -1 };
+	int r = begin(&s, o, e);
+
+	if (r < 0)
+		fd_write_all(o->ready_fd, e, sizeof *e);
+	sys_close(o->ready_fd);
+	if (r >= 0) {
+		r = loop_run(&s.loop);
+		if (r < 0)
+			err_sys(e, r, "serve");
+	}
+	events_close(&s.events);
+	fd_closep(&s.signals);
+	loop_done(&s.loop);
+	file_remove_tree(AT_FDCWD, o->directory);
+	return r;
+}

@@ -1,0 +1,51 @@
+/*
+ * The task service, containerd.task.v2.Task and v3.Task (the same messages):
+ * one table of methods, each with the type of its request and a function that
+ * answers now or begins a job that will.
+ */
+#pragma once
+
+#include "shim.h"
+
+/* What a method gets. `m` is freed after it unless it takes it (m = NULL). */
+struct call {
+	struct shim *shim;
+	struct ttrpc_call *rpc;
+	ProtobufCMessage *m;
+};
+
+#define SERVICE_METHODS(X)                              \
+	X(State, state, state_request)                  \
+	X(Create, create, create_task_request)          \
+	X(Start, start, start_request)                  \
+	X(Delete, delete, delete_request)               \
+	X(Pids, pids, pids_request)                     \
+	X(Pause, pause, pause_request)                  \
+	X(Resume, resume, resume_request)               \
+	X(Checkpoint, checkpoint, checkpoint_task_request) \
+	X(Kill, kill, kill_request)                     \
+	X(Exec, exec, exec_process_request)             \
+	X(ResizePty, resize_pty, resize_pty_request)    \
+	X(CloseIO, close_io, close_iorequest)           \
+	X(Update, update, update_task_request)          \
+	X(Wait, wait, wait_request)                     \
+	X(Stats, stats, stats_request)                  \
+	X(Connect, connect, connect_request)            \
+	X(Shutdown, shutdown, shutdown_request)
+
+/* calls_task.c, calls_process.c */
+#define X(name, function, request) void call_##function(struct call *c);
+SERVICE_METHODS(X)
+#undef X
+
+/* For ttrpc_server_init(). */
+void service_request(struct ttrpc_call *rpc);
+
+/* ---- for the calls -------------------------------------------------------- */
+
+void call_fail(struct call *c, const struct err *e);
+/* An answer of nothing; NULL: nobody waits. */
+void call_empty(struct ttrpc_call *rpc);
+/* The task, or the process, that a request names; else the call has failed. */
+struct task *call_task(struct call *c, const char *id);
+struct process *call_process(struct call *c, const char *id, const char *exec_id);
