@@ -154,7 +154,6 @@ def overlay(d, *more):
 }
 
 @test "shim: without its own mount namespace, by a setting, clean-up unmounts" {
-	ours_only 'it has no such setting'
 	shim <<-PY
 		$OVERLAY
 		conf = IT + "/shim.json"
