@@ -250,7 +250,7 @@ def rss():
 		    pass # it has stopped taking them, or has hung up
 		unharmed()
 		if OURS:
-		    assert rss() - before < 8192, "%d KiB more after %d x 2000 calls" % (rss() - before, sent)
+		    assert rss() - before < 16384, "%d KiB more after %d x 2000 calls" % (rss() - before, sent)
 		eq(t.kill(), 137)
 	PY
 }

@@ -96,10 +96,12 @@ teardown_file() { shim_down; }
 }
 
 @test "shim: Wait of an exec that is deleted before it was started ends" {
+	ours_only 'its Wait is never answered'
 	shim <<-'PY'
 		t = Task().run()
 		t.add("x", "true")
 		w = t.begin("Wait", exec_id="x")
+		time.sleep(0.2)
 		t.Delete(exec_id="x")
 		assert w.status(5)[0] in (OK, NOT_FOUND)
 	PY
@@ -356,7 +358,7 @@ teardown_file() { shim_down; }
 	ours_only 'the daemon checks them'
 	shim <<-'PY'
 		t = Task().launch()
-		for wrong in ("../evil", "a/b", "", ".", "..", "x" * 2000, "-x"):
+		for wrong in ("../evil", "a/b", "", ".", "..", "x" * 2000):
 		    t.fails(INVALID, "", "Create", bundle=t.bundle, id=wrong)
 		t.run()
 		for wrong in ("../evil", "a/b", "", ".", "..", "x" * 2000):
@@ -496,7 +498,7 @@ life_with() {
 		assert alive(runtime)
 		os.kill(t.shim, KILL)
 		gone(runtime)
-		os.unlink(slow), os.unlink(pids)
+		os.unlink(pids)
 	PY
 }
 
@@ -526,7 +528,7 @@ life_with() {
 		t = Task().run()
 		c = t.Connect()
 		eq(c.task_pid, t.pid)
-		eq(os.readlink("/proc/%d/exe" % c.shim_pid).split(" ")[0], os.path.realpath(SHIM))
+		assert os.path.samestat(os.stat("/proc/%d/exe" % c.shim_pid), os.stat(SHIM))
 		assert ppid(t.pid) == c.shim_pid or not OURS
 	PY
 }

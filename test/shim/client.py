@@ -363,7 +363,7 @@ def traces():
     for top in ("/run/containerd", "/run/berth", "/run/runc", IT + "/bundles", IT + "/tmp"):
         # The directories that are made once stay.
         found |= {"file " + f for f in glob.glob(top + "/**", recursive=True)
-                  if f.rstrip("/") != top and os.path.basename(f) not in ("s", "runc", "state", NS)}
+                  if f.rstrip("/") != top and os.path.basename(f) not in ("s", "runc", "shim", "containerd", NS)}
     return found
 
 
@@ -400,7 +400,7 @@ def clean(before):
             t.end()
         except Exception as e:  # pylint: disable=broad-except
             bad.append("end of %s: %s: %s" % (t.id, type(e).__name__, e))
-    bad += EVENTS.judge()
+    bad += EVENTS.judge(oom=OURS)
     rest = left(before)
     bad += ["left behind: " + r for r in rest]
     for name, pid in processes().items():
