@@ -261,10 +261,11 @@ static int on_accept(struct source *s, uint32_t events)
 {
 	struct ttrpc_server *server = (struct ttrpc_server *)((char *)s - offsetof(struct ttrpc_server, accept));
 	OWN_FD fd = sys_accept(server->fd);
+	int r = fd;
 
-	if (fd >= 0 && is_allowed(fd))
+	if (r >= 0 && is_allowed(fd))
 		ttrpc_server_add(server, take_fd(&fd), NULL);
-	if (fd >= 0 || fd == -EAGAIN || fd == -EINTR || fd == -ECONNABORTED)
+	if (r >= 0 || r == -EAGAIN || r == -EINTR || r == -ECONNABORTED)
 		return 0;
 	/* Out of descriptors or memory: the client waits in the backlog. */
 	source_remove(s);

@@ -124,7 +124,7 @@ static void on_created(struct job *j, int r, struct helper_result *ret, struct e
 	if (r >= 0)
 		r = adopt(t, ret, e);
 	if (r < 0)
-		err_wrap(e, r, "OCI runtime create failed");
+		runtime_failed(e, "create");
 	if (undone) {
 		ttrpc_fail(j->call, e);
 		task_free(t);

@@ -29,9 +29,9 @@ static void on_all_told(struct events *ev)
 	loop_stop(ev->loop, 0);
 }
 
-static int on_linger(struct source *s, uint32_t events)
+static int on_linger(struct source *src, uint32_t events)
 {
-	loop_stop(s->loop, 0);
+	loop_stop(&((struct shim *)((char *)src - offsetof(struct shim, stop)))->loop, 0);
 	return 0;
 }
 
