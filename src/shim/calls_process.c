@@ -363,7 +363,7 @@ static void advance(struct process *p)
 {
 	struct deletion *d = p->deletion;
 
-	if (!d->removed || !d->drained || p->pidfd >= 0 || (!*p->id && p->task->n_jobs))
+	if (!d->removed || !d->drained || p->pidfd >= 0 || p->ended || (!*p->id && p->task->n_jobs))
 		return;
 	p->deletion = NULL;
 	if (!*p->id) {
@@ -403,8 +403,9 @@ static void on_deleted(struct job *j, int r, struct helper_result *ret, struct e
 	} else {
 		d->removed = true;
 	}
-	process_settle(p); /* one that was only created has been killed; goes on to advance() */
-	if (r >= 0 && !p->ended)
+	if (p->ended) /* one that was only created has been killed: its end is told first */
+		process_settle(p);
+	else
 		deletion_advance(p);
 }
 
