@@ -104,6 +104,44 @@ static _Noreturn void execute(const char *const *argv, char *const *env, const i
 	proc_exec_failed(FAILURE);
 }
 
+/* Waits for a word from the helper, or its death. */
+static _Noreturn void guard(int pidfd, int from)
+{
+	char word;
+	ssize_t n;
+
+	sys_dup3(from, 0, O_CLOEXEC);
+	sys_dup3(pidfd, 1, O_CLOEXEC);
+	sys_close(2);
+	fd_close_from(3);
+	while ((n = sys_read(0, &word, 1)) == -EINTR)
+		;
+	if (n == 0)
+		proc_signal(1, SIGKILL);
+	_exit(0);
+}
+
+static int start_guard(struct logger *l, struct err *e)
+{
+	OWN_FD from = -1, ours = -1;
+	int pair[2], r = sys_pipe2(pair, O_CLOEXEC);
+	pid_t pid;
+
+	if (r < 0)
+		return err_sys(e, r, "guard a logging binary");
+	from = pair[0];
+	ours = pair[1];
+	pid = fork();
+	if (pid == 0) {
+		sys_close(ours);
+		guard(l->pidfd, from);
+	}
+	if (pid < 0)
+		return err_sys(e, -errno, "guard a logging binary");
+	l->guard = take_fd(&ours);
+	return 0;
+}
+
 static int wait_ready(struct logger *l, int fd, const char *path, struct err *e)
 {
 	struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = l->pidfd, .events = POLLIN } };
@@ -156,7 +194,9 @@ static int begin(struct logger *l, const struct order *o, const char *const *arg
 	r = proc_exec_result(why);
 	if (r < 0)
 		return err_sys(e, r, "start logging binary '%s'", argv[0]);
-	r = wait_ready(l, our_ready, argv[0], e);
+	r = start_guard(l, e);
+	if (r >= 0)
+		r = wait_ready(l, our_ready, argv[0], e);
 	if (r >= 0 && o->terminal) {
 		l->out = take_fd(&our_out);
 	} else if (r >= 0) {
@@ -197,5 +237,8 @@ void logger_let_go(struct logger *l, int r)
 {
 	if (l->pid && r < 0)
 		proc_end(l->pidfd);
+	if (l->guard >= 0)
+		fd_write_all(l->guard, "", 1);
+	fd_closep(&l->guard);
 	fd_closep(&l->pidfd);
 }

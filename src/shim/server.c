@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dir.h"
 #include "err.h"
 #include "fd.h"
 #include "file.h"
@@ -96,6 +97,21 @@ static int name_instance(struct shim *s, struct err *e)
 	snprintf(text, sizeof text, "%s-%d-%llu", boot, (int)getpid(), (unsigned long long)st.start_time);
 	s->instance = strdup(text);
 	return s->instance ? 0 : err_sys(e, -ENOMEM, "begin");
+}
+
+/* "<name>.<pid>" */
+void server_remove_remains(const char *state_dir, const char *name)
+{
+	OWN_FD dir = sys_openat(AT_FDCWD, state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	struct dir_reader rd = { .fd = dir };
+	const struct dir_entry *d;
+	size_t len = strlen(name);
+	int32_t pid;
+
+	while (dir >= 0 && (d = dir_next(&rd)))
+		if (!strncmp(d->name, name, len) && d->name[len] == '.' && parse_i32(d->name + len + 1, &pid) >= 0 &&
+		    sys_kill(pid, 0) == -ESRCH)
+			file_remove_tree(dir, d->name);
 }
 
 /* The pid keeps apart a shim that is just ending and the next with its socket. */

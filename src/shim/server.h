@@ -14,4 +14,7 @@ struct server_options {
 	const struct settings *settings;
 };
 
+/* Directories of servers with this name that were killed. */
+void server_remove_remains(const char *state_dir, const char *name);
+
 int server_run(const struct server_options *o, struct err *e);

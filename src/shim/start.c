@@ -143,6 +143,7 @@ static int bind_socket(struct starting *st)
 			return 1;
 		}
 		sys_unlinkat(AT_FDCWD, st->socket, 0);
+		server_remove_remains(st->settings.state_dir, st->name);
 		r = sys_bind(fd, (struct sockaddr *)&sa, sizeof sa);
 	}
 	umask(mask);

@@ -130,7 +130,8 @@ teardown_file() { shim_down; }
 		    if e.topic == "/tasks/start":
 		        seen["start"] = t.status()
 		EVENTS.on = look
-		t = Task("sh", "-c", "sleep 0.4; exit 3").run()
+		t = Task("sh", "-c", "sleep 0.4; exit 3")
+		t.run()
 		x = t.exec("x", "sh", "-c", "exit 4")
 		t.Wait()
 		until(lambda: "" in seen)
