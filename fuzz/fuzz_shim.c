@@ -236,10 +236,20 @@ static void call_with_ids(uint8_t which, const char *id, const char *exec_id)
 		const char *method;
 		bool exec, may_wait;
 	} known[] = {
-		{ "Start", true, false },   { "Delete", true, false }, { "Kill", true, false },	  { "State", true, false },
-		{ "Wait", true, true },	    { "Pause", false, false }, { "Resume", false, false }, { "Pids", false, false },
-		{ "Stats", false, false },  { "CloseIO", true, false }, { "ResizePty", true, false },
-		{ "Connect", false, false }, { "Checkpoint", false, false }, { "Nothing", false, false },
+		{ "Start", true, false },
+		{ "Delete", true, false },
+		{ "Kill", true, false },
+		{ "State", true, false },
+		{ "Wait", true, true },
+		{ "Pause", false, false },
+		{ "Resume", false, false },
+		{ "Pids", false, false },
+		{ "Stats", false, false },
+		{ "CloseIO", true, false },
+		{ "ResizePty", true, false },
+		{ "Connect", false, false },
+		{ "Checkpoint", false, false },
+		{ "Nothing", false, false },
 	};
 	Containerd__Task__V2__StateRequest m = CONTAINERD__TASK__V2__STATE_REQUEST__INIT;
 

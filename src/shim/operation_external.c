@@ -402,7 +402,8 @@ static int external_delete(struct helper_result *ret, void *order, struct err *e
 
 	/* A runtime that is gone cannot remove anything, however often it is asked. */
 	if (r < 0 && e->kind == ERR_EXEC)
-		log_printf(LOG_LEVEL_WARNING, "container %s is left to itself: %s: %s", o->id, e->msg, err_cause(e->sys));
+		log_printf(LOG_LEVEL_WARNING, "container %s is left to itself: %s: %s", o->id, e->msg,
+			   err_cause(e->sys));
 	if (r < 0 && (e->kind == ERR_EXEC || strstr(e->msg, "does not exist")))
 		r = 0;
 	unmounted = rootfs_mounts_undo(o->bundle, r < 0 ? &second : e);
