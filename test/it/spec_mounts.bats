@@ -140,7 +140,25 @@ l["readonlyPaths"] = ["/home", "/etc/group", "/no/such", "/proc/sys"]' \
 	ln -s /data "$IT_OUT/rootfs/to-data"
 	same 'l["maskedPaths"] = ["/data", "/to-data", "/home"]' 'cut -d" " -f5 /proc/self/mountinfo | grep -cx /home'
 	expect 1
+	# All masks are of one tmpfs, but no peers.
+	same 'mount("/data", "tmpfs", "tmpfs", "shared"); l["maskedPaths"] = ["/data", "/home", "/to-data"]' \
+		'cut -d" " -f5 /proc/self/mountinfo | grep -cx /home'
+	expect 1
 	rm "$IT_OUT/rootfs/to-data"
+}
+
+@test "mounts: what is mounted on a masked file is not on the host's null device" {
+	local before
+
+	ns mount --make-rshared /
+	before=$(ns cut -d' ' -f5 /proc/self/mountinfo | sort)
+	same 'l["rootfsPropagation"] = "shared"; l["maskedPaths"] = ["/proc/keys", "/proc/keys"]' \
+		'grep -c " /proc/keys " /proc/self/mountinfo'
+	expect "$before" "$(ns cut -d' ' -f5 /proc/self/mountinfo | sort)"
+	ns umount /dev/null 2>/dev/null || true
+	ns mount --make-rprivate /
+	[ "$status" = 0 ]
+	[ "$output" = 2 ]
 }
 
 @test "mounts: strictatime and noatime together are strictatime" {
@@ -237,6 +255,12 @@ mount("/mslave", out + "/src", "bind", "rbind", "rslave"); mount("/mprivate", ou
 	both later
 	ns umount "$IT_OUT/src"
 	expect_in seen
+}
+
+@test "mounts: in a user namespace too what is bound on a shared mount is shared" {
+	same 'maps(); mount("/m", "tmpfs", "tmpfs", "shared"); mount("/m/f", out + "/src/file", "bind", "bind")' \
+		'grep " /m/f " /proc/self/mountinfo | grep -o shared'
+	expect shared
 }
 
 @test "mounts: remount changes what an earlier mount has" {
