@@ -102,6 +102,21 @@ mount("/alias/f/h", "tmpfs", "tmpfs"); mount("/m/f", "tmpfs", "tmpfs"); mount("/
 	rm -r "$IT_OUT/rootfs/m" "$IT_OUT/rootfs/alias"
 }
 
+@test "mounts: a read-only tmpfs is filled first, and is not what is mounted over it" {
+	ours 'mount("/m", "tmpfs", "tmpfs", "ro"); mount("/m/a", "tmpfs", "tmpfs"); mount("/m/b/c", "tmpfs", "tmpfs", "ro")
+mount("/m/b", "tmpfs", "tmpfs"); mount("/n", "tmpfs", "tmpfs", "ro"); mount("/n", out + "/src", "bind", "bind")' \
+		'grep -E " /[mn][/ ]" /proc/self/mountinfo | cut -d" " -f5,6; ls /m; ls /m/b; touch /n/made && rm /n/made'
+	expect '/m ro,relatime
+/m/a rw,relatime
+/m/b/c ro,relatime
+/m/b rw,relatime
+/n ro,relatime
+/n rw,relatime
+a
+b'
+	rm -r "$IT_OUT"/rootfs/[mn]
+}
+
 @test "mounts: relative source and destination, missing mount points" {
 	same 'os.makedirs(out + "/" + rt + "/rel", exist_ok=True); open(out + "/" + rt + "/rel/here", "w").write("rel\n")
 mount("/new/deep/dir", "rel", "bind", "bind"); mount("/new/file/f", "rel/here", "bind", "bind")' \
