@@ -261,6 +261,9 @@ RUNC = [
     Row("outcome", lambda d, b, t, m, err, us: b == "ran" and re.search("mount /\\S+, flags: 0x[0-9a-f]+: (invalid argument|no such file)", err) and
         hidden_readonly(d),
         "a read-only tmpfs becomes so before another mount hides it; runc looks for it at the end"),
+    Row(r"mount\.(.*)", lambda d, b, t, m, err, us: any("rnorelatime" in (x.get("options") or []) for x in above(d, m[1])) and
+        same_but(b, t, (",(relatime|noatime)", "")),
+        "rnorelatime gives the kernel's default, as ratime does; runc 1.1 asks the kernel for nothing"),
     Row(r"(mount|at)\.(.*)", lambda d, b, t, m, err, us: hidden_readonly(d, m[2]) and same_but(b, t, (r" r[ow](,\S+)? ", " "), SUPER, WRITE),
         "a read-only tmpfs is that tmpfs, not what is mounted over it later, which runc makes read-only"),
     Row("exit", lambda d, b, t, m, err, us: "open /dev/tty: no such device" in err,
@@ -318,7 +321,7 @@ RUNC = [
         any(x.get("type") == "proc" or x.get("source") == "/proc" for x in d["mounts"]
             if (place(re.search(r"on '([^']*)'.*: invalid", us)[1]) + "/").startswith(place(x["destination"]) + "/")),
         "nothing is mounted on a procfs but the files of lxcfs, whatever its mount point is"),
-    Row("outcome", lambda d, b, t, m, err, us: b == "ran" and "error running poststart hook" in us,
+    Row("outcome", lambda d, b, t, m, err, us: "error running poststart hook" in us and "error running hook" in err,
         "the program may have printed before a poststart hook failed"),
     Row("outcome", lambda d, b, t, m, err, us: b == "ran" and "invalid argument" in err and
         any({"ratime", "rnorelatime", "rnostrictatime"} & set(x.get("options") or []) for x in d["mounts"]),
@@ -373,8 +376,8 @@ CRUN = [
         "a failing hook is an error; crun 1.8 now and then dies of SIGPIPE, since its other process has gone"),
     Row("exit", lambda d, b, t, m, err, us: t == "timeout" and hook_timeout(d) and (not err.strip() or "timeout expired for" in err),
         "a hook that has ended is not waited for; where the container ends at the same time crun 1.8 gets one SIGCHLD for both, and waits on"),
-    Row("hook.order", lambda d, b, t, m, err, us: hook_timeout(d) and t.startswith(b + "\n") and
-        set(re.sub(r"-\d", "", t[len(b) + 1:]).split("\n")) == {"poststop"},
+    Row("hook.order", lambda d, b, t, m, err, us: hook_timeout(d) and (b.startswith(t + "\npoststart") or t.startswith(b + "\n") and
+        set(re.sub(r"-\d", "", t[len(b) + 1:]).split("\n")) == {"poststop"}),
         "a hook that has ended is not waited for; where the container ends at the same time crun 1.8 gets one SIGCHLD for both, and waits on"),
     Row(r"hook\.(poststop)-(\d)", lambda d, b, t, m, err, us: hook_timeout(d) and len(set(t.split("\n"))) == 1 and
         hook_words(d, b, t.split("\n")[0], m),
@@ -431,6 +434,9 @@ CRUN = [
     Row(r"hook\.(order|poststart-\d)", lambda d, b, t, m, err, us: "error running poststart hook" in us and
         (b is None or b == re.sub(r"(^|\n)poststart-\d(?=\n)", lambda x: x[0] if x[0].strip() in b.split("\n") else "", t)),
         "after a failing poststart hook there are no others, as in runc; crun runs them"),
+    Row("outcome", lambda d, b, t, m, err, us: b == "refused" and "/cpu/quota: write " in us and
+        get(d, "linux", "resources", "cpu", "burst") > get(d, "linux", "resources", "cpu", "quota"),
+        "the kernel has no burst above the quota; crun 1.8 knows no cpu.burst"),
     Row("exit", lambda d, b, t, m, err, us: t == "125" and "SCMP_ACT_NOTIFY cannot be used for 'write'" in us,
         "nobody could be told that of the one who tells it, as in runc; in crun the program cannot write"),
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and re.search("create device '\\S+': file exists", us),
@@ -448,10 +454,10 @@ CRUN = [
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and "invalid cross-device link" in us and
         below(d, re.search(r"on '([^']*)'.*: invalid", us)[1], "proc"),
         "nothing is mounted on a procfs but the files of lxcfs, whatever its mount point is"),
-    Row("outcome", lambda d, b, t, m, err, us: b == "refused" and re.search("/mounts/\\d+: mount '(sysfs|proc)' on .*not permitted", us) and userns(d),
+    Row("outcome", lambda d, b, t, m, err, us: b == "refused" and re.search("/mounts/\\d+: mount '(sysfs|proc|mqueue)' on .*not permitted", us) and userns(d),
         "a user namespace without the other namespace cannot have one of its own; crun binds the host's"),
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and re.search(
-        "/(process/(scheduler|ioPriority)|linux/(intelRdt|mountLabel|rootfsPropagation|timeOffsets|personality|resources/(rdma|memory/swappiness))|annotations/):? ?", us),
+        "/(process/(scheduler|ioPriority)|linux/(intelRdt|mountLabel|rootfsPropagation|timeOffsets|personality|resources/(rdma|unified|memory/swappiness))|annotations/):? ?", us),
         "what cannot be had is an error that names it; crun 1.8 leaves it out"),
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and re.search(
         "must be a whole number, not a string|/hostname: must be a string, not|must be at most|/timeout: must be greater than 0|"
@@ -552,19 +558,17 @@ CRUN = [
         (",mode=\\d+" if "tmpfs" in types(d, m[1]) else "$^", ""), (",mand" if {"mand", "nomand"} <= options(d, m[1]) else "$^", "")) and
         taken_back(d, m[1], b, t),
         "a mount has all of its options, of those that take each other back the last, and the restrictions of its source; crun loses some"),
-    Row(r"mount\.(.*)", lambda d, b, t, m, err, us: len(b) > len(t) and same_but(b, t, OPTIONS) and
-        any("rbind" in x["options"] and set(gen.REC_OPTIONS) & set(x["options"]) for x in above(d, m[1])),
-        "a recursive option is one of all mounts below too; crun 1.8 loses it there"),
+    Row(r"mount\.(.*)", lambda d, b, t, m, err, us: same_but(b, t, OPTIONS) and any(
+        "rbind" in x["options"] and set(gen.REC_OPTIONS) & set(x["options"]) and (len(b) > len(t) or "rrelatime" in x["options"]) for x in above(d, m[1])),
+        "a recursive option is one of all mounts below too; crun 1.8 loses it there, and takes rrelatime for nosymfollow"),
     Row(r"mount\.(.*)", lambda d, b, t, m, err, us: ((set(gen.PROPAGATION) | {"lazytime", "async"}) & options(d, m[1]) or
         any({"rshared", "rslave", "rprivate", "runbindable"} & set(x.get("options") or []) for x in above(d, m[1]))) and same_but(b, t, TAGS, (",lazytime|,nodiratime|,sync", "")),
         "a mount has its options and the propagation that they ask for; crun loses some of one or the other"),
     Row(r"at\.(.*)", lambda d, b, t, m, err, us: (below(d, m[1], "sysfs") or below(d, m[1], "devpts")) and
         same_but(b, t, (r"write (ok|EROFS|EACCES)", "")),
         "a read-only devpts is so as a file system; a sysfs is, where runc has another in a joined namespace just then"),
-    Row(r"at\.(.*)", lambda d, b, t, m, err, us: mount_of(d, m[1]).get("type") in ("proc", "sysfs", "mqueue") and
-        {"ro", "rw"} <= options(d, m[1]) and same_but(b, t, (r"write (ok|EROFS)", "")),
-        "of options that take each other back the last one counts; in crun the first"),
-    Row(r"at\.(.*)", lambda d, b, t, m, err, us: {"ro", "rrw"} <= options(d, m[1]) and same_but(b, t, (r"write (ok|EROFS)", "")),
+    Row(r"at\.(.*)", lambda d, b, t, m, err, us: "ro" in options(d, m[1]) and {"rw", "rrw"} & options(d, m[1]) and
+        same_but(b, t, (r"write (ok|EROFS)", "")),
         "of options that take each other back the last one counts; in crun the first"),
     Row(r"mount\.(.*)", lambda d, b, t, m, err, us: b.startswith("devpts ") and same_but(b, t, SUPER),
         "a read-only file system is so as a file system, as with mount(8); crun's only as a mount"),
@@ -574,8 +578,9 @@ CRUN = [
         "an option for the propagation makes no bind mount recursive; in crun it does"),
     Row(r"at\.(/dev/.*)", lambda d, b, t, m, err, us: userns(d) and set(b.split("\n")) == set(t.split("\n")),
         "a device of the host that is bound is one mount; crun's is on a file of its own if the document lists it"),
-    Row(r"(mount|at)\.(.*)", lambda d, b, t, m, err, us: t and (b.startswith(t + "\n") or b.startswith("40555") and "EROFS" in t) and
-        any(x.get("type") == "proc" and x["destination"] != place(x["destination"]) == place(m[2]) for x in d["mounts"]),
+    Row(r"(mount|at)\.(.*)", lambda d, b, t, m, err, us: t and (
+        "proc " not in t and last(b).startswith("proc ") if m[1] == "mount" else b == "ENOENT" or b.startswith("40555")) and
+        any(x.get("type") == "proc" and x["destination"] != place(x["destination"]) for x in above(d, m[2])),
         "a mount point behind a link of the image is made inside the root, for proc too; crun's is not in sight"),
     Row(r"mount\.(.*)", lambda d, b, t, m, err, us: masked(d, m[1]) and m[1].replace("/PID/", "/self/") in get(d, "linux", "readonlyPaths") and
         b.startswith("proc ") and t.startswith("tmpfs dev /null ro") and shared_root(d),
@@ -592,7 +597,7 @@ CRUN = [
     Row(r"mount\./proc/.*", lambda d, b, t, m, err, us: userns(d) and t.startswith("proc none /") and same_but(b, t, ("^proc (proc|none) ", "")),
         "in a joined user namespace a file system is mounted as asked for; crun binds one of its own making"),
     Row(r"(at|mount|path)\.(.*)", lambda d, b, t, m, err, us: userns(d) and (b is None or b.startswith("1")) and
-        re.match("10755 |tmpfs none /", t) and any(x["type"] == "p" and x["path"] == m[2] for x in get(d, "linux", "devices")),
+        re.match("10\\d+ |tmpfs none /", t) and any(x["type"] == "p" and x["path"] == m[2] for x in get(d, "linux", "devices")),
         "a FIFO can be made in a user namespace; crun binds one of its own making"),
 ]
 
