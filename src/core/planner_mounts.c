@@ -308,6 +308,20 @@ static int late_cwd(struct planner *pl)
 	return 0;
 }
 
+static bool cwd_becomes_readonly(struct planner *pl)
+{
+	const struct spec *s = pl->s;
+	const char *cwd = s->process && s->process->cwd ? plan_path(pl->a, "/", s->process->cwd) : NULL;
+
+	for (size_t i = 0; cwd && i < s->linux->n_readonly_paths; i++) {
+		const char *path = plan_path(pl->a, "/", s->linux->readonly_paths[i]);
+
+		if (path && plan_path_below(cwd, path) >= 0)
+			return true;
+	}
+	return false;
+}
+
 static int late_root(struct planner *pl)
 {
 	struct fs_step *s = plan_step(pl, &pl->late, FS_REMOUNT, "/", "/root/readonly");
@@ -355,7 +369,7 @@ int plan_late(struct planner *pl)
 	r = become_readonly(pl, &pl->late, AT_END);
 	if (r >= 0 && pl->s->root_readonly)
 		r = late_root(pl);
-	any = pl->late.n != 0;
+	any = pl->late.n != 0 || cwd_becomes_readonly(pl);
 	if (r >= 0 && any) {
 		size_t n = pl->late.n;
 

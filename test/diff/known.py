@@ -452,7 +452,7 @@ CRUN = [
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and re.search(r"/process/args/\d+: must be a string, not null", us),
         "the specification: an argument is a string; crun takes null for none"),
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and "invalid cross-device link" in us and
-        below(d, re.search(r"on '([^']*)'.*: invalid", us)[1], "proc"),
+        any(x.get("type") == "proc" or x.get("source") == "/proc" for x in above(d, re.search(r"on '([^']*)'.*: invalid", us)[1])),
         "nothing is mounted on a procfs but the files of lxcfs, whatever its mount point is"),
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and re.search("/mounts/\\d+: mount '(sysfs|proc|mqueue)' on .*not permitted", us) and userns(d),
         "a user namespace without the other namespace cannot have one of its own; crun binds the host's"),

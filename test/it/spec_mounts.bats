@@ -198,6 +198,10 @@ l["readonlyPaths"] = ["/home", "/data"]; l["maskedPaths"] = []' \
 	same 'mount("/tmp", "tmpfs", "tmpfs"); c["linux"]["readonlyPaths"] = ["/"]' 'touch /x /tmp/x 2>&1; ls /tmp'
 	expect 'touch: /x: Read-only file system
 x'
+	# the working directory is made before
+	same 'l["readonlyPaths"] = ["/"]; p["cwd"] = "/made/here"' 'pwd; touch /x 2>&1'
+	expect_in /made/here
+	rm -rf "$IT_OUT/rootfs/made"
 }
 
 # As in crun; with runc a privileged container in the network of another one has a read-only /sys.
