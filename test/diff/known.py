@@ -297,6 +297,8 @@ RUNC = [
     Row("outcome", lambda d, b, t, m, err, us: b == "ran" and "reopening /dev/null inside container: open /dev/null: permission denied" in err and
         "nodev" in options(d, "/dev"),
         "runc needs a working /dev/null in the container, which it is not on a /dev with nodev"),
+    Row("exit", lambda d, b, t, m, err, us: b == "1" and t == "timeout" and null_changed(d) and "container process is already dead" in err,
+        "runc needs a working /dev/null in the container"),
     Row("exit", lambda d, b, t, m, err, us: b == "1" and t == get(d, "process", "args")[1] and not err.strip() and
         any(x["path"] == "/dev/null" and x["type"] == "p" for x in get(d, "linux", "devices")),
         "berth refuses the document; runc takes a FIFO at /dev/null for where standard files of the type of a FIFO lead, and puts it there"),
@@ -370,9 +372,9 @@ CRUN = [
         "crun ends with 255 where docker and podman look for runc's 1, 126 and 127"),
     Row("left", lambda d, b, t, m, err, us: b is None and "cgroup " in t,
         "a container that could not start leaves nothing behind; crun leaves its cgroups"),
-    Row("left", lambda d, b, t, m, err, us: b is None and re.fullmatch(r"/run/diff/state-crun-\d/c\d", t) and "poststop hook" in us,
-        "a failing poststop hook is a warning; in crun it keeps the container from being deleted"),
-    Row("exit", lambda d, b, t, m, err, us: t == "-13" and get(d, "hooks") and re.search("error running (prestart|createRuntime|poststop) hook", us),
+    Row("left", lambda d, b, t, m, err, us: b is None and re.fullmatch(r"/run/diff/state-crun-\d/c\d", t) and re.search("post(start|stop) hook", us),
+        "a failing hook of the end is an error or a warning; in crun it keeps the container from being deleted"),
+    Row("exit", lambda d, b, t, m, err, us: t == "-13" and get(d, "hooks") and re.search("error running (prestart|createRuntime|poststart|poststop) hook", us),
         "a failing hook is an error; crun 1.8 now and then dies of SIGPIPE, since its other process has gone"),
     Row("exit", lambda d, b, t, m, err, us: t == "timeout" and hook_timeout(d) and (not err.strip() or "timeout expired for" in err),
         "a hook that has ended is not waited for; where the container ends at the same time crun 1.8 gets one SIGCHLD for both, and waits on"),
@@ -447,6 +449,8 @@ CRUN = [
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and re.search("bind '\\S+' on '\\S+': read-only file system", us) and
         any("ro" in x["options"] for x in above(d, re.search(r" on '(\S+)':", us)[1]) if {"bind", "rbind"} & set(x["options"])),
         "a bind mount is read-only from then on, as in runc, and has no new mount points; in crun it becomes so at the end"),
+    Row("outcome", lambda d, b, t, m, err, us: b == "refused" and re.search(r"/linux/sysctl/\S+: sysctl '\S+' is given twice", us),
+        "a sysctl under two names is an error; crun sets both"),
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and "/mounts needs a mount namespace" in us,
         "without a mount namespace there is nothing of its own to mount on, as in runc; crun mounts on the host"),
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and re.search(r"/process/args/\d+: must be a string, not null", us),
@@ -495,7 +499,7 @@ CRUN = [
 
     # -- cgroups
     Row(r"(dev|path|open|list|top|at)\.(.*)", lambda d, b, t, m, err, us: default_listed(d) and own_rule(d) and "EPERM" in b and
-        set(same_lines(b)) == set(same_lines(t)) and "EPERM" not in t,
+        same_lines(b) == same_lines(t) and "EPERM" not in t,
         "a default device that the document lists is as its own rules say, as with runc; crun allows it whatever they say"),
     Row(r"cgroup\.devices\.list", lambda d, b, t, m, err, us: default_listed(d) and own_rule(d) and
         same_but(b, t, (r"c (10:200 [rwm]+|5:1 rwm)\|?", ""), (r"c 1:[35789] [rwm]+\|", "")),
@@ -518,7 +522,7 @@ CRUN = [
     Row(r"mount\..*", lambda d, b, t, m, err, us: (get(d, "linux", "rootfsPropagation") or "") in ("shared", "rshared") and
         same_but(b, t, TAGS, SUPER, (",size=0k", ""), OPTIONS),
         "only the container's root and what asks for it is shared, not every mount made below it"),
-    Row(r"mount\..*", lambda d, b, t, m, err, us: get(d, "linux", "rootfsPropagation") in ("unbindable", "runbindable") and same_but(b, t, TAGS),
+    Row(r"mount\..*", lambda d, b, t, m, err, us: get(d, "linux", "rootfsPropagation") in ("unbindable", "runbindable") and same_but(b, t, TAGS) and " unbindable " in t,
         "only the container's root and what asks for it is unbindable, not every mount made below it"),
     Row(r"mount\./", lambda d, b, t, m, err, us: "/" in get(d, "linux", "maskedPaths") and b == t + "\ntmpfs tmpfs / ro,relatime  ro on /",
         "the root can be a masked path; crun leaves it out"),
@@ -583,7 +587,7 @@ CRUN = [
         any(x.get("type") == "proc" and x["destination"] != place(x["destination"]) for x in above(d, m[2])),
         "a mount point behind a link of the image is made inside the root, for proc too; crun's is not in sight"),
     Row(r"mount\.(.*)", lambda d, b, t, m, err, us: masked(d, m[1]) and m[1].replace("/PID/", "/self/") in get(d, "linux", "readonlyPaths") and
-        b.startswith("proc ") and t.startswith("tmpfs dev /null ro") and shared_root(d),
+        b.startswith("proc ") and t.startswith("tmpfs dev /null ro"),
         "read-only paths come before masked ones; in crun, after them"),
     Row(r"(mount|at)\.(.*)", lambda d, b, t, m, err, us: m[2].replace("/PID/", "/self/") in
         (get(d, "linux", "readonlyPaths") or []) + (get(d, "linux", "maskedPaths") or []) and
@@ -597,7 +601,7 @@ CRUN = [
     Row(r"mount\./proc/.*", lambda d, b, t, m, err, us: userns(d) and t.startswith("proc none /") and same_but(b, t, ("^proc (proc|none) ", "")),
         "in a joined user namespace a file system is mounted as asked for; crun binds one of its own making"),
     Row(r"(at|mount|path)\.(.*)", lambda d, b, t, m, err, us: userns(d) and (b is None or b.startswith("1")) and
-        re.match("10\\d+ |tmpfs none /", t) and any(x["type"] == "p" and x["path"] == m[2] for x in get(d, "linux", "devices")),
+        re.match("1[0-7]{4} |tmpfs none /", t) and any(x["type"] == "p" and x["path"] == m[2] for x in get(d, "linux", "devices")),
         "a FIFO can be made in a user namespace; crun binds one of its own making"),
 ]
 
@@ -611,7 +615,7 @@ def explains(peer, field, config, got, errs):
         b, t = b.split("\n"), t.split("\n")
         if userns(config):
             # Binds are opened first, by the caller: the order of the ids is not that of what covers what.
-            b, t = (sorted(x, key=lambda line: (line.split()[0], line.split()[2])) for x in (b, t))
+            b, t = (sorted(x, key=lambda line: line.split()[:3:2] + [line.split()[1] * (not line.startswith("cgroup "))]) for x in (b, t))
         pairs = [(x, y) for x, y in zip(b, t) if x != y]
         reasons = [one(peer, field, config, x, y, errs) for x, y in pairs]
         if None not in reasons:
