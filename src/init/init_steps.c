@@ -326,8 +326,7 @@ static bool is_in_user_ns(const struct plan *p)
 
 /* A tree of the parent's mount namespace, where it may be shared: as it would
  * have become in ours, which for a user namespace is the host's slave whatever
- * rootfsPropagation says, or root in there could mount on the host. It is attached
- * already, as mount(2) wants it; nobody mounts on it before this. */
+ * rootfsPropagation says, or root in there could mount on the host. */
 static int leave_host(const struct plan *p, int tree)
 {
 	bool shared = p->root_propagation & MS_SHARED;
@@ -339,6 +338,18 @@ static int leave_host(const struct plan *p, int tree)
 	if (r >= 0 && shared && p->root_propagation & MS_REC)
 		r = mount_set_propagation(tree, MS_SHARED | MS_REC);
 	return r;
+}
+
+/* It leaves the host first: on a shared mount it becomes a shared one. Only mount(2)
+ * wants it attached for that; nobody mounts on it before. */
+static int attach_prepared(const struct plan *p, int tree, int target)
+{
+	int left = leave_host(p, tree), r;
+
+	if (left < 0 && left != -EINVAL)
+		return left;
+	r = mount_attach(tree, target);
+	return r >= 0 && left < 0 ? leave_host(p, tree) : r;
 }
 
 static int step_bind(struct init *in, const struct fs_step *s, int prepared)
@@ -356,11 +367,9 @@ static int step_bind(struct init *in, const struct fs_step *s, int prepared)
 	if (r >= 0)
 		target = r = bind_target(in, s, tree);
 	if (r >= 0)
-		r = mount_attach(tree, target);
+		r = prepared >= 0 ? attach_prepared(in->p, tree, target) : mount_attach(tree, target);
 	if (sys_refused(r) && !s->idmap && !s->idmap_recursive)
 		return old_bind(in, s, from);
-	if (r >= 0 && prepared >= 0)
-		r = leave_host(in->p, tree);
 	return r < 0 ? r : settle(in, tree, s);
 }
 
