@@ -165,9 +165,10 @@ int mount_bind_fd(struct init *in, int source, int target, const char *name, boo
 	}
 	if (sys_refused(tree)) {
 		struct fd_path from = path_of_fd(source), to = path_of_fd(target);
+		int last = mount_last(in);
 
-		r = sys_mount(from.s, to.s, NULL, MS_BIND | (recursive ? MS_REC : 0), NULL);
-		return r < 0 ? r : rootfs_open(in->root, name, O_PATH);
+		r = last < 0 ? last : sys_mount(from.s, to.s, NULL, MS_BIND | (recursive ? MS_REC : 0), NULL);
+		return r < 0 ? r : mount_made(in, name, last);
 	}
 	return tree;
 }
