@@ -167,9 +167,10 @@ static int attach_alone(int tree, int target)
 static int old_bind_fd(struct init *in, int source, int target, const char *name, bool recursive)
 {
 	struct fd_path from = path_of_fd(source), to = path_of_fd(target);
-	int r = sys_mount(from.s, to.s, NULL, MS_BIND | (recursive ? MS_REC : 0), NULL), fd;
+	int last = mount_last(in), fd, r;
 
-	fd = r < 0 ? r : rootfs_open(in->root, name, O_PATH);
+	r = last < 0 ? last : sys_mount(from.s, to.s, NULL, MS_BIND | (recursive ? MS_REC : 0), NULL);
+	fd = r < 0 ? r : mount_made(in, name, last);
 	if (fd < 0 || recursive)
 		return fd;
 	r = mount_set_propagation(fd, MS_PRIVATE);

@@ -119,8 +119,10 @@ static int old_mount(struct init *in, const struct fs_step *s, int target, const
 	struct fd_path path = path_of_fd(target);
 	size_t n = s->data ? strlen(s->data) : 0;
 	char data[PATH_MAX];
-	int r;
+	int r, last = mount_last(in);
 
+	if (last < 0)
+		return last;
 	if (n + 16 >= sizeof data)
 		return -ENAMETOOLONG;
 	memcpy(data, s->data ? s->data : "", n + 1);
@@ -133,7 +135,7 @@ static int old_mount(struct init *in, const struct fs_step *s, int target, const
 	r = sys_mount(s->source, path.s, s->fstype, flags, data);
 	if (r == -EPERM && (s->flags & ~flags) & MS_RDONLY) /* as in new_mount() */
 		r = sys_mount(s->source, path.s, s->fstype, flags | MS_RDONLY, data);
-	return r < 0 ? r : rootfs_open(in->root, s->target, O_PATH);
+	return r < 0 ? r : mount_made(in, s->target, last);
 }
 
 static const char *const kernel_fs_at[] = { "/proc", "/sys" };
@@ -301,7 +303,7 @@ static int old_bind(struct init *in, const struct fs_step *s, const char *from)
 	OWN_FD source = sys_openat(AT_FDCWD, from, O_PATH | O_CLOEXEC, 0);
 	OWN_FD target = -1, fd = -1;
 	struct fd_path path;
-	int r;
+	int r, last;
 
 	if (source < 0)
 		return source;
@@ -309,9 +311,10 @@ static int old_bind(struct init *in, const struct fs_step *s, const char *from)
 	if (target < 0)
 		return target;
 	path = path_of_fd(target);
-	r = sys_mount(from, path.s, NULL, MS_BIND | (s->recursive ? MS_REC : 0), NULL);
+	last = mount_last(in);
+	r = last < 0 ? last : sys_mount(from, path.s, NULL, MS_BIND | (s->recursive ? MS_REC : 0), NULL);
 	if (r >= 0)
-		fd = r = rootfs_open(in->root, s->target, O_PATH);
+		fd = r = mount_made(in, s->target, last);
 	return r < 0 ? r : settle(in, fd, s);
 }
 
