@@ -211,6 +211,7 @@ static int builtin_delete(struct helper_result *ret, void *order, struct err *e)
 	begin(&w, o);
 	r = container_delete(&w.core, o->id, true, e);
 	unmounted = rootfs_mounts_undo(o->bundle, r < 0 ? &second : e);
+	arena_done(&w.arena); /* the program's `delete` does this without a helper */
 	return r < 0 ? r : unmounted;
 }
 

@@ -133,14 +133,17 @@ static int simple(const struct order *o, const char *verb, const char *flag, con
 	struct command c;
 	int r = begin(&c, o, e);
 
-	if (r < 0)
-		return r;
-	add_globals(&c);
-	add(&c, verb, NULL);
-	if (flag)
-		add(&c, flag, NULL);
-	add(&c, o->id, last, NULL);
-	return run(&c, e);
+	if (r >= 0) {
+		add_globals(&c);
+		add(&c, verb, NULL);
+		if (flag)
+			add(&c, flag, NULL);
+		add(&c, o->id, last, NULL);
+		r = run(&c, e);
+	}
+	arena_done(&c.arena); /* the program's `delete` does this without a helper */
+	fd_closep(&c.bundle);
+	return r;
 }
 
 /* ---- create and exec ------------------------------------------------------ */

@@ -308,6 +308,7 @@ teardown_file() { shim_down; }
 	PY
 }
 
+# bats test_tags=nosan
 @test "shim: more than a thousand events for a dead daemon block nothing and are all told" {
 	ours_only 'its queue of 128 blocks'
 	shim <<-'PY'

@@ -43,6 +43,7 @@ teardown_file() { shim_down; }
 	PY
 }
 
+# bats test_tags=nosan
 @test "shim: the shim is single-threaded and small" {
 	ours_only 'it has eleven threads and some megabytes'
 	shim <<-'PY'
