@@ -55,6 +55,7 @@ lint: all
 
 bench: all
 	bench/run $(BUILD)
+	bench/run-shim $(BUILD)
 	tools/readme
 
 cover:
