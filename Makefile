@@ -55,6 +55,7 @@ lint: all
 
 bench: all
 	bench/run $(BUILD)
+	bench/run-shim $(BUILD)
 	tools/readme
 
 # Counters are written where a process ends: of src/init there are none, as it ends in the container,
