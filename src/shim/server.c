@@ -138,6 +138,7 @@ static int begin(struct shim *s, const struct server_options *o, struct err *e)
 	s->namespace = o->namespace;
 	s->socket = o->socket;
 	s->settings = *o->settings;
+	s->cgroup_host = o->cgroup_host;
 	sb_printf(&journal, "%s/events", s->directory);
 	r = journal.failed ? err_sys(e, -ENOMEM, "begin") : loop_init(&s->loop, e);
 	if (r < 0)

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "cgroup.h"
 #include "events.h"
 #include "life.h"
 #include "loop.h"
@@ -86,6 +87,7 @@ struct shim {
 	struct events events;
 	struct settings settings;
 	const char *namespace, *socket;
+	const struct cgroup_host *cgroup_host; /* NULL: none */
 	char *directory; /* of its own, removed at the end: the journal */
 	char *instance; /* of this shim, among all there ever were with its socket */
 	struct subscriber *subscribers;
