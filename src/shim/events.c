@@ -145,7 +145,8 @@ static void send_next(struct events *ev)
  * need not be read back. */
 static void send_new(struct events *ev, const struct sb *envelope)
 {
-	struct journal_reader rd = { .number = ev->journal.last };
+	const struct journal *j = &ev->journal;
+	struct journal_reader rd = { .number = j->last, .at = j->size, .generation = j->generation };
 
 	if (ev->sending || ev->again.loop || !ev->address)
 		return;
