@@ -6,6 +6,7 @@
 
 #include "berth_shim.pb-c.h"
 #include "err.h"
+#include "fd.h"
 #include "mem.h"
 #include "service.h"
 #include "str.h"
@@ -137,6 +138,28 @@ void subscribers_tell(struct events *ev)
 		if (answer_events(s, at->rpc, at->after, at->limit))
 			subscriber_free(at);
 	}
+}
+
+/* ---- streams -------------------------------------------------------------- */
+
+void call_stdio(struct call *c)
+{
+	const Berth__Shim__V1__StdioRequest *q = (void *)c->m;
+	Berth__Shim__V1__StdioResponse m = BERTH__SHIM__V1__STDIO_RESPONSE__INIT;
+	struct process *p = call_process(c, q->id, q->exec_id);
+	protobuf_c_boolean *has[STDIO_COUNT] = { &m.stdin, &m.stdout, &m.stderr };
+	int fds[STDIO_COUNT];
+	size_t n = 0;
+
+	if (!p)
+		return;
+	for (int i = 0; i < STDIO_COUNT; i++) {
+		*has[i] = p->held[i] >= 0;
+		if (p->held[i] >= 0)
+			fds[n++] = take_fd(&p->held[i]);
+	}
+	m.terminal = p->terminal && n;
+	ttrpc_reply_fds(c->rpc, &m.base, fds, n);
 }
 
 /* ---- properties ----------------------------------------------------------- */

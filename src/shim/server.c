@@ -114,6 +114,43 @@ void server_remove_remains(const char *state_dir, const char *name)
 			file_remove_tree(dir, d->name);
 }
 
+/* ---- what stays for a while ------------------------------------------------ */
+
+#define GONE "gone"
+
+/* By the minute in which the shims ended: as many as are in one go together. */
+static void remove_old(int gone, int64_t oldest)
+{
+	struct dir_reader rd = { .fd = gone };
+	const struct dir_entry *d;
+	int64_t minute;
+
+	while ((d = dir_next(&rd)))
+		if (parse_i64(d->name, &minute) >= 0 && minute < oldest)
+			file_remove_tree(gone, d->name);
+}
+
+/* The journal for whoever still reads it; the others of long ago go. */
+static void retire(const struct shim *s)
+{
+	OWN_SB struct sb path = SB_INIT;
+	OWN_FD to = -1, gone = -1;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	sb_printf(&path, "%s/" GONE "/%lld", s->settings.state_dir, (long long)now.tv_sec / 60);
+	if (s->settings.keep_events && s->events.journal.last && !path.failed)
+		to = file_mkdirs(path.s, 0700, NULL);
+	if (to < 0 || sys_renameat(AT_FDCWD, s->directory, to, strrchr(s->directory, '/') + 1) < 0)
+		file_remove_tree(AT_FDCWD, s->directory);
+	path.len = 0;
+	sb_printf(&path, "%s/" GONE, s->settings.state_dir);
+	if (!path.failed)
+		gone = sys_openat(AT_FDCWD, path.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	if (gone >= 0)
+		remove_old(gone, now.tv_sec / 60 - s->settings.keep_events);
+}
+
 /* The pid keeps apart a shim that is just ending and the next with its socket. */
 static int make_directory(struct shim *s, const struct server_options *o, struct err *e)
 {
@@ -173,7 +210,7 @@ int server_run(const struct server_options *o, struct err *e)
 	fd_closep(&s.signals);
 	loop_done(&s.loop);
 	if (s.directory)
-		file_remove_tree(AT_FDCWD, s.directory);
+		retire(&s);
 	free(s.directory);
 	free(s.instance);
 	return r;

@@ -37,6 +37,7 @@ struct call {
 #define PRIVATE_METHODS(X)              \
 	X(Hello, hello, hello_request)   \
 	X(Events, events, events_request) \
+	X(Stdio, stdio, stdio_request) \
 	X(Properties, properties, properties_request)
 
 /* calls_task.c, calls_process.c, calls_private.c */

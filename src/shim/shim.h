@@ -59,6 +59,7 @@ struct process {
 	char *path[STDIO_COUNT]; /* the client's; "": none */
 	bool terminal, input_ended;
 	struct stream *streams[STDIO_COUNT]; /* NULL: none, or not the shim's to move */
+	int held[STDIO_COUNT]; /* the shim's ends, until a client takes them; -1 */
 	int master; /* of the terminal; -1 */
 	struct source drain; /* a deadline; see stdstreams_drain() */
 	drained_fn *drained;

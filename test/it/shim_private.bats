@@ -116,3 +116,91 @@ def topics(answer):
 		eq(begin("Properties", id="nobody").status()[0], NOT_FOUND)
 	PY
 }
+
+@test "shim: its own service: the ends of a process's streams" {
+	ours_only 'it has none'
+	shim <<-PY
+		$WITH
+		import array, socket
+		def stdio(exec_id=""):
+		    """The answer, and the fds that came with it."""
+		    s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+		    s.connect(t.address.removeprefix("unix://"))
+		    s.sendall(frame(1, request("berth.shim.v1.Shim", "Stdio",
+		                               own_messages.StdioRequest(id=t.id, exec_id=exec_id).SerializeToString(), METADATA)))
+		    data, control, _, _ = s.recvmsg(65536, socket.CMSG_SPACE(12))
+		    s.close()
+		    got = array.array("i")
+		    for _, _, c in control:
+		        got.frombytes(c)
+		    answer = own_messages.StdioResponse.FromString(ttrpc_pb2.Response.FromString(data[10:]).payload)
+		    return answer, list(got)
+		held = {"stdin": "held://", "stdout": "held://", "stderr": "held://"}
+		before = None
+		t = Task("sh", "-c", "read x; echo out \$x; echo err >&2; exec cat")
+		t.run(**held)
+		a, (i, o, e) = stdio()
+		eq((a.stdin, a.stdout, a.stderr, a.terminal), (True, True, True, False))
+		os.write(i, b"word\\n")
+		eq(os.read(o, 99), b"out word\\n")
+		eq(os.read(e, 99), b"err\\n")
+		eq(stdio()[1], []) # once
+		os.write(i, b"more")
+		eq(os.read(o, 99), b"more")
+		os.close(i)
+		eq(os.read(o, 99), b"")
+		eq(t.Wait().exit_status, 0)
+		for fd in (o, e):
+		    os.close(fd)
+		t.Delete()
+		t = Task().run()
+		before = fds(t.shim)
+		t.exec("x", "sh", "-c", "tty; read x; echo got \$x", terminal=True, **held)
+		a, (m,) = stdio("x")
+		assert a.terminal
+		until(lambda: b"/dev/pts" in os.read(m, 99))
+		os.write(m, b"typed\\n")
+		eq(t.Wait(exec_id="x").exit_status, 0)
+		os.close(m)
+		t.Delete(exec_id="x")
+		t.add("y", "cat", **held) # nobody takes them: CloseIO, and Delete closes all
+		t.Start(exec_id="y")
+		t.CloseIO(exec_id="y", stdin=True)
+		eq(t.Wait(exec_id="y").exit_status, 0)
+		t.Delete(exec_id="y")
+		until(lambda: fds(t.shim) <= before)
+	PY
+}
+
+@test "shim: its journal stays for some minutes after it, and not for ever" {
+	ours_only 'it has none'
+	shim <<-PY
+		$WITH
+		import time
+		def kept():
+		    return [f for f in glob.glob(GONE + "/*/*/events") if t.address.rpartition("/")[2] in f]
+		def life(**kw):
+		    global t
+		    t = Task("true")
+		    t.launch(**kw)
+		    t.run()
+		    t.Wait()
+		    t.Delete()
+		    t.Shutdown()
+		    gone(t.shim)
+		minute = int(time.time() / 60)
+		os.makedirs(GONE + "/%d/old.1" % (minute - 7))
+		open(GONE + "/%d/old.1/events" % (minute - 7), "w").close()
+		os.makedirs(GONE + "/%d/young.1" % (minute - 3), exist_ok=True)
+		life()
+		eq(len(kept()), 1)
+		within(open(kept()[0], "rb").read(), b"/tasks/delete")
+		assert not os.path.exists(GONE + "/%d" % (minute - 7))
+		assert os.path.exists(GONE + "/%d/young.1" % (minute - 3))
+		conf = IT + "/shim.json"
+		open(conf, "w").write('{"keep_events": 0}')
+		life(env={"BERTH_SHIM_CONFIG": conf})
+		eq(kept(), [])
+		os.unlink(conf)
+	PY
+}

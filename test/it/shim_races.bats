@@ -22,7 +22,7 @@ teardown_file() { shim_down; }
 
 		def dirty(pid):
 		    with open("/proc/%d/smaps_rollup" % pid) as f:
-		        return next(int(l.split()[1]) for l in f if l.startswith("Private_Dirty"))
+		        return next(int(l.split()[1]) for l in f if l.startswith("Anonymous"))
 
 		def children(pid):
 		    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
