@@ -144,7 +144,7 @@ static int wait_for(struct ttrpc_conn *c)
 static ssize_t send_some(struct ttrpc_conn *c, const struct ttrpc_out *o)
 {
 	union {
-		struct cmsghdr align;
+		struct cmsghdr head;
 		char buf[CMSG_SPACE(TTRPC_FDS_MAX * sizeof(int))];
 	} control = { 0 };
 	struct iovec iov = { (uint8_t *)(uintptr_t)o->data + o->sent, o->len - o->sent };
@@ -153,10 +153,10 @@ static ssize_t send_some(struct ttrpc_conn *c, const struct ttrpc_out *o)
 	if (o->n_fds && !o->sent) {
 		m.msg_control = control.buf;
 		m.msg_controllen = (socklen_t)CMSG_SPACE(o->n_fds * sizeof(int));
-		CMSG_FIRSTHDR(&m)->cmsg_level = SOL_SOCKET;
-		CMSG_FIRSTHDR(&m)->cmsg_type = SCM_RIGHTS;
-		CMSG_FIRSTHDR(&m)->cmsg_len = (socklen_t)CMSG_LEN(o->n_fds * sizeof(int));
-		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), o->fds, o->n_fds * sizeof(int));
+		control.head.cmsg_level = SOL_SOCKET;
+		control.head.cmsg_type = SCM_RIGHTS;
+		control.head.cmsg_len = (socklen_t)CMSG_LEN(o->n_fds * sizeof(int));
+		memcpy(CMSG_DATA(&control.head), o->fds, o->n_fds * sizeof(int));
 	}
 	return sys_sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 }

@@ -82,7 +82,7 @@ static bool answer_events(struct shim *s, struct ttrpc_call *rpc, uint64_t after
 
 	if (s->events.journal.last <= after)
 		return false;
-	m.events = arena_calloc(&a, limit, sizeof *m.events);
+	m.events = arena_calloc(&a, limit, sizeof(void *));
 	while (m.events && m.n_events < limit && (r = journal_next(&s->events.journal, &rd, &envelope)) > 0) {
 		r = add_event(&a, &m, rd.number, &envelope);
 		if (r < 0)
@@ -186,7 +186,7 @@ static int describe_all(struct arena *a, const struct task *t, Berth__Shim__V1__
 
 	for (const struct process *p = t->execs; p; p = p->next)
 		n++;
-	m->processes = arena_calloc(a, n, sizeof *m->processes);
+	m->processes = arena_calloc(a, n, sizeof(void *));
 	if (!m->processes)
 		return -ENOMEM;
 	for (const struct process *p = &t->init; p; p = p == &t->init ? t->execs : p->next) {
