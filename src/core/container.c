@@ -97,7 +97,7 @@ int container_lock(int dir, int *ret, struct err *e)
 
 /* The recorded process, if that pid is still the one it was: same boot, same
  * start time, looked at after the pidfd pins it. -ESRCH when it is gone. */
-static int open_process(const struct record *rec, bool *ret_executed)
+static int open_process(const struct core *c, const struct record *rec, bool *ret_executed)
 {
 	OWN_FD fd = -1;
 	char boot[PROC_BOOT_ID];
@@ -115,7 +115,7 @@ static int open_process(const struct record *rec, bool *ret_executed)
 	if (st.start_time != rec->start_time || st.state == 'Z' || st.state == 'X')
 		return -ESRCH;
 	*ret_executed = st.executed;
-	r = proc_boot_id(boot);
+	r = core_boot_id(c, boot);
 	if (r < 0)
 		return r;
 	return str_eq(boot, rec->boot_id) ? take_fd(&fd) : -ESRCH;
@@ -152,7 +152,7 @@ static int find_state(struct container *ct, struct err *e)
 	bool executed = false;
 	int r;
 
-	ct->pidfd = open_process(rec, &executed);
+	ct->pidfd = open_process(ct->core, rec, &executed);
 	if (ct->pidfd < 0 && ct->pidfd != -ESRCH && ct->pidfd != -EINVAL)
 		return err_sys(e, ct->pidfd, "look at process %d%s", (int)rec->pid,
 			       sys_refused(ct->pidfd) ? " (pidfd_open)" : "");
@@ -227,6 +227,14 @@ void container_close(struct container *ct)
 	fd_closep(&ct->pidfd);
 	fd_closep(&ct->lock);
 	fd_closep(&ct->dir);
+}
+
+int core_boot_id(const struct core *c, char ret[PROC_BOOT_ID])
+{
+	if (!c->boot_id)
+		return proc_boot_id(ret);
+	snprintf(ret, PROC_BOOT_ID, "%s", c->boot_id);
+	return 0;
 }
 
 int core_cgroup(struct core *c, const struct cgroup_host **ret, struct err *e)

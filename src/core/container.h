@@ -34,7 +34,9 @@ struct core {
 	bool no_cgroup;
 	bool rootless; /* cgroup errors of an unprivileged caller are forgiven */
 	bool in_user_ns; /* the caller is in a user namespace of somebody's own */
-	const struct cgroup_host *cgroup; /* read on first use: core_cgroup() */
+	/* what whoever makes many requests may have read before; NULL: read when it is needed */
+	const struct cgroup_host *cgroup; /* core_cgroup() */
+	const char *boot_id; /* core_boot_id() */
 };
 
 /* A container that was looked up. */

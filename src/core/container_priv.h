@@ -9,6 +9,7 @@
 #include "container.h"
 #include "launch.h"
 #include "log.h"
+#include "proc.h"
 
 struct record;
 
@@ -20,6 +21,7 @@ struct record;
 #define START_SOCKET "start.sock"
 
 /* container.c */
+int core_boot_id(const struct core *c, char ret[PROC_BOOT_ID]);
 int container_open_dir(const struct core *c, const char *id, struct err *e);
 int container_lock(int dir, int *ret, struct err *e);
 /* Whether `dir` is still what has that name: before we had its lock another

@@ -125,7 +125,7 @@ static int make_record(struct creation *k, struct err *e)
 	const struct create_options *o = k->o;
 	struct record *rec = &k->rec;
 	struct timespec now;
-	int r = proc_boot_id(k->boot_id);
+	int r = core_boot_id(k->c, k->boot_id);
 
 	if (r < 0)
 		return err_sys(e, r, "read the boot id");

@@ -79,7 +79,8 @@ static int clean_up(struct arena *a, const struct command_line *cl, const char *
 {
 	struct helper_result ret = HELPER_RESULT;
 	struct exit_record rec;
-	struct order o = { .namespace = cl->namespace, .id = cl->id, .bundle = bundle };
+	const struct core facts = { .in_user_ns = proc_in_user_ns() };
+	struct order o = { .facts = &facts, .namespace = cl->namespace, .id = cl->id, .bundle = bundle };
 	struct runtime rt;
 	struct timespec now;
 	bool alive;

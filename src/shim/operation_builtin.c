@@ -32,14 +32,10 @@ struct work { /* one operation's surroundings; a helper ends with it */
 static void begin(struct work *w, const struct order *o)
 {
 	*w = (struct work){ .o = o };
-	w->core = (struct core){
-		.arena = &w->arena,
-		.root = o->runtime->root,
-		.systemd_cgroup = o->runtime->systemd_cgroup,
-		.cgroup = o->host,
-		.in_user_ns = proc_in_user_ns(),
-	};
-	w->core.rootless = w->core.in_user_ns || geteuid() != 0;
+	w->core = *o->facts;
+	w->core.arena = &w->arena;
+	w->core.root = o->runtime->root;
+	w->core.systemd_cgroup = o->runtime->systemd_cgroup;
 }
 
 static int begin_with(struct work *w, const struct order *o, bool lock, struct err *e)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cgroup.h"
+#include "container.h"
 #include "err.h"
 #include "fd.h"
 #include "file.h"
@@ -14,9 +15,9 @@
 
 static int open_cgroup(const struct order *o, struct cgroup *ret, struct err *e)
 {
-	if (str_empty(o->cgroup) || !o->host)
+	if (str_empty(o->cgroup) || !o->facts->cgroup)
 		return err_set(e, ERR_NOT_FOUND, 0, "cgroup does not exist");
-	return cgroup_open(ret, o->host, o->cgroup, e);
+	return cgroup_open(ret, o->facts->cgroup, o->cgroup, e);
 }
 
 static int answer(struct helper_result *ret, const void *data, size_t len, struct err *e)

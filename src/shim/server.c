@@ -86,15 +86,15 @@ static void on_failed(struct loop *l, struct source *s, int r)
 /* A process is one of a kind by boot, pid and start time. */
 static int name_instance(struct shim *s, struct err *e)
 {
-	char boot[PROC_BOOT_ID], text[PROC_BOOT_ID + 48];
+	char text[PROC_BOOT_ID + 48];
 	struct proc_stat st;
-	int r = proc_boot_id(boot);
+	int r = proc_boot_id(s->boot_id);
 
 	if (r >= 0)
 		r = proc_stat(getpid(), &st);
 	if (r < 0)
 		return err_sys(e, r, "find out who we are");
-	snprintf(text, sizeof text, "%s-%d-%llu", boot, (int)getpid(), (unsigned long long)st.start_time);
+	snprintf(text, sizeof text, "%s-%d-%llu", s->boot_id, (int)getpid(), (unsigned long long)st.start_time);
 	s->instance = strdup(text);
 	return s->instance ? 0 : err_sys(e, -ENOMEM, "begin");
 }
@@ -175,7 +175,12 @@ static int begin(struct shim *s, const struct server_options *o, struct err *e)
 	s->namespace = o->namespace;
 	s->socket = o->socket;
 	s->settings = *o->settings;
-	s->cgroup_host = o->cgroup_host;
+	s->facts = (struct core){
+		.cgroup = o->cgroup_host,
+		.boot_id = s->boot_id,
+		.in_user_ns = proc_in_user_ns(),
+	};
+	s->facts.rootless = s->facts.in_user_ns || geteuid() != 0;
 	sb_printf(&journal, "%s/events", s->directory);
 	r = journal.failed ? err_sys(e, -ENOMEM, "begin") : loop_init(&s->loop, e);
 	if (r < 0)

@@ -14,12 +14,13 @@
 #include <sys/types.h>
 #include <time.h>
 
-#include "cgroup.h"
+#include "container.h"
 #include "events.h"
 #include "life.h"
 #include "loop.h"
 #include "mem.h"
 #include "operation.h"
+#include "proc.h"
 #include "settings.h"
 #include "ttrpc_server.h"
 
@@ -88,7 +89,8 @@ struct shim {
 	struct events events;
 	struct settings settings;
 	const char *namespace, *socket;
-	const struct cgroup_host *cgroup_host; /* NULL: none */
+	struct core facts; /* of the host: what every request begins with */
+	char boot_id[PROC_BOOT_ID];
 	char *directory; /* of its own, removed at the end: the journal */
 	char *instance; /* of this shim, among all there ever were with its socket */
 	struct subscriber *subscribers;
