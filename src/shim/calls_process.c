@@ -12,7 +12,6 @@
 #include "job.h"
 #include "service.h"
 #include "stdstreams.h"
-#include "str.h"
 #include "task.pb-c.h"
 #include "term.h"
 

@@ -4,11 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cgroup.h"
 #include "clock.h"
 #include "err.h"
 #include "events.pb-c.h"
-#include "exit_record.h"
 #include "fd.h"
 #include "file.h"
 #include "identifier.h"

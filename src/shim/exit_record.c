@@ -9,7 +9,6 @@
 #include "fd.h"
 #include "file.h"
 #include "json.h"
-#include "mem.h"
 #include "str.h"
 #include "sys.h"
 

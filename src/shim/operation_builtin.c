@@ -15,8 +15,6 @@
 #include "logger.h"
 #include "mem.h"
 #include "operation.h"
-#include "proc.h"
-#include "record.h"
 #include "rootfs_mounts.h"
 #include "spec.h"
 #include "str.h"

@@ -13,9 +13,7 @@
 #include "log.h"
 #include "proc.h"
 #include "shim.h"
-#include "str.h"
 #include "stdstreams.h"
-#include "sys.h"
 #include "task.pb-c.h"
 
 /* ---- those who wait ------------------------------------------------------- */

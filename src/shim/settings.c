@@ -9,7 +9,6 @@
 #include "err.h"
 #include "file.h"
 #include "json.h"
-#include "mem.h"
 #include "str.h"
 
 static const struct json_field fields[] = {
