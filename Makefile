@@ -55,8 +55,11 @@ lint: all
 
 bench: all
 	bench/run $(BUILD)
+	bench/run-shim $(BUILD)
 	tools/readme
 
+# Counters are written where a process ends: of src/init there are none, as it ends in the container,
+# and tests that compare what is said there or by another user fail of gcov's own words ("profiling:").
 cover:
 	@tools/configure build-cover --buildtype=debug -Dstatic=false -Db_coverage=true
 	@$(NICE) ninja -C build-cover

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -235,10 +236,20 @@ static void call_with_ids(uint8_t which, const char *id, const char *exec_id)
 		const char *method;
 		bool exec, may_wait;
 	} known[] = {
-		{ "Start", true, false },   { "Delete", true, false }, { "Kill", true, false },	  { "State", true, false },
-		{ "Wait", true, true },	    { "Pause", false, false }, { "Resume", false, false }, { "Pids", false, false },
-		{ "Stats", false, false },  { "CloseIO", true, false }, { "ResizePty", true, false },
-		{ "Connect", false, false }, { "Checkpoint", false, false }, { "Nothing", false, false },
+		{ "Start", true, false },
+		{ "Delete", true, false },
+		{ "Kill", true, false },
+		{ "State", true, false },
+		{ "Wait", true, true },
+		{ "Pause", false, false },
+		{ "Resume", false, false },
+		{ "Pids", false, false },
+		{ "Stats", false, false },
+		{ "CloseIO", true, false },
+		{ "ResizePty", true, false },
+		{ "Connect", false, false },
+		{ "Checkpoint", false, false },
+		{ "Nothing", false, false },
 	};
 	Containerd__Task__V2__StateRequest m = CONTAINERD__TASK__V2__STATE_REQUEST__INIT;
 
@@ -350,21 +361,25 @@ static void check_events(void)
 
 /* ---- steps ---------------------------------------------------------------- */
 
+/* Always ready, so the others have been asked as often. */
 static int on_turn(struct source *s, uint32_t events)
 {
-	loop_stop(s->loop, 0);
+	static unsigned n;
+
+	if (++n % 4 == 0)
+		loop_stop(&shim.loop, 0);
 	return 0;
 }
 
 /* Everything that is ready now, and what comes of it. */
 static void turn(void)
 {
-	struct source timer = { 0 };
+	struct source always = { 0 };
+	OWN_FD fd = eventfd(1, EFD_CLOEXEC);
 
-	for (int i = 0; i < 3; i++) {
-		CHECK(source_timer(&timer, &shim.loop, 0, on_turn) == 0);
-		CHECK(loop_run(&shim.loop) == 0);
-	}
+	CHECK(source_fd(&always, &shim.loop, fd, EPOLLIN, on_turn) == 0);
+	CHECK(loop_run(&shim.loop) == 0);
+	source_remove(&always);
 	take_answers();
 }
 

@@ -187,42 +187,64 @@ static int drain(int fd, struct sb *out)
 	}
 }
 
+int proc_exec_pipe(int *ret_ours, int *ret_childs)
+{
+	int fds[2], r = sys_pipe2(fds, O_CLOEXEC);
+
+	if (r < 0)
+		return r;
+	*ret_ours = fds[0];
+	*ret_childs = fds[1];
+	return 0;
+}
+
+_Noreturn void proc_exec_failed(int childs)
+{
+	int why = errno;
+
+	sys_write(childs, &why, sizeof why);
+	_exit(127);
+}
+
+int proc_exec_result(int ours)
+{
+	int why = 0;
+
+	while (sys_read(ours, &why, sizeof why) == -EINTR)
+		;
+	return -why;
+}
+
 /* Not by posix_spawn: glibc's gives up where a sandbox refuses clone3. `failure`
  * closes when the child executes; before, it says why not. */
 _Noreturn static void execute(const char *const argv[], int out, int failure)
 {
 	sigset_t none;
-	int why;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (dup2(out, STDOUT_FILENO) >= 0 && dup2(out, STDERR_FILENO) >= 0)
 		execvp(argv[0], (char *const *)(uintptr_t)argv);
-	why = errno;
-	sys_write(failure, &why, sizeof why);
-	_exit(127);
+	proc_exec_failed(failure);
 }
 
 static int spawn(const char *const argv[], int out, pid_t *ret)
 {
-	int fds[2], why = 0, r = sys_pipe2(fds, O_CLOEXEC);
-	OWN_FD in = -1;
+	OWN_FD ours = -1, childs = -1;
+	int r = proc_exec_pipe(&ours, &childs);
 
 	if (r < 0)
 		return r;
-	in = fds[0];
 	*ret = fork();
 	if (*ret == 0)
-		execute(argv, out, fds[1]);
-	why = *ret < 0 ? errno : 0;
-	sys_close(fds[1]);
-	if (why)
-		return -why;
-	while (sys_read(in, &why, sizeof why) == -EINTR)
-		;
-	if (why)
+		execute(argv, out, childs);
+	if (*ret < 0)
+		return -errno;
+	fd_closep(&childs);
+	r = proc_exec_result(ours);
+	if (r < 0)
 		waitpid(*ret, NULL, 0);
-	return -why;
+	return r;
 }
 
 int proc_capture(const char *const argv[], struct sb *out)

@@ -54,6 +54,13 @@ int proc_end(int pidfd);
 /* Reaps whatever other children have ended (of a subreaper); never blocks. */
 void proc_reap_others(pid_t except);
 
+/* For whoever forks and executes: the child's end closes by itself when that
+ * succeeds; else it says why not, by proc_exec_failed(), and ends. The parent
+ * closes the child's end and asks: 0, or -errno. */
+int proc_exec_pipe(int *ret_ours, int *ret_childs);
+_Noreturn void proc_exec_failed(int childs);
+int proc_exec_result(int ours);
+
 /* Runs a program found in PATH to its end: stdout and stderr together go to
  * `out`. Its exit code, or -errno when it could not be run. */
 int proc_capture(const char *const argv[], struct sb *out);

@@ -154,7 +154,8 @@ static int find_state(struct container *ct, struct err *e)
 
 	ct->pidfd = open_process(rec, &executed);
 	if (ct->pidfd < 0 && ct->pidfd != -ESRCH && ct->pidfd != -EINVAL)
-		return err_sys(e, ct->pidfd, "look at process %d", (int)rec->pid);
+		return err_sys(e, ct->pidfd, "look at process %d%s", (int)rec->pid,
+			       sys_refused(ct->pidfd) ? " (pidfd_open)" : "");
 	if (ct->pidfd < 0) {
 		ct->pidfd = -1;
 		ct->state = !strcmp(rec->status, "creating") && ct->lock < 0 && is_being_made(ct->dir) ?

@@ -73,6 +73,7 @@ struct create_options {
 	bool run; /* no waiting for start: run in one go */
 	/* run: a terminal's master end comes here instead of a console socket */
 	int *ret_master; /* -1 when there is none */
+	const char **ret_cgroup; /* its path in each hierarchy, arena memory; NULL: none */
 };
 
 /* On success the container is created (or, with `run`, running) and its first

@@ -618,6 +618,8 @@ int container_create(struct core *c, const struct create_options *o, int *ret_pi
 	} else {
 		*ret_pidfd = take_fd(&k.launch.pidfd);
 		*ret_pid = k.launch.pid;
+		if (o->ret_cgroup)
+			*o->ret_cgroup = k.rec.cgroup_path;
 	}
 	close_all(&k);
 	return r;

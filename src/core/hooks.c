@@ -134,6 +134,7 @@ static int run_one(const struct hook_run *run, enum hook_kind kind, const struct
 	if (pid < 0)
 		return err_sys(e, pid, "clone a process for hook '%s'", h->path);
 	if (pid == 0) {
+		sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0); /* nobody would wait for it, nor undo what it did */
 		if (run->target >= 0)
 			hook_inside(run, kind, h, in, out);
 		if (run->cwd)

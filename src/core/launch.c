@@ -78,6 +78,8 @@ static const char *item_of(const struct launch *l, const struct hs_msg *m, char 
 	case STAGE_PIVOT:
 		return p->rootfs ? p->rootfs : "/";
 	case STAGE_STEP:
+	case STAGE_STEP_MAPPED:
+	case STAGE_STEP_PATH:
 		return m->index < p->n_steps ? step_item(&p->steps[m->index], buf, cap) : "?";
 	case STAGE_LATE_STEP:
 		return m->index < p->n_late_steps ?
@@ -286,7 +288,7 @@ static int on_listener(struct launch *l, const struct hs_msg *m, struct err *e)
 	int r;
 
 	if (fd < 0)
-		return err_sys(e, fd, "take the seccomp listener");
+		return err_sys(e, fd, "take the seccomp listener (pidfd_getfd)");
 	r = l->on_listener ? l->on_listener(l, fd, e) :
 			     err_set(e, ERR_INTERNAL, -EPROTO, "a seccomp listener nobody asked for");
 	return r < 0 ? r : tell(l, HS_TAKEN, e);

@@ -3,6 +3,7 @@
  * that take rights away again: read-only file systems, masked paths.
  */
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -207,42 +208,62 @@ static int plan_mount(struct planner *pl, const struct spec_mount *m, const char
 	return r;
 }
 
-int plan_mounts(struct planner *pl)
-{
-	if (!str_empty(pl->s->linux->mount_label) && !pl->f->has_selinux)
-		return plan_unsupported(pl, "/linux/mountLabel", "SELinux is not enabled on this host");
-	for (size_t i = 0; i < pl->s->n_mounts; i++) {
-		char *pointer = arena_printf(pl->a, "/mounts/%zu", i);
-		int r;
+/* ---- file systems that become read-only after they were filled -------- */
 
-		if (!pointer)
+#define NEVER SIZE_MAX
+enum { AT_END = 0 }; /* no mount is over the first */
+
+/* The first later mount over it, or over a directory above. What a link of the
+ * image does is not known here. */
+static int hidden_by(struct planner *pl, size_t i, const char *dest, size_t *ret)
+{
+	*ret = AT_END;
+	for (size_t j = i + 1; j < pl->s->n_mounts && *ret == AT_END; j++) {
+		const struct spec_mount *m = &pl->s->mounts[j];
+		char *over = plan_path(pl->a, "/", m->destination);
+
+		if (!over)
 			return plan_nomem(pl);
-		r = plan_mount(pl, &pl->s->mounts[i], pointer);
-		if (r < 0)
-			return r;
+		if (!(m->flags & MS_REMOUNT) && plan_path_below(dest, over) >= 0)
+			*ret = j;
 	}
 	return 0;
 }
 
-/* ---- the late steps --------------------------------------------------- */
-
-static int late_mounts(struct planner *pl)
+/* At the end, but not when another mount is in the way by then. */
+static int when_readonly(struct planner *pl)
 {
-	const struct spec *s = pl->s;
+	size_t n = pl->s->n_mounts;
+	int r = 0;
 
-	for (size_t i = 0; i < s->n_mounts; i++) {
-		const struct spec_mount *m = &s->mounts[i];
-		struct fs_step *step;
+	pl->readonly_before = arena_calloc(pl->a, n ? n : 1, sizeof *pl->readonly_before);
+	if (!pl->readonly_before)
+		return plan_nomem(pl);
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		const struct spec_mount *m = &pl->s->mounts[i];
 		char *dest;
 
+		pl->readonly_before[i] = NEVER;
 		if (!(m->flags & MS_RDONLY) || m->is_bind || (m->flags & MS_REMOUNT))
 			continue;
 		dest = plan_path(pl->a, "/", m->destination);
 		if (!dest)
 			return plan_nomem(pl);
-		if (!late_readonly(m, dest))
+		if (late_readonly(m, dest))
+			r = hidden_by(pl, i, dest, &pl->readonly_before[i]);
+	}
+	return r;
+}
+
+static int become_readonly(struct planner *pl, struct step_list *to, size_t before)
+{
+	for (size_t i = 0; i < pl->s->n_mounts; i++) {
+		const struct spec_mount *m = &pl->s->mounts[i];
+		struct fs_step *step;
+
+		if (pl->readonly_before[i] != before)
 			continue;
-		step = plan_step(pl, &pl->late, FS_REMOUNT, m->destination,
+		step = plan_step(pl, to, FS_REMOUNT, m->destination,
 				 arena_printf(pl->a, "/mounts/%zu", i));
 		if (!step)
 			return plan_nomem(pl);
@@ -250,6 +271,27 @@ static int late_mounts(struct planner *pl)
 	}
 	return 0;
 }
+
+int plan_mounts(struct planner *pl)
+{
+	int r = when_readonly(pl);
+
+	if (!str_empty(pl->s->linux->mount_label) && !pl->f->has_selinux)
+		return plan_unsupported(pl, "/linux/mountLabel", "SELinux is not enabled on this host");
+	for (size_t i = 0; i < pl->s->n_mounts && r >= 0; i++) {
+		char *pointer = arena_printf(pl->a, "/mounts/%zu", i);
+
+		if (!pointer)
+			return plan_nomem(pl);
+		if (i)
+			r = become_readonly(pl, &pl->steps, i);
+		if (r >= 0)
+			r = plan_mount(pl, &pl->s->mounts[i], pointer);
+	}
+	return r;
+}
+
+/* ---- the late steps --------------------------------------------------- */
 
 /* The working directory is made while that is still possible. */
 static int late_cwd(struct planner *pl)
@@ -264,6 +306,20 @@ static int late_cwd(struct planner *pl)
 		return plan_nomem(pl);
 	s->mode = 0755;
 	return 0;
+}
+
+static bool cwd_becomes_readonly(struct planner *pl)
+{
+	const struct spec *s = pl->s;
+	const char *cwd = s->process && s->process->cwd ? plan_path(pl->a, "/", s->process->cwd) : NULL;
+
+	for (size_t i = 0; cwd && i < s->linux->n_readonly_paths; i++) {
+		const char *path = plan_path(pl->a, "/", s->linux->readonly_paths[i]);
+
+		if (path && plan_path_below(cwd, path) >= 0)
+			return true;
+	}
+	return false;
 }
 
 static int late_root(struct planner *pl)
@@ -310,10 +366,10 @@ int plan_late(struct planner *pl)
 	bool any;
 	int r;
 
-	r = late_mounts(pl);
+	r = become_readonly(pl, &pl->late, AT_END);
 	if (r >= 0 && pl->s->root_readonly)
 		r = late_root(pl);
-	any = pl->late.n != 0;
+	any = pl->late.n != 0 || cwd_becomes_readonly(pl);
 	if (r >= 0 && any) {
 		size_t n = pl->late.n;
 

@@ -29,6 +29,7 @@ struct planner { /* one planning; everything is borrowed */
 	const struct plan_options *o;
 	struct plan *p;
 	struct step_list steps, late;
+	size_t *readonly_before; /* of each mount (planner_mounts.c) */
 	struct err *e;
 };
 

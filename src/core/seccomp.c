@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "fd.h"
 #include "file.h"
 #include "mem.h"
+#include "names.h"
 #include "seccomp_parts.h"
 #include "seccomp_shrink.h"
 #include "spec.h"
@@ -127,6 +129,27 @@ static int add_call(scmp_filter_ctx ctx, const struct spec_syscall *c, uint32_t 
 	return r;
 }
 
+/* libseccomp asks the kernel about an action, and calls it invalid where it may not ask. */
+static int check_action(uint32_t action, const char *place, struct err *e)
+{
+	int r = sys_seccomp(SECCOMP_GET_ACTION_AVAIL, 0, &action);
+
+	return r < 0 ? err_set(e, ERR_UNSUPPORTED, r, FIELD "/%s: ask for %s (seccomp)", place,
+			       name_of(seccomp_action_names, action)) :
+		       0;
+}
+
+static int cannot_add(const struct spec_seccomp *s, size_t i, const char *name, int r, struct err *e)
+{
+	char place[40];
+	int asked;
+
+	snprintf(place, sizeof place, "syscalls/%zu", i);
+	asked = check_action(s->syscalls[i].action, place, e);
+	return asked < 0 ? asked :
+			   err_set(e, ERR_INVALID, r, FIELD "/%s: add a rule for '%s'", place, name);
+}
+
 static int add_calls(scmp_filter_ctx ctx, const struct spec_seccomp *s, struct err *e)
 {
 	uint32_t otherwise =
@@ -150,8 +173,7 @@ static int add_calls(scmp_filter_ctx ctx, const struct spec_seccomp *s, struct e
 				continue;
 			r = add_call(ctx, c, action, nr);
 			if (r < 0 && r != -EEXIST)
-				return err_set(e, ERR_INVALID, r, FIELD "/syscalls/%zu: add a rule for '%s'",
-					       i, c->names[k]);
+				return cannot_add(s, i, c->names[k], r, e);
 		}
 	}
 	return 0;
@@ -216,8 +238,10 @@ static int compile(struct arena *a, const struct spec_seccomp *s, struct seccomp
 
 	ctx = seccomp_init(
 		seccomp_action_of(s->default_action, s->has_default_errno, s->default_errno));
-	if (!ctx)
-		return err_set(e, ERR_INVALID, 0, FIELD "/defaultAction: refused by libseccomp");
+	if (!ctx) {
+		r = check_action(s->default_action, "defaultAction", e);
+		return r < 0 ? r : err_set(e, ERR_INVALID, 0, FIELD "/defaultAction: refused by libseccomp");
+	}
 	n_arches = collect_arches(s, arches);
 	for (size_t i = 0; i < s->n_syscalls; i++)
 		n_names += s->syscalls[i].n_names;

@@ -72,6 +72,8 @@ enum hs_phase {
 	X(ROOT_PROP,    "set the propagation of /")                 \
 	X(ROOTFS,       "open the root file system '%s'")           \
 	X(STEP,         "%s")                                       \
+	X(STEP_MAPPED,  "%s, id-mapped, which needs move_mount")    \
+	X(STEP_PATH,    "%s by its path, as open_tree or move_mount is refused") \
 	X(LATE_STEP,    "%s")                                       \
 	X(PIVOT,        "pivot_root into '%s'")                     \
 	X(FINAL_PROP,   "set the propagation of the root file system") \

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 #include "handshake.h"
 #include "plan.h"
@@ -46,6 +47,7 @@ int identity_set_ids(const struct plan *p, struct identity_error *e)
 	const struct plan_process *pr = &p->process;
 	int r = drop_bounding(pr, e);
 
+	umask(pr->has_umask ? pr->umask : 0022);
 	if (r >= 0)
 		r = said(e, STAGE_CAPS, 0, sys_prctl(PR_SET_KEEPCAPS, 1, 0, 0));
 	if (r >= 0 && (!p->deny_setgroups || pr->n_groups))

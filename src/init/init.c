@@ -172,14 +172,28 @@ static void own_session(struct init *in)
 		init_fail(in, STAGE_KEYRING, 0, r);
 }
 
+/* Words of its own for what only the new mount calls can do: the error is that of the
+ * fallback, or says nothing of them. */
+static enum init_stage stage_of(const struct init *in, const struct fs_step *s, int r)
+{
+	if (!in->old_mount_api || !s->from_host)
+		return STAGE_STEP;
+	if (sys_refused(r) && (s->idmap || s->idmap_recursive))
+		return STAGE_STEP_MAPPED;
+	return r == -EACCES && sys_faccessat(AT_FDCWD, s->source, F_OK) == -EACCES ? STAGE_STEP_PATH :
+										     STAGE_STEP;
+}
+
 static void make_file_system(struct init *in)
 {
 	const struct plan *p = in->p;
+	int r;
 
 	init_root(in);
-	for (uint32_t i = 0; i < p->n_steps; i++)
-		init_must(in, init_step(in, &p->steps[i], in->f->step ? in->f->step[i] : -1),
-			  STAGE_STEP, i);
+	for (uint32_t i = 0; i < p->n_steps; i++) {
+		r = init_step(in, &p->steps[i], in->f->step ? in->f->step[i] : -1);
+		init_must(in, r, stage_of(in, &p->steps[i], r), i);
+	}
 	rootfs_forget(&in->parent); /* hooks may mount */
 	if (p->process.terminal)
 		init_console(in);

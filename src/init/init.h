@@ -54,8 +54,12 @@ struct fd_path {
 struct fd_path path_of_fd(int fd);
 int mount_attach(int tree, int target);
 int mount_clone(struct init *in, int dir, const char *path, bool recursive);
+/* The last mount of all, before mount(2); and what that made, which `name` leads to:
+ * an O_PATH fd, -ESTALE when it leads to another mount by now (init_made.c). */
+int mount_last(struct init *in);
+int mount_made(struct init *in, const char *name, int last);
 /* Binds `source` (an fd) over `target`, with what is mounted below it if
- * `recursive`; returns an O_PATH fd of the result. */
+ * `recursive`, else as no peer of the source; returns an O_PATH fd of the result. */
 int mount_bind_fd(struct init *in, int source, int target, const char *name, bool recursive);
 int mount_set_flags(int fd, unsigned long set, unsigned long clear);
 int mount_set_propagation(int fd, unsigned long flags);

@@ -164,7 +164,6 @@ void init_credentials(struct init *in)
 	r = enter_cwd(in, false);
 	if (r < 0 && r != -EACCES)
 		init_fail(in, STAGE_CWD, 0, r);
-	umask(pr->has_umask ? pr->umask : 0022); /* not that of the directory just made */
 	own_stdio(in);
 	done = identity_set_ids(in->p, &why);
 	if (done >= 0 && r < 0)

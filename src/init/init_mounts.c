@@ -152,24 +152,47 @@ int mount_clone(struct init *in, int dir, const char *path, bool recursive)
 	return sys_open_tree(dir, path, flags);
 }
 
+/* Not one of the source's peers: what is mounted on the one must not show on the
+ * other, which may be the host's. Only mount(2) wants it attached for that. */
+static int attach_alone(int tree, int target)
+{
+	int alone = mount_set_propagation(tree, MS_PRIVATE), r;
+
+	if (alone < 0 && alone != -EINVAL)
+		return alone;
+	r = mount_attach(tree, target);
+	return r >= 0 && alone < 0 ? mount_set_propagation(tree, MS_PRIVATE) : r;
+}
+
+static int old_bind_fd(struct init *in, int source, int target, const char *name, bool recursive)
+{
+	struct fd_path from = path_of_fd(source), to = path_of_fd(target);
+	int last = mount_last(in), fd, r;
+
+	r = last < 0 ? last : sys_mount(from.s, to.s, NULL, MS_BIND | (recursive ? MS_REC : 0), NULL);
+	fd = r < 0 ? r : mount_made(in, name, last);
+	if (fd < 0 || recursive)
+		return fd;
+	r = mount_set_propagation(fd, MS_PRIVATE);
+	if (r >= 0)
+		return fd;
+	sys_close(fd);
+	return r;
+}
+
 int mount_bind_fd(struct init *in, int source, int target, const char *name, bool recursive)
 {
 	int tree = mount_clone(in, source, "", recursive), r;
 
-	if (tree >= 0) {
-		r = mount_attach(tree, target);
-		if (r >= 0)
-			return tree;
-		sys_close(tree);
-		return r;
-	}
-	if (sys_refused(tree)) {
-		struct fd_path from = path_of_fd(source), to = path_of_fd(target);
-
-		r = sys_mount(from.s, to.s, NULL, MS_BIND | (recursive ? MS_REC : 0), NULL);
-		return r < 0 ? r : rootfs_open(in->root, name, O_PATH);
-	}
-	return tree;
+	if (sys_refused(tree))
+		return old_bind_fd(in, source, target, name, recursive);
+	if (tree < 0)
+		return tree;
+	r = recursive ? mount_attach(tree, target) : attach_alone(tree, target);
+	if (r >= 0)
+		return tree;
+	sys_close(tree);
+	return r;
 }
 
 /* A shared parent would send our mounts on it to the host, and pivot_root

@@ -119,8 +119,10 @@ static int old_mount(struct init *in, const struct fs_step *s, int target, const
 	struct fd_path path = path_of_fd(target);
 	size_t n = s->data ? strlen(s->data) : 0;
 	char data[PATH_MAX];
-	int r;
+	int r, last = mount_last(in);
 
+	if (last < 0)
+		return last;
 	if (n + 16 >= sizeof data)
 		return -ENAMETOOLONG;
 	memcpy(data, s->data ? s->data : "", n + 1);
@@ -133,7 +135,7 @@ static int old_mount(struct init *in, const struct fs_step *s, int target, const
 	r = sys_mount(s->source, path.s, s->fstype, flags, data);
 	if (r == -EPERM && (s->flags & ~flags) & MS_RDONLY) /* as in new_mount() */
 		r = sys_mount(s->source, path.s, s->fstype, flags | MS_RDONLY, data);
-	return r < 0 ? r : rootfs_open(in->root, s->target, O_PATH);
+	return r < 0 ? r : mount_made(in, s->target, last);
 }
 
 static const char *const kernel_fs_at[] = { "/proc", "/sys" };
@@ -301,7 +303,7 @@ static int old_bind(struct init *in, const struct fs_step *s, const char *from)
 	OWN_FD source = sys_openat(AT_FDCWD, from, O_PATH | O_CLOEXEC, 0);
 	OWN_FD target = -1, fd = -1;
 	struct fd_path path;
-	int r;
+	int r, last;
 
 	if (source < 0)
 		return source;
@@ -309,9 +311,10 @@ static int old_bind(struct init *in, const struct fs_step *s, const char *from)
 	if (target < 0)
 		return target;
 	path = path_of_fd(target);
-	r = sys_mount(from, path.s, NULL, MS_BIND | (s->recursive ? MS_REC : 0), NULL);
+	last = mount_last(in);
+	r = last < 0 ? last : sys_mount(from, path.s, NULL, MS_BIND | (s->recursive ? MS_REC : 0), NULL);
 	if (r >= 0)
-		fd = r = rootfs_open(in->root, s->target, O_PATH);
+		fd = r = mount_made(in, s->target, last);
 	return r < 0 ? r : settle(in, fd, s);
 }
 
@@ -326,8 +329,7 @@ static bool is_in_user_ns(const struct plan *p)
 
 /* A tree of the parent's mount namespace, where it may be shared: as it would
  * have become in ours, which for a user namespace is the host's slave whatever
- * rootfsPropagation says, or root in there could mount on the host. It is attached
- * already, as mount(2) wants it; nobody mounts on it before this. */
+ * rootfsPropagation says, or root in there could mount on the host. */
 static int leave_host(const struct plan *p, int tree)
 {
 	bool shared = p->root_propagation & MS_SHARED;
@@ -339,6 +341,18 @@ static int leave_host(const struct plan *p, int tree)
 	if (r >= 0 && shared && p->root_propagation & MS_REC)
 		r = mount_set_propagation(tree, MS_SHARED | MS_REC);
 	return r;
+}
+
+/* It leaves the host first: on a shared mount it becomes a shared one. Only mount(2)
+ * wants it attached for that; nobody mounts on it before. */
+static int attach_prepared(const struct plan *p, int tree, int target)
+{
+	int left = leave_host(p, tree), r;
+
+	if (left < 0 && left != -EINVAL)
+		return left;
+	r = mount_attach(tree, target);
+	return r >= 0 && left < 0 ? leave_host(p, tree) : r;
 }
 
 static int step_bind(struct init *in, const struct fs_step *s, int prepared)
@@ -356,11 +370,9 @@ static int step_bind(struct init *in, const struct fs_step *s, int prepared)
 	if (r >= 0)
 		target = r = bind_target(in, s, tree);
 	if (r >= 0)
-		r = mount_attach(tree, target);
+		r = prepared >= 0 ? attach_prepared(in->p, tree, target) : mount_attach(tree, target);
 	if (sys_refused(r) && !s->idmap && !s->idmap_recursive)
 		return old_bind(in, s, from);
-	if (r >= 0 && prepared >= 0)
-		r = leave_host(in->p, tree);
 	return r < 0 ? r : settle(in, tree, s);
 }
 

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct err;
@@ -32,6 +33,11 @@ enum {
 };
 
 int rpc_code(const struct err *e);
+
+/* Whether all strings of a message are UTF-8: what packs and unpacks it does not
+ * look, and Go's refuses others. */
+struct ProtobufCMessage;
+bool rpc_is_text(const struct ProtobufCMessage *m);
 
 /* The words, valid UTF-8 whatever is in the error: Go's clients refuse others.
  * Returns buf. */

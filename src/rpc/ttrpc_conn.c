@@ -13,8 +13,17 @@
 struct ttrpc_out {
 	struct ttrpc_out *next;
 	size_t len, sent;
+	int fds[TTRPC_FDS_MAX];
+	size_t n_fds;
 	uint8_t data[];
 };
+
+static void out_free(struct ttrpc_out *o)
+{
+	while (o->n_fds)
+		sys_close(o->fds[--o->n_fds]);
+	free(o);
+}
 
 /* ---- reading -------------------------------------------------------------- */
 
@@ -132,13 +141,31 @@ static int wait_for(struct ttrpc_conn *c)
 	return r;
 }
 
+static ssize_t send_some(struct ttrpc_conn *c, const struct ttrpc_out *o)
+{
+	union {
+		struct cmsghdr head;
+		char buf[CMSG_SPACE(TTRPC_FDS_MAX * sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { (uint8_t *)(uintptr_t)o->data + o->sent, o->len - o->sent };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (o->n_fds && !o->sent) {
+		m.msg_control = control.buf;
+		m.msg_controllen = (socklen_t)CMSG_SPACE(o->n_fds * sizeof(int));
+		control.head.cmsg_level = SOL_SOCKET;
+		control.head.cmsg_type = SCM_RIGHTS;
+		control.head.cmsg_len = (socklen_t)CMSG_LEN(o->n_fds * sizeof(int));
+		memcpy(CMSG_DATA(&control.head), o->fds, o->n_fds * sizeof(int));
+	}
+	return sys_sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static int flush(struct ttrpc_conn *c)
 {
 	while (c->first) {
 		struct ttrpc_out *o = c->first;
-		struct iovec iov = { o->data + o->sent, o->len - o->sent };
-		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-		ssize_t n = sys_sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = send_some(c, o);
 
 		if (n == -EAGAIN || n == -EINTR)
 			break;
@@ -151,24 +178,44 @@ static int flush(struct ttrpc_conn *c)
 		c->first = o->next;
 		if (!c->first)
 			c->last = &c->first;
-		free(o);
+		out_free(o);
 	}
 	return wait_for(c);
 }
 
 int ttrpc_conn_send(struct ttrpc_conn *c, uint32_t stream, uint8_t type, const ProtobufCMessage *m)
 {
-	size_t len = protobuf_c_message_get_packed_size(m);
-	struct ttrpc_out *o;
+	return ttrpc_conn_send_fds(c, stream, type, m, NULL, 0);
+}
 
-	if (c->fd < 0)
-		return -EPIPE;
-	if (len > TTRPC_MESSAGE_MAX)
-		return -EMSGSIZE;
-	o = malloc(sizeof *o + TTRPC_HEADER + len);
+static struct ttrpc_out *make_out(const struct ttrpc_conn *c, size_t len, int *fds, size_t n, int *r)
+{
+	struct ttrpc_out *o = NULL;
+
+	*r = c->fd < 0 ? -EPIPE : len > TTRPC_MESSAGE_MAX ? -EMSGSIZE : 0;
+	if (*r == 0) {
+		o = malloc(sizeof *o + TTRPC_HEADER + len);
+		*r = o ? 0 : -ENOMEM;
+	}
+	if (o) {
+		*o = (struct ttrpc_out){ .len = TTRPC_HEADER + len, .n_fds = n };
+		if (n)
+			memcpy(o->fds, fds, n * sizeof *fds);
+	}
+	while (!o && n)
+		sys_close(fds[--n]);
+	return o;
+}
+
+int ttrpc_conn_send_fds(struct ttrpc_conn *c, uint32_t stream, uint8_t type, const ProtobufCMessage *m, int *fds,
+			size_t n)
+{
+	size_t len = protobuf_c_message_get_packed_size(m);
+	int r;
+	struct ttrpc_out *o = make_out(c, len, fds, n, &r);
+
 	if (!o)
-		return -ENOMEM;
-	*o = (struct ttrpc_out){ .len = TTRPC_HEADER + len };
+		return r;
 	put32(o->data, (uint32_t)len);
 	put32(o->data + 4, stream);
 	o->data[8] = type;
@@ -227,7 +274,7 @@ void ttrpc_conn_close(struct ttrpc_conn *c)
 		struct ttrpc_out *o = c->first;
 
 		c->first = o->next;
-		free(o);
+		out_free(o);
 	}
 	free(c->body);
 	c->body = NULL;

@@ -57,6 +57,11 @@ int ttrpc_conn_init(struct ttrpc_conn *c, struct loop *l, int fd);
 /* Queues a message and sends what the socket takes. -EMSGSIZE: over 4 MiB. A
  * connection that is broken is closed by the loop, not here. */
 int ttrpc_conn_send(struct ttrpc_conn *c, uint32_t stream, uint8_t type, const ProtobufCMessage *m);
+/* The same with fds (SCM_RIGHTS) at the first byte of the frame: taken, and
+ * closed when they are sent or cannot be. */
+enum { TTRPC_FDS_MAX = 3 };
+int ttrpc_conn_send_fds(struct ttrpc_conn *c, uint32_t stream, uint8_t type, const ProtobufCMessage *m, int *fds,
+			size_t n);
 
 /* The part of reading that knows no socket: for the loop, tests and the fuzzer. */
 void ttrpc_conn_feed(struct ttrpc_conn *c, const uint8_t *data, size_t n);

@@ -95,6 +95,11 @@ static void peer_drop(struct ttrpc_peer *p)
 
 void ttrpc_reply(struct ttrpc_call *c, const ProtobufCMessage *m)
 {
+	ttrpc_reply_fds(c, m, NULL, 0);
+}
+
+void ttrpc_reply_fds(struct ttrpc_call *c, const ProtobufCMessage *m, int *fds, size_t n)
+{
 	size_t len = protobuf_c_message_get_packed_size(m);
 	Ttrpc__Response response = TTRPC__RESPONSE__INIT;
 	struct ttrpc_peer *p = c->peer;
@@ -105,8 +110,12 @@ void ttrpc_reply(struct ttrpc_call *c, const ProtobufCMessage *m)
 	response.payload.len = packed ? protobuf_c_message_pack(m, packed) : 0;
 	response.payload.data = packed;
 	call_free(c); /* m may point into it */
-	if (p && packed)
-		r = ttrpc_conn_send(&p->conn, stream, TTRPC_RESPONSE, &response.base);
+	if (p && packed) {
+		r = ttrpc_conn_send_fds(&p->conn, stream, TTRPC_RESPONSE, &response.base, fds, n);
+		n = 0;
+	}
+	while (n)
+		sys_close(fds[--n]);
 	free(packed);
 	if (p && r == -EMSGSIZE)
 		r = send_status(&p->conn, stream, RPC_RESOURCE_EXHAUSTED, "the answer is longer than a message may be");
@@ -261,10 +270,11 @@ static int on_accept(struct source *s, uint32_t events)
 {
 	struct ttrpc_server *server = (struct ttrpc_server *)((char *)s - offsetof(struct ttrpc_server, accept));
 	OWN_FD fd = sys_accept(server->fd);
+	int r = fd;
 
-	if (fd >= 0 && is_allowed(fd))
+	if (r >= 0 && is_allowed(fd))
 		ttrpc_server_add(server, take_fd(&fd), NULL);
-	if (fd >= 0 || fd == -EAGAIN || fd == -EINTR || fd == -ECONNABORTED)
+	if (r >= 0 || r == -EAGAIN || r == -EINTR || r == -ECONNABORTED)
 		return 0;
 	/* Out of descriptors or memory: the client waits in the backlog. */
 	source_remove(s);

@@ -61,4 +61,6 @@ const char *ttrpc_metadata(const struct ttrpc_call *c, const char *key);
 
 /* The end of a call, which is freed. */
 void ttrpc_reply(struct ttrpc_call *c, const ProtobufCMessage *m);
+/* With fds, which are taken. */
+void ttrpc_reply_fds(struct ttrpc_call *c, const ProtobufCMessage *m, int *fds, size_t n);
 void ttrpc_fail(struct ttrpc_call *c, const struct err *e);

@@ -6,6 +6,7 @@
 
 #include "berth_shim.pb-c.h"
 #include "err.h"
+#include "fd.h"
 #include "mem.h"
 #include "service.h"
 #include "str.h"
@@ -81,7 +82,7 @@ static bool answer_events(struct shim *s, struct ttrpc_call *rpc, uint64_t after
 
 	if (s->events.journal.last <= after)
 		return false;
-	m.events = arena_calloc(&a, limit, sizeof *m.events);
+	m.events = arena_calloc(&a, limit, sizeof(void *));
 	while (m.events && m.n_events < limit && (r = journal_next(&s->events.journal, &rd, &envelope)) > 0) {
 		r = add_event(&a, &m, rd.number, &envelope);
 		if (r < 0)
@@ -139,6 +140,28 @@ void subscribers_tell(struct events *ev)
 	}
 }
 
+/* ---- streams -------------------------------------------------------------- */
+
+void call_stdio(struct call *c)
+{
+	const Berth__Shim__V1__StdioRequest *q = (void *)c->m;
+	Berth__Shim__V1__StdioResponse m = BERTH__SHIM__V1__STDIO_RESPONSE__INIT;
+	struct process *p = call_process(c, q->id, q->exec_id);
+	protobuf_c_boolean *has[STDIO_COUNT] = { &m.stdin, &m.stdout, &m.stderr };
+	int fds[STDIO_COUNT];
+	size_t n = 0;
+
+	if (!p)
+		return;
+	for (int i = 0; i < STDIO_COUNT; i++) {
+		*has[i] = p->held[i] >= 0;
+		if (p->held[i] >= 0)
+			fds[n++] = take_fd(&p->held[i]);
+	}
+	m.terminal = p->terminal && n;
+	ttrpc_reply_fds(c->rpc, &m.base, fds, n);
+}
+
 /* ---- properties ----------------------------------------------------------- */
 
 static Berth__Shim__V1__ProcessProperties *describe(struct arena *a, const struct process *p)
@@ -163,7 +186,7 @@ static int describe_all(struct arena *a, const struct task *t, Berth__Shim__V1__
 
 	for (const struct process *p = t->execs; p; p = p->next)
 		n++;
-	m->processes = arena_calloc(a, n, sizeof *m->processes);
+	m->processes = arena_calloc(a, n, sizeof(void *));
 	if (!m->processes)
 		return -ENOMEM;
 	for (const struct process *p = &t->init; p; p = p == &t->init ? t->execs : p->next) {

@@ -130,7 +130,7 @@ static void on_started(struct job *j, int r, struct helper_result *ret, struct e
 	struct task *t = j->task;
 
 	if (r < 0) {
-		err_wrap(e, r, "OCI runtime start failed");
+		runtime_failed(e, "start");
 		ttrpc_fail(j->call, e);
 	} else {
 		t->init.state = LIFE_RUNNING;
@@ -165,7 +165,7 @@ static void on_executed(struct job *j, int r, struct helper_result *ret, struct 
 	if (r >= 0)
 		r = stdstreams_attach(p, take_fd(&ret->fd), take_fd(&ret->out), e);
 	if (r < 0) {
-		err_wrap(e, r, "OCI runtime exec failed");
+		runtime_failed(e, "exec");
 		if (p->pidfd >= 0)
 			process_signal(p, SIGKILL, NULL);
 		else
@@ -193,7 +193,6 @@ static void start_exec(struct call *c, struct process *p)
 	if (r >= 0)
 		r = stdstreams_open(p, &fds, &e);
 	if (r < 0) {
-		err_wrap(&e, r, "OCI runtime exec failed");
 		call_fail(c, &e);
 	}
 	j = r < 0 ? NULL : job_new(t, p, c->rpc, on_executed);
@@ -364,7 +363,7 @@ static void advance(struct process *p)
 {
 	struct deletion *d = p->deletion;
 
-	if (!d->removed || !d->drained || p->task->n_jobs || p->pidfd >= 0)
+	if (!d->removed || !d->drained || p->pidfd >= 0 || p->ended || (!*p->id && p->task->n_jobs))
 		return;
 	p->deletion = NULL;
 	if (!*p->id) {
@@ -404,8 +403,9 @@ static void on_deleted(struct job *j, int r, struct helper_result *ret, struct e
 	} else {
 		d->removed = true;
 	}
-	process_settle(p); /* one that was only created has been killed; goes on to advance() */
-	if (r >= 0 && !p->ended)
+	if (p->ended) /* one that was only created has been killed: its end is told first */
+		process_settle(p);
+	else
 		deletion_advance(p);
 }
 

@@ -124,7 +124,7 @@ static void on_created(struct job *j, int r, struct helper_result *ret, struct e
 	if (r >= 0)
 		r = adopt(t, ret, e);
 	if (r < 0)
-		err_wrap(e, r, "OCI runtime create failed");
+		runtime_failed(e, "create");
 	if (undone) {
 		ttrpc_fail(j->call, e);
 		task_free(t);
@@ -355,7 +355,7 @@ static void on_pids(struct job *j, int r, struct helper_result *ret, struct err 
 		r = read_answer(&a, fd, &pids, &len, e);
 	if (r >= 0) {
 		m.n_processes = len / sizeof(pid_t);
-		m.processes = arena_calloc(&a, m.n_processes + 1, sizeof *m.processes);
+		m.processes = arena_calloc(&a, m.n_processes + 1, sizeof(void *));
 		r = m.processes ? 0 : -ENOMEM;
 	}
 	for (size_t i = 0; r >= 0 && i < m.n_processes; i++) {

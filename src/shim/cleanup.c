@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "container.h"
-#include "dir.h"
 #include "err.h"
 #include "exit_record.h"
 #include "fd.h"
@@ -15,6 +14,7 @@
 #include "mem.h"
 #include "operation.h"
 #include "proc.h"
+#include "server.h"
 #include "settings.h"
 #include "start.h"
 #include "str.h"
@@ -52,21 +52,6 @@ static bool is_alive(struct arena *a, const struct runtime *rt, const char *id)
 	return alive;
 }
 
-/* Those of servers with this socket that are gone: "<name>.<pid>". */
-static void remove_directories(const char *state_dir, const char *name)
-{
-	OWN_FD dir = sys_openat(AT_FDCWD, state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	struct dir_reader rd = { .fd = dir };
-	const struct dir_entry *d;
-	size_t len = strlen(name);
-	int32_t pid;
-
-	while (dir >= 0 && (d = dir_next(&rd)))
-		if (!strncmp(d->name, name, len) && d->name[len] == '.' && parse_i32(d->name + len + 1, &pid) >= 0 &&
-		    sys_kill(pid, 0) == -ESRCH)
-			file_remove_tree(dir, d->name);
-}
-
 /* A server that was killed has left its socket, which nobody answers. */
 static void remove_socket(struct arena *a, const char *bundle)
 {
@@ -86,7 +71,7 @@ static void remove_socket(struct arena *a, const char *bundle)
 	sys_unlinkat(AT_FDCWD, path, 0);
 	if (settings_read(a, &settings, NULL) < 0)
 		return;
-	remove_directories(settings.state_dir, strrchr(path, '/') + 1);
+	server_remove_remains(settings.state_dir, strrchr(path, '/') + 1);
 }
 
 static int clean_up(struct arena *a, const struct command_line *cl, const char *bundle,

@@ -88,7 +88,7 @@ static void on_answer(void *ctx, int r, const uint8_t *payload, size_t len, cons
 
 static int forward(struct events *ev, const struct sb *envelope)
 {
-	Containerd__Events__ForwardRequest m = CONTAINERD__EVENTS__FORWARD_REQUEST__INIT;
+	Containerd__Events__ForwardPackedRequest m = CONTAINERD__EVENTS__FORWARD_PACKED_REQUEST__INIT;
 	struct ttrpc_request q = {
 		.service = "containerd.services.events.ttrpc.v1.Events",
 		.method = "Forward",
@@ -100,15 +100,23 @@ static int forward(struct events *ev, const struct sb *envelope)
 	};
 	int r = 0;
 
-	m.envelope = containerd__events__envelope__unpack(NULL, envelope->len, (const uint8_t *)envelope->s);
-	if (!m.envelope)
-		return -ENOMEM;
+	m.envelope.data = (uint8_t *)envelope->s;
+	m.envelope.len = envelope->len;
 	if (!ttrpc_client_is_open(&ev->client))
 		r = ttrpc_client_connect(&ev->client, ev->loop, ev->address, NULL);
 	if (r >= 0)
 		r = ttrpc_client_call(&ev->client, &q, NULL);
-	containerd__events__envelope__free_unpacked(m.envelope, NULL);
 	return r;
+}
+
+static void sent(struct events *ev, int r, const struct journal_reader *told)
+{
+	if (r < 0) {
+		later(ev);
+		return;
+	}
+	ev->told = *told;
+	ev->sending = true;
 }
 
 static void send_next(struct events *ev)
@@ -130,12 +138,22 @@ static void send_next(struct events *ev)
 			   (unsigned long long)ev->told.number + 1, (unsigned long long)rd.number - 1);
 	if (r > 0)
 		r = forward(ev, &envelope);
-	if (r < 0) {
-		later(ev);
+	sent(ev, r, &rd);
+}
+
+/* The one that was just added; most of the time nothing waits before it, and it
+ * need not be read back. */
+static void send_new(struct events *ev, const struct sb *envelope)
+{
+	const struct journal *j = &ev->journal;
+	struct journal_reader rd = { .number = j->last, .at = j->size, .generation = j->generation };
+
+	if (ev->sending || ev->again.loop || !ev->address)
 		return;
-	}
-	ev->told = rd;
-	ev->sending = true;
+	if (ev->told.number + 1 == ev->journal.last)
+		sent(ev, forward(ev, envelope), &rd);
+	else
+		send_next(ev);
 }
 
 /* ---- from the tasks ------------------------------------------------------- */
@@ -183,7 +201,7 @@ void events_publish(struct events *ev, const char *topic, const ProtobufCMessage
 		log_printf(LOG_LEVEL_ERROR, "event %s: %s", topic, err_text(&e, text, sizeof text));
 		return;
 	}
-	send_next(ev);
+	send_new(ev, &envelope);
 	if (ev->added)
 		ev->added(ev);
 }

@@ -11,6 +11,7 @@
 #include "fd.h"
 #include "launch.h"
 #include "log.h"
+#include "mem.h"
 #include "proc.h"
 #include "sys.h"
 
@@ -38,18 +39,18 @@ enum { SOCKET = 3, LOG, KEPT };
 /* Only these stay: what else the shim has open is other containers', or clients'. */
 static int keep_fds(const int *stdio, int socket)
 {
-	int fds[KEPT] = { -1, -1, -1, socket, STDERR_FILENO };
-	int null = sys_openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
+	int fds[KEPT] = { -1, -1, -1, socket, STDERR_FILENO }, null = -1;
 
 	if (stdio)
 		memcpy(fds, stdio, 3 * sizeof *stdio);
 	for (int i = 0; i < KEPT; i++) { /* out of each other's way */
-		fds[i] = sys_fcntl(fds[i] < 0 ? null : fds[i], F_DUPFD_CLOEXEC, KEPT);
-		if (fds[i] < 0)
-			return fds[i];
+		if (fds[i] >= 0 && fds[i] < KEPT)
+			fds[i] = sys_fcntl(fds[i], F_DUPFD_CLOEXEC, KEPT);
+		if (fds[i] < 0 && null < 0)
+			null = sys_openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
 	}
 	for (int i = 0; i < KEPT; i++) {
-		int r = sys_dup3(fds[i], i, i >= SOCKET ? O_CLOEXEC : 0);
+		int r = sys_dup3(fds[i] < 0 ? null : fds[i], i, i >= SOCKET ? O_CLOEXEC : 0);
 
 		if (r < 0)
 			return r;
@@ -61,12 +62,14 @@ static int keep_fds(const int *stdio, int socket)
 
 static _Noreturn void helper_main(const struct helper_job *job, int socket)
 {
+	static const int ignored[] = HELPER_IGNORED;
 	struct message m = { .ret = HELPER_RESULT };
 	int *has[FDS], fds[FDS];
 	size_t n = 0;
 	sigset_t none;
 
-	sys_default_signals();
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++) /* the others are as at the shim's start */
+		signal(ignored[i], SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (keep_fds(job->stdio, socket) < 0)

@@ -57,6 +57,10 @@ struct helper {
 	void *ctx;
 };
 
+/* What the shim ignores, once it has all others at their default: only Shutdown
+ * ends it. A helper puts them back. */
+#define HELPER_IGNORED { SIGPIPE, SIGTERM, SIGINT, SIGHUP }
+
 int helper_start(struct helper *h, struct loop *l, const struct helper_job *job,
 		 void (*done)(struct helper *h, int r, struct helper_result *ret, const struct err *e),
 		 void *ctx, struct err *e);

@@ -28,6 +28,7 @@ struct job *job_new(struct task *t, struct process *p, struct ttrpc_call *call,
 	j->done = done;
 	j->order = (struct order){
 		.runtime = &t->runtime,
+		.host = t->shim->cgroup_host,
 		.namespace = t->shim->namespace,
 		.id = t->id,
 		.bundle = t->bundle,

@@ -19,7 +19,7 @@
 #include "sys.h"
 
 enum { READY_MS = 10 * 1000, ARGS_MAX = 128 };
-enum { OUT = 3, ERR, READY, FIRST_FREE };
+enum { OUT = 3, ERR, READY, FAILURE, FIRST_FREE };
 
 /* ---- the command line ----------------------------------------------------- */
 
@@ -84,14 +84,14 @@ static int split(char *uri, const char *argv[ARGS_MAX + 1])
 
 /* ---- the program ---------------------------------------------------------- */
 
-static _Noreturn void execute(const char *const *argv, char *const *env, const int fds[3])
+static _Noreturn void execute(const char *const *argv, char *const *env, const int fds[4])
 {
-	int free_of_others[3];
+	int free_of_others[4];
 
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		free_of_others[i] = sys_fcntl(fds[i], F_DUPFD_CLOEXEC, FIRST_FREE);
-	for (int i = 0; i < 3; i++)
-		if (free_of_others[i] < 0 || sys_dup3(free_of_others[i], OUT + i, 0) < 0)
+	for (int i = 0; i < 4; i++)
+		if (free_of_others[i] < 0 || sys_dup3(free_of_others[i], OUT + i, i < 3 ? 0 : O_CLOEXEC) < 0)
 			_exit(126);
 	fd_close_from(FIRST_FREE);
 	for (int i = 0; i < OUT; i++) {
@@ -100,8 +100,46 @@ static _Noreturn void execute(const char *const *argv, char *const *env, const i
 		sys_dup3(null, i, 0);
 	}
 	sys_setsid(); /* it is to read the rest when all else is killed */
-	sys_execve(argv[0], (char *const *)(uintptr_t)argv, env);
-	_exit(127);
+	execve(argv[0], (char *const *)(uintptr_t)argv, env);
+	proc_exec_failed(FAILURE);
+}
+
+/* Waits for a word from the helper, or its death. */
+static _Noreturn void guard(int pidfd, int from)
+{
+	char word;
+	ssize_t n;
+
+	sys_dup3(from, 0, O_CLOEXEC);
+	sys_dup3(pidfd, 1, O_CLOEXEC);
+	sys_close(2);
+	fd_close_from(3);
+	while ((n = sys_read(0, &word, 1)) == -EINTR)
+		;
+	if (n == 0)
+		proc_signal(1, SIGKILL);
+	_exit(0);
+}
+
+static int start_guard(struct logger *l, struct err *e)
+{
+	OWN_FD from = -1, ours = -1;
+	int pair[2], r = sys_pipe2(pair, O_CLOEXEC);
+	pid_t pid;
+
+	if (r < 0)
+		return err_sys(e, r, "guard a logging binary");
+	from = pair[0];
+	ours = pair[1];
+	pid = fork();
+	if (pid == 0) {
+		sys_close(ours);
+		guard(l->pidfd, from);
+	}
+	if (pid < 0)
+		return err_sys(e, -errno, "guard a logging binary");
+	l->guard = take_fd(&ours);
+	return 0;
 }
 
 static int wait_ready(struct logger *l, int fd, const char *path, struct err *e)
@@ -128,8 +166,9 @@ static int wait_ready(struct logger *l, int fd, const char *path, struct err *e)
 
 static int begin(struct logger *l, const struct order *o, const char *const *argv, char *const *env, struct err *e)
 {
-	OWN_FD out = -1, err = -1, ready = -1, our_out = -1, our_err = -1, our_ready = -1;
-	int *theirs[] = { &out, &err, &ready }, *ours[] = { &our_out, &our_err, &our_ready }, r = 0;
+	OWN_FD out = -1, err = -1, ready = -1, our_out = -1, our_err = -1, our_ready = -1, failure = -1, why = -1;
+	int *theirs[] = { &out, &err, &ready }, *ours[] = { &our_out, &our_err, &our_ready };
+	int r = proc_exec_pipe(&why, &failure);
 
 	for (int i = 0; r >= 0 && i < 3; i++) {
 		int pair[2];
@@ -149,9 +188,15 @@ static int begin(struct logger *l, const struct order *o, const char *const *arg
 		return err_sys(e, r, "start logging binary '%s'", argv[0]);
 	}
 	if (l->pid == 0)
-		execute(argv, env, (int[]){ out, err, ready });
+		execute(argv, env, (int[]){ out, err, ready, failure });
 	fd_closep(&ready);
-	r = wait_ready(l, our_ready, argv[0], e);
+	fd_closep(&failure);
+	r = proc_exec_result(why);
+	if (r < 0)
+		return err_sys(e, r, "start logging binary '%s'", argv[0]);
+	r = start_guard(l, e);
+	if (r >= 0)
+		r = wait_ready(l, our_ready, argv[0], e);
 	if (r >= 0 && o->terminal) {
 		l->out = take_fd(&our_out);
 	} else if (r >= 0) {
@@ -192,5 +237,8 @@ void logger_let_go(struct logger *l, int r)
 {
 	if (l->pid && r < 0)
 		proc_end(l->pidfd);
+	if (l->guard >= 0)
+		fd_write_all(l->guard, "", 1);
+	fd_closep(&l->guard);
 	fd_closep(&l->pidfd);
 }

@@ -12,6 +12,7 @@
 
 #include "types.pb-c.h"
 
+struct cgroup_host;
 struct err;
 struct helper_result;
 struct runtime;
@@ -19,6 +20,7 @@ struct runtime;
 /* What is asked for: filled for the operation at hand, borrowed until the fork. */
 struct order {
 	const struct runtime *runtime;
+	const struct cgroup_host *host; /* read once; NULL: when it is needed */
 	const char *namespace, *id, *bundle;
 	const char *exec_id; /* exec */
 	const char *logger; /* create, exec: a binary:// URI for stdout and stderr; NULL */

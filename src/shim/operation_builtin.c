@@ -36,6 +36,7 @@ static void begin(struct work *w, const struct order *o)
 		.arena = &w->arena,
 		.root = o->runtime->root,
 		.systemd_cgroup = o->runtime->systemd_cgroup,
+		.cgroup = o->host,
 		.in_user_ns = proc_in_user_ns(),
 	};
 	w->core.rootless = w->core.in_user_ns || geteuid() != 0;
@@ -62,42 +63,38 @@ static int load(struct work *w, char **text, struct spec **spec, struct err *e)
 }
 
 /* What the shim needs to see the OOM killer. None of it is worth failing for. */
-static void watch_memory(struct work *w, struct helper_result *ret)
+static void watch_memory(struct work *w, const char *cgroup, struct helper_result *ret)
 {
 	const struct cgroup_host *host;
-	struct container ct;
 	struct cgroup cg;
 	char link[32];
 	ssize_t n = 0;
 	int i;
 
-	if (container_open(&w->core, w->o->id, false, &ct, NULL) < 0)
+	if (!cgroup || core_cgroup(&w->core, &host, NULL) < 0 || strlen(cgroup) >= sizeof ret->cgroup)
 		return;
-	if (ct.rec->cgroup_path)
-		snprintf(ret->cgroup, sizeof ret->cgroup, "%s", ct.rec->cgroup_path);
-	if (ct.rec->cgroup_path && core_cgroup(&w->core, &host, NULL) >= 0 &&
-	    cgroup_open_only(&cg, host, ct.rec->cgroup_path, "memory", NULL) >= 0) {
-		i = cgroup_hierarchy_of(host, "memory");
-		ret->oom = cgroup_oom_fd(&cg, NULL);
-		if (i >= 0 && cg.fd[i] >= 0) {
-			snprintf(link, sizeof link, "/proc/self/fd/%d", cg.fd[i]);
-			n = sys_readlinkat(AT_FDCWD, link, ret->memory, sizeof ret->memory - 1);
-		}
-		ret->memory[n < 0 ? 0 : n] = '\0';
-		cgroup_done(&cg);
-	}
-	container_close(&ct);
+	strcpy(ret->cgroup, cgroup);
+	i = cgroup_hierarchy_of(host, "memory");
+	if (i < 0 || cgroup_open_only(&cg, host, cgroup, "memory", NULL) < 0)
+		return;
+	ret->oom = cgroup_oom_fd(&cg, NULL);
+	snprintf(link, sizeof link, "/proc/self/fd/%d", cg.fd[i]);
+	n = sys_readlinkat(AT_FDCWD, link, ret->memory, sizeof ret->memory - 1);
+	ret->memory[n < 0 ? 0 : n] = '\0';
+	cgroup_done(&cg);
 }
 
 static int builtin_create(struct helper_result *ret, void *order, struct err *e)
 {
 	const struct order *o = order;
+	const char *cgroup = NULL;
 	struct create_options co = {
 		.id = o->id,
 		.bundle = o->bundle,
 		.no_pivot = o->runtime->no_pivot_root,
 		.no_new_keyring = o->runtime->no_new_keyring,
 		.ret_master = o->terminal ? &ret->fd : NULL,
+		.ret_cgroup = &cgroup,
 	};
 	struct logger logger = LOGGER_INIT;
 	struct err ignored;
@@ -127,7 +124,7 @@ static int builtin_create(struct helper_result *ret, void *order, struct err *e)
 	}
 	ret->out = take_fd(&logger.out);
 	ret->shared_pids = !co.spec->linux->ns[NS_PID].present;
-	watch_memory(&w, ret);
+	watch_memory(&w, cgroup, ret);
 	return 0;
 }
 
@@ -211,6 +208,7 @@ static int builtin_delete(struct helper_result *ret, void *order, struct err *e)
 	begin(&w, o);
 	r = container_delete(&w.core, o->id, true, e);
 	unmounted = rootfs_mounts_undo(o->bundle, r < 0 ? &second : e);
+	arena_done(&w.arena); /* the program's `delete` does this without a helper */
 	return r < 0 ? r : unmounted;
 }
 

@@ -12,17 +12,11 @@
 #include "operation.h"
 #include "str.h"
 
-static int open_cgroup(const struct order *o, struct arena *a, struct cgroup *ret, struct err *e)
+static int open_cgroup(const struct order *o, struct cgroup *ret, struct err *e)
 {
-	struct cgroup_host *host = arena_alloc(a, sizeof *host);
-	int r;
-
-	if (str_empty(o->cgroup))
+	if (str_empty(o->cgroup) || !o->host)
 		return err_set(e, ERR_NOT_FOUND, 0, "cgroup does not exist");
-	if (!host)
-		return err_sys(e, -ENOMEM, "open the cgroup");
-	r = cgroup_host_read(host, a, e);
-	return r < 0 ? r : cgroup_open(ret, host, o->cgroup, e);
+	return cgroup_open(ret, o->host, o->cgroup, e);
 }
 
 static int answer(struct helper_result *ret, const void *data, size_t len, struct err *e)
@@ -42,7 +36,7 @@ int operation_pids(struct helper_result *ret, void *order, struct err *e)
 	struct cgroup cg;
 	pid_t *pids;
 	size_t n;
-	int r = open_cgroup(order, &a, &cg, e);
+	int r = open_cgroup(order, &cg, e);
 
 	if (r >= 0)
 		r = cgroup_pids(&cg, &a, &pids, &n, e);
@@ -56,7 +50,7 @@ int operation_metrics(struct helper_result *ret, void *order, struct err *e)
 	struct cgroup cg;
 	const char *type;
 	uint8_t *packed;
-	int r = open_cgroup(order, &a, &cg, e);
+	int r = open_cgroup(order, &cg, e);
 
 	if (r >= 0)
 		r = metrics_read(&cg, &a, &type, &any.value.data, &any.value.len, e);

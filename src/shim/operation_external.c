@@ -18,6 +18,7 @@
 #include "file.h"
 #include "helper.h"
 #include "json.h"
+#include "log.h"
 #include "logger.h"
 #include "mem.h"
 #include "operation.h"
@@ -88,29 +89,37 @@ static const char *last_error(struct command *c)
 	return found;
 }
 
-static _Noreturn void execute(struct command *c, pid_t parent)
+static _Noreturn void execute(struct command *c, pid_t parent, int failure)
 {
 	sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
-	if (getppid() == parent)
-		execvp(c->argv[0], (char *const *)(uintptr_t)c->argv);
-	_exit(127);
+	if (getppid() != parent)
+		_exit(127);
+	execvp(c->argv[0], (char *const *)(uintptr_t)c->argv);
+	proc_exec_failed(failure);
 }
 
 static int run(struct command *c, struct err *e)
 {
 	pid_t parent = getpid(), pid;
-	OWN_FD pidfd = -1;
+	OWN_FD pidfd = -1, ours = -1, childs = -1;
 	const char *words;
-	int status;
+	int status, r;
 
 	sys_unlinkat(c->bundle, "log.json", 0);
+	r = proc_exec_pipe(&ours, &childs);
+	if (r < 0)
+		return err_sys(e, r, "start '%s'", c->argv[0]);
 	pid = sys_raw_clone(CLONE_PIDFD | SIGCHLD, &pidfd);
 	if (pid < 0)
 		return err_sys(e, pid, "start '%s'", c->argv[0]);
 	if (pid == 0)
-		execute(c, parent);
+		execute(c, parent, childs);
+	fd_closep(&childs);
+	r = proc_exec_result(ours);
 	proc_wait(pidfd, -1);
 	status = proc_reap(pidfd);
+	if (r < 0)
+		return err_set(e, ERR_EXEC, r, "exec: \"%s\"", c->argv[0]);
 	if (status == 0)
 		return 0;
 	words = last_error(c);
@@ -124,14 +133,17 @@ static int simple(const struct order *o, const char *verb, const char *flag, con
 	struct command c;
 	int r = begin(&c, o, e);
 
-	if (r < 0)
-		return r;
-	add_globals(&c);
-	add(&c, verb, NULL);
-	if (flag)
-		add(&c, flag, NULL);
-	add(&c, o->id, last, NULL);
-	return run(&c, e);
+	if (r >= 0) {
+		add_globals(&c);
+		add(&c, verb, NULL);
+		if (flag)
+			add(&c, flag, NULL);
+		add(&c, o->id, last, NULL);
+		r = run(&c, e);
+	}
+	arena_done(&c.arena); /* the program's `delete` does this without a helper */
+	fd_closep(&c.bundle);
+	return r;
 }
 
 /* ---- create and exec ------------------------------------------------------ */
@@ -391,7 +403,11 @@ static int external_delete(struct helper_result *ret, void *order, struct err *e
 	struct err second;
 	int unmounted, r = simple(o, "delete", "--force", NULL, e);
 
-	if (r < 0 && strstr(e->msg, "does not exist"))
+	/* A runtime that is gone cannot remove anything, however often it is asked. */
+	if (r < 0 && e->kind == ERR_EXEC)
+		log_printf(LOG_LEVEL_WARNING, "container %s is left to itself: %s: %s", o->id, e->msg,
+			   err_cause(e->sys));
+	if (r < 0 && (e->kind == ERR_EXEC || strstr(e->msg, "does not exist")))
 		r = 0;
 	unmounted = rootfs_mounts_undo(o->bundle, r < 0 ? &second : e);
 	return r < 0 ? r : unmounted;

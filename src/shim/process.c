@@ -33,6 +33,20 @@ static void waiter_free(struct waiter *w)
 	free(w);
 }
 
+/* The call of the first one, which waits no more. */
+static struct ttrpc_call *take_waiter(struct process *p)
+{
+	struct waiter *w = p->waiters;
+	struct ttrpc_call *call = w->call;
+
+	p->waiters = w->next;
+	if (p->waiters)
+		p->waiters->link = &p->waiters;
+	free(w);
+	call->gone = NULL;
+	return call;
+}
+
 static void on_gone(struct ttrpc_call *c)
 {
 	waiter_free(c->ctx);
@@ -78,12 +92,8 @@ void process_wait(struct process *p, struct ttrpc_call *call)
 
 static void answer_waiters(struct process *p)
 {
-	while (p->waiters) {
-		struct ttrpc_call *call = p->waiters->call;
-
-		waiter_free(p->waiters);
-		answer_wait(p, call);
-	}
+	while (p->waiters)
+		answer_wait(p, take_waiter(p));
 }
 
 /* ---- the end -------------------------------------------------------------- */
@@ -214,12 +224,8 @@ void process_free_members(struct process *p)
 	source_remove(&p->exit);
 	fd_closep(&p->pidfd);
 	while (p->waiters) {
-		struct ttrpc_call *call = p->waiters->call;
-
-		waiter_free(p->waiters);
-		call->gone = NULL;
 		err_set(&e, ERR_NOT_FOUND, 0, "process was never started");
-		ttrpc_fail(call, &e);
+		ttrpc_fail(take_waiter(p), &e);
 	}
 	stdstreams_close(p);
 	free(p->document);

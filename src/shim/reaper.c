@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "helper.h"
 #include "shim.h"
 #include "sys.h"
 
@@ -52,10 +53,9 @@ static int on_signal(struct source *src, uint32_t events)
 	return 0;
 }
 
-/* The others that a service manager or a terminal may send are for the
- * containers' owner to act upon: only Shutdown ends a shim. */
 int reaper_start(struct shim *s, struct err *e)
 {
+	static const int ignored[] = HELPER_IGNORED;
 	sigset_t mask;
 	int r;
 
@@ -68,9 +68,8 @@ int reaper_start(struct shim *s, struct err *e)
 		r = source_fd(&s->signal, &s->loop, s->signals, EPOLLIN, on_signal);
 	if (r < 0)
 		return err_sys(e, r, "watch for orphans");
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
+	sys_default_signals();
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		signal(ignored[i], SIG_IGN);
 	return 0;
 }

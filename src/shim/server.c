@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dir.h"
 #include "err.h"
 #include "fd.h"
 #include "file.h"
@@ -29,9 +30,9 @@ static void on_all_told(struct events *ev)
 	loop_stop(ev->loop, 0);
 }
 
-static int on_linger(struct source *s, uint32_t events)
+static int on_linger(struct source *src, uint32_t events)
 {
-	loop_stop(s->loop, 0);
+	loop_stop(&((struct shim *)((char *)src - offsetof(struct shim, stop)))->loop, 0);
 	return 0;
 }
 
@@ -98,6 +99,58 @@ static int name_instance(struct shim *s, struct err *e)
 	return s->instance ? 0 : err_sys(e, -ENOMEM, "begin");
 }
 
+/* "<name>.<pid>" */
+void server_remove_remains(const char *state_dir, const char *name)
+{
+	OWN_FD dir = sys_openat(AT_FDCWD, state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	struct dir_reader rd = { .fd = dir };
+	const struct dir_entry *d;
+	size_t len = strlen(name);
+	int32_t pid;
+
+	while (dir >= 0 && (d = dir_next(&rd)))
+		if (!strncmp(d->name, name, len) && d->name[len] == '.' && parse_i32(d->name + len + 1, &pid) >= 0 &&
+		    sys_kill(pid, 0) == -ESRCH)
+			file_remove_tree(dir, d->name);
+}
+
+/* ---- what stays for a while ------------------------------------------------ */
+
+#define GONE "gone"
+
+/* By the minute in which the shims ended: as many as are in one go together. */
+static void remove_old(int gone, int64_t oldest)
+{
+	struct dir_reader rd = { .fd = gone };
+	const struct dir_entry *d;
+	int64_t minute;
+
+	while ((d = dir_next(&rd)))
+		if (parse_i64(d->name, &minute) >= 0 && minute < oldest)
+			file_remove_tree(gone, d->name);
+}
+
+/* The journal for whoever still reads it; the others of long ago go. */
+static void retire(const struct shim *s)
+{
+	OWN_SB struct sb path = SB_INIT;
+	OWN_FD to = -1, gone = -1;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	sb_printf(&path, "%s/" GONE "/%lld", s->settings.state_dir, (long long)now.tv_sec / 60);
+	if (s->settings.keep_events && s->events.journal.last && !path.failed)
+		to = file_mkdirs(path.s, 0700, NULL);
+	if (to < 0 || sys_renameat(AT_FDCWD, s->directory, to, strrchr(s->directory, '/') + 1) < 0)
+		file_remove_tree(AT_FDCWD, s->directory);
+	path.len = 0;
+	sb_printf(&path, "%s/" GONE, s->settings.state_dir);
+	if (!path.failed)
+		gone = sys_openat(AT_FDCWD, path.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	if (gone >= 0)
+		remove_old(gone, now.tv_sec / 60 - s->settings.keep_events);
+}
+
 /* The pid keeps apart a shim that is just ending and the next with its socket. */
 static int make_directory(struct shim *s, const struct server_options *o, struct err *e)
 {
@@ -122,6 +175,7 @@ static int begin(struct shim *s, const struct server_options *o, struct err *e)
 	s->namespace = o->namespace;
 	s->socket = o->socket;
 	s->settings = *o->settings;
+	s->cgroup_host = o->cgroup_host;
 	sb_printf(&journal, "%s/events", s->directory);
 	r = journal.failed ? err_sys(e, -ENOMEM, "begin") : loop_init(&s->loop, e);
 	if (r < 0)
@@ -156,7 +210,7 @@ int server_run(const struct server_options *o, struct err *e)
 	fd_closep(&s.signals);
 	loop_done(&s.loop);
 	if (s.directory)
-		file_remove_tree(AT_FDCWD, s.directory);
+		retire(&s);
 	free(s.directory);
 	free(s.instance);
 	return r;

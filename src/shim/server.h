@@ -1,6 +1,7 @@
 /* The long-lived process: from a listening socket to Shutdown. */
 #pragma once
 
+struct cgroup_host;
 struct err;
 struct settings;
 
@@ -12,6 +13,10 @@ struct server_options {
 	const char *events_address; /* containerd's ttrpc socket; NULL: none */
 	const char *name; /* of its directory below settings->state_dir, to which its pid is added */
 	const struct settings *settings;
+	const struct cgroup_host *cgroup_host; /* NULL: none */
 };
+
+/* Directories of servers with this name that were killed. */
+void server_remove_remains(const char *state_dir, const char *name);
 
 int server_run(const struct server_options *o, struct err *e);

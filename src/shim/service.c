@@ -5,6 +5,7 @@
 
 #include "berth_shim.pb-c.h"
 #include "err.h"
+#include "rpc_status.h"
 #include "str.h"
 #include "task.pb-c.h"
 
@@ -36,6 +37,12 @@ static const struct {
 void call_fail(struct call *c, const struct err *e)
 {
 	ttrpc_fail(c->rpc, e);
+}
+
+void runtime_failed(struct err *e, const char *operation)
+{
+	e->kind = ERR_INTERNAL;
+	err_wrap(e, 0, "OCI runtime %s failed", operation);
 }
 
 void call_empty(struct ttrpc_call *rpc)
@@ -100,8 +107,10 @@ void service_request(struct ttrpc_call *rpc)
 		return;
 	}
 	c.m = protobuf_c_message_unpack(m->request, NULL, q->payload.len, q->payload.data);
-	if (!c.m) {
+	if (!c.m || !rpc_is_text(c.m)) {
 		err_set(&e, ERR_INVALID, 0, "%s: the request cannot be read", m->name);
+		if (c.m)
+			protobuf_c_message_free_unpacked(c.m, NULL);
 		call_fail(&c, &e);
 		return;
 	}

@@ -37,6 +37,7 @@ struct call {
 #define PRIVATE_METHODS(X)              \
 	X(Hello, hello, hello_request)   \
 	X(Events, events, events_request) \
+	X(Stdio, stdio, stdio_request) \
 	X(Properties, properties, properties_request)
 
 /* calls_task.c, calls_process.c, calls_private.c */
@@ -51,6 +52,9 @@ void service_request(struct ttrpc_call *rpc);
 /* ---- for the calls -------------------------------------------------------- */
 
 void call_fail(struct call *c, const struct err *e);
+/* What an operation of the runtime said: of unknown kind to clients, who take
+ * others for an answer about the task. */
+void runtime_failed(struct err *e, const char *operation);
 /* An answer of nothing; NULL: nobody waits. */
 void call_empty(struct ttrpc_call *rpc);
 /* The task, or the process, that a request names; else the call has failed. */

@@ -18,6 +18,7 @@ static const struct json_field fields[] = {
 	JSON_FIELD("runtime_root", json_dec_string, struct settings, runtime_root, JSON_NONEMPTY),
 	JSON_FIELD("state_dir", json_dec_string, struct settings, state_dir, JSON_NONEMPTY),
 	JSON_FIELD("socket_dir", json_dec_string, struct settings, socket_dir, JSON_NONEMPTY),
+	JSON_FIELD("keep_events", json_dec_u32, struct settings, keep_events, 0),
 	JSON_FIELD("mount_namespace", json_dec_bool, struct settings, mount_namespace, 0),
 	{ 0 },
 };
@@ -41,6 +42,7 @@ int settings_read(struct arena *a, struct settings *ret, struct err *e)
 		.runtime_root = runtime_root,
 		.state_dir = state_dir,
 		.socket_dir = socket_dir,
+		.keep_events = 5,
 		.mount_namespace = true,
 	};
 	r = file_read(a, AT_FDCWD, path ? path : SETTINGS_FILE, JSON_MAX_SIZE, &text, &len, e);

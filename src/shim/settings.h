@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct arena;
 struct err;
@@ -19,6 +20,7 @@ struct settings {
 	char *runtime_root; /* of an external one */
 	char *state_dir; /* the shims' own */
 	char *socket_dir;
+	uint32_t keep_events; /* minutes that the journal of a shim stays after its end */
 	bool mount_namespace; /* the shim's own, in which it makes root file systems */
 };
 

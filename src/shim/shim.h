@@ -14,6 +14,7 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "cgroup.h"
 #include "events.h"
 #include "life.h"
 #include "loop.h"
@@ -58,6 +59,7 @@ struct process {
 	char *path[STDIO_COUNT]; /* the client's; "": none */
 	bool terminal, input_ended;
 	struct stream *streams[STDIO_COUNT]; /* NULL: none, or not the shim's to move */
+	int held[STDIO_COUNT]; /* the shim's ends, until a client takes them; -1 */
 	int master; /* of the terminal; -1 */
 	struct source drain; /* a deadline; see stdstreams_drain() */
 	drained_fn *drained;
@@ -86,6 +88,7 @@ struct shim {
 	struct events events;
 	struct settings settings;
 	const char *namespace, *socket;
+	const struct cgroup_host *cgroup_host; /* NULL: none */
 	char *directory; /* of its own, removed at the end: the journal */
 	char *instance; /* of this shim, among all there ever were with its socket */
 	struct subscriber *subscribers;

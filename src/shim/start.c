@@ -45,6 +45,7 @@ struct starting {
 	const char *name; /* of the socket, and of the server's directory */
 	const char *socket, *address; /* its path; the same with "unix://" */
 	int listen;
+	struct cgroup_host *host;
 };
 
 /* ---- what is asked for ---------------------------------------------------- */
@@ -143,6 +144,7 @@ static int bind_socket(struct starting *st)
 			return 1;
 		}
 		sys_unlinkat(AT_FDCWD, st->socket, 0);
+		server_remove_remains(st->settings.state_dir, st->name);
 		r = sys_bind(fd, (struct sockaddr *)&sa, sizeof sa);
 	}
 	umask(mask);
@@ -185,20 +187,23 @@ static void set_oom_score(void)
 	file_write_string(AT_FDCWD, "/proc/self/oom_score_adj", text);
 }
 
+/* With the cgroup that we are in. */
+static int read_host(struct starting *st, struct err *e)
+{
+	st->host = arena_alloc(st->a, sizeof *st->host);
+	return st->host ? cgroup_host_read(st->host, st->a, e) : err_sys(e, -ENOMEM, "look for cgroups");
+}
+
 static int enter_cgroup(struct starting *st, struct err *e)
 {
-	struct cgroup_host *host;
 	struct cgroup cg;
 	int fds[CGROUP_MAX_HIERARCHIES], n, r;
 
 	if (str_empty(st->options.shim_cgroup))
 		return 0;
-	host = arena_alloc(st->a, sizeof *host);
-	if (!host)
-		return err_sys(e, -ENOMEM, "enter the shim's cgroup");
-	r = cgroup_host_read(host, st->a, e);
+	r = read_host(st, e);
 	if (r >= 0)
-		r = cgroup_open(&cg, host, st->options.shim_cgroup, e);
+		r = cgroup_open(&cg, st->host, st->options.shim_cgroup, e);
 	if (r < 0)
 		return r;
 	r = n = cgroup_join_fds(&cg, fds, e);
@@ -237,6 +242,8 @@ static int set_up(struct starting *st, struct err *e)
 	r = enter_cgroup(st, e);
 	if (r >= 0)
 		r = enter_mount_namespace(st, e);
+	if (r >= 0)
+		r = read_host(st, e); /* for all that is done here later */
 	if (r >= 0 && !str_empty(core)) {
 		r = sys_prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, SCHED_CORE_THREAD_GROUP);
 		if (r < 0)
@@ -274,6 +281,7 @@ static _Noreturn void serve(struct starting *st, int ready)
 		.events_address = getenv("TTRPC_ADDRESS"),
 		.name = st->name,
 		.settings = &st->settings,
+		.cgroup_host = st->host,
 	};
 	struct err e;
 	char text[1200];

@@ -28,6 +28,11 @@ static const char *path_of(const char *s)
 	return s;
 }
 
+static bool is_held(const char *s)
+{
+	return !strcmp(s, "held://");
+}
+
 static bool is_logger(const struct process *p)
 {
 	return str_starts(p->path[STDOUT], "binary://");
@@ -45,7 +50,7 @@ int stdstreams_set(struct process *p, const char *in, const char *out, const cha
 		p->path[i] = strdup(s);
 		if (!p->path[i])
 			return err_sys(e, -ENOMEM, "keep the paths of the standard streams");
-		if (*s && *path_of(s) != '/' && !(i != STDIN && str_starts(s, "binary://")))
+		if (*s && *path_of(s) != '/' && !is_held(s) && !(i != STDIN && str_starts(s, "binary://")))
 			return err_set(e, ERR_INVALID, 0, "%s: '%s' is neither a path nor a known URI", names[i], s);
 	}
 	return 0;
@@ -63,21 +68,30 @@ static int open_file(const char *path, int i, bool make, struct err *e)
 
 /* A pipe to the process; its end belongs to whom the options say, else init
  * gives it to the process's own user. */
-static int open_pipe(struct process *p, int i, int fifo, int *ret, struct err *e)
+static int make_pipe(struct process *p, int i, int *ret_ours, int *ret_theirs, struct err *e)
 {
 	const struct task *t = p->task;
-	OWN_FD owned_fifo = fifo;
-	OWN_FD ours = -1, theirs = -1;
-	int pair[2], flags, r = sys_pipe2(pair, O_CLOEXEC);
+	int pair[2], r = sys_pipe2(pair, O_CLOEXEC);
 
 	if (r < 0)
 		return err_sys(e, r, "make a pipe for %s", names[i]);
-	theirs = pair[i != STDIN];
-	ours = pair[i == STDIN];
+	*ret_theirs = pair[i != STDIN];
+	*ret_ours = pair[i == STDIN];
+	if (t->io_uid || t->io_gid)
+		r = sys_fchownat(*ret_theirs, "", t->io_uid, t->io_gid, AT_EMPTY_PATH);
+	return r < 0 ? err_sys(e, r, "give %s to user %u", names[i], t->io_uid) : 0;
+}
+
+static int move_pipe(struct process *p, int i, int fifo, int *ret, struct err *e)
+{
+	OWN_FD owned_fifo = fifo;
+	OWN_FD ours = -1, theirs = -1;
+	int flags, r = make_pipe(p, i, &ours, &theirs, e);
+
+	if (r < 0)
+		return r;
 	flags = sys_fcntl(ours, F_GETFL, 0);
 	r = flags < 0 ? flags : sys_fcntl(ours, F_SETFL, flags | O_NONBLOCK);
-	if (r >= 0 && (t->io_uid || t->io_gid))
-		r = sys_fchownat(theirs, "", t->io_uid, t->io_gid, AT_EMPTY_PATH);
 	if (r >= 0 && i == STDIN)
 		r = stream_new(&p->streams[i], &p->shim->loop, take_fd(&owned_fifo), take_fd(&ours), NULL, NULL);
 	else if (r >= 0)
@@ -97,12 +111,14 @@ static int open_one(struct process *p, int i, int *ret, struct err *e)
 
 	if (!*s)
 		return 0;
+	if (is_held(s))
+		return make_pipe(p, i, &p->held[i], ret, e);
 	r = sys_fstatat(AT_FDCWD, path, &st, 0);
 	if (r < 0 && !(r == -ENOENT && make))
 		return err_sys(e, r, "open %s '%s'", names[i], path);
 	if (r >= 0 && S_ISFIFO(st.st_mode)) {
 		r = stream_open(path, e);
-		return r < 0 ? r : open_pipe(p, i, r, ret, e);
+		return r < 0 ? r : move_pipe(p, i, r, ret, e);
 	}
 	*ret = r = open_file(path, i, make, e);
 	return r < 0 ? r : 0;
@@ -162,6 +178,10 @@ int stdstreams_attach(struct process *p, int master, int out, struct err *e)
 	p->master = master;
 	if (master < 0)
 		return 0;
+	if (is_held(p->path[STDOUT])) {
+		p->held[STDOUT] = r = sys_fcntl(master, F_DUPFD_CLOEXEC, 3);
+		return r < 0 ? err_sys(e, r, "keep the terminal") : 0;
+	}
 	flags = sys_fcntl(master, F_GETFL, 0);
 	r = flags < 0 ? flags : sys_fcntl(master, F_SETFL, flags | O_NONBLOCK);
 	if (r < 0)
@@ -180,6 +200,7 @@ int stdstreams_attach(struct process *p, int master, int out, struct err *e)
 void stdstreams_close_input(struct process *p)
 {
 	p->input_ended = true;
+	fd_closep(&p->held[STDIN]);
 	if (p->streams[STDIN])
 		stream_end_input(p->streams[STDIN]);
 }
@@ -250,6 +271,7 @@ void stdstreams_stop(struct process *p)
 		if (p->streams[i])
 			stream_let_go(p->streams[i]);
 		p->streams[i] = NULL;
+		fd_closep(&p->held[i]);
 	}
 }
 

@@ -2,7 +2,8 @@
  * The standard streams of a process, as its client asked for them: each path
  * is that of a FIFO, which the shim moves bytes to or from (stream.h), of a file
  * or /dev/null, which the process gets itself, or empty; stdout may be a URI:
- * file:///path, or binary:///path?args for a logging program (logger.h).
+ * file:///path, or binary:///path?args for a logging program (logger.h). With
+ * held:// the shim keeps its end for whoever asks (Stdio in api/berth_shim.proto).
  */
 #pragma once
 

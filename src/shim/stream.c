@@ -37,11 +37,44 @@ int stream_open(const char *path, struct err *e)
 
 static int on_ready(struct source *src, uint32_t events);
 
+static int waiting_bytes(int fd)
+{
+	int n = 0;
+
+	return sys_ioctl(fd, FIONREAD, &n) < 0 ? 0 : n;
+}
+
+/* The same FIFO for one direction alone. */
+static int open_again(int fd, int flags)
+{
+	char path[40];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return sys_openat(AT_FDCWD, path, flags | O_NONBLOCK | O_CLOEXEC, 0);
+}
+
+/* A client's, as opposed to a process's own pipe. */
+static bool is_fifo(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && sys_fstat(fd, &st) >= 0 && S_ISFIFO(st.st_mode) &&
+	       (sys_fcntl(fd, F_GETFL, 0) & O_ACCMODE) == O_RDWR;
+}
+
+/* No writer is left: the client sees the end, after what is still in there. */
+static void close_client(struct stream *s)
+{
+	if (s->unread < 0 && is_fifo(s->to) && waiting_bytes(s->to))
+		s->unread = open_again(s->to, O_RDONLY);
+	fd_closep(&s->to);
+}
+
 static void close_all(struct stream *s)
 {
 	source_remove(&s->src);
 	fd_closep(&s->from);
-	fd_closep(&s->to);
+	close_client(s);
 }
 
 static int wait_for(struct stream *s, int fd, uint32_t events)
@@ -52,13 +85,6 @@ static int wait_for(struct stream *s, int fd, uint32_t events)
 	return source_fd(&s->src, s->loop, fd, events, on_ready);
 }
 
-static int waiting_bytes(int fd)
-{
-	int n = 0;
-
-	return sys_ioctl(fd, FIONREAD, &n) < 0 ? 0 : n;
-}
-
 /* The client sees the end; whoever still writes is not to notice. */
 static int to_nowhere(struct stream *s)
 {
@@ -67,7 +93,7 @@ static int to_nowhere(struct stream *s)
 	if (null < 0)
 		return null;
 	source_remove(&s->src);
-	fd_closep(&s->to);
+	close_client(s);
 	s->to = null;
 	s->nowhere = true;
 	s->last = false;
@@ -126,7 +152,7 @@ int stream_new(struct stream **ret, struct loop *l, int from, int to, stream_end
 		fd_closep(&to);
 		return -ENOMEM;
 	}
-	*s = (struct stream){ .loop = l, .from = from, .to = to, .ended = ended, .ctx = ctx };
+	*s = (struct stream){ .loop = l, .from = from, .to = to, .unread = -1, .ended = ended, .ctx = ctx };
 	r = wait_for(s, from, EPOLLIN);
 	if (r == -EPERM) /* an ordinary file is always ready; epoll does not take it */
 		r = wait_for(s, to, EPOLLOUT);
@@ -151,13 +177,11 @@ void stream_finish(struct stream *s)
 
 void stream_end_input(struct stream *s)
 {
-	char path[40];
 	int fd;
 
 	if (s->from < 0 || s->nowhere)
 		return;
-	snprintf(path, sizeof path, "/proc/self/fd/%d", s->from);
-	fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+	fd = open_again(s->from, O_RDONLY);
 	if (s->src.fd == s->from)
 		source_remove(&s->src);
 	fd_closep(&s->from); /* the FIFO's last writer, if no client has it open */
@@ -172,6 +196,7 @@ void stream_free(struct stream *s)
 {
 	n_orphaned -= s->orphaned;
 	close_all(s);
+	fd_closep(&s->unread);
 	free(s);
 }
 
@@ -181,6 +206,7 @@ void stream_let_go(struct stream *s)
 		stream_free(s);
 		return;
 	}
+	fd_closep(&s->unread);
 	s->orphaned = true;
 	n_orphaned++;
 }

@@ -7,7 +7,8 @@
  * the process waits; when it reads again, all goes on. Nothing here ever waits,
  * and nobody gets a SIGPIPE: a FIFO is opened for reading and writing, so that
  * it always has a reader; and a process that writes on when its client is done
- * writes to nowhere.
+ * writes to nowhere. What is in the FIFO at the end stays there for a client
+ * that comes later, until the stream is freed.
  */
 #pragma once
 
@@ -24,6 +25,7 @@ struct stream {
 	struct source src; /* the one end that is waited for */
 	struct loop *loop;
 	int from, to; /* owned */
+	int unread; /* after the end: keeps what the client has not read yet in its FIFO; -1 */
 	bool last; /* the client is done when `left` more bytes have been moved */
 	bool orphaned; /* frees itself */
 	bool nowhere; /* it is done: the rest is thrown away until its end */

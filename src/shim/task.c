@@ -17,7 +17,14 @@ enum { OOM_AGAIN_MS = 100 };
 
 static bool process_init(struct process *p, struct task *t, const char *id)
 {
-	*p = (struct process){ .shim = t->shim, .task = t, .id = strdup(id), .pidfd = -1, .master = -1 };
+	*p = (struct process){
+		.shim = t->shim,
+		.task = t,
+		.id = strdup(id),
+		.pidfd = -1,
+		.held = { -1, -1, -1 },
+		.master = -1,
+	};
 	return p->id;
 }
 

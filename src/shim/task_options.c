@@ -7,6 +7,7 @@
 #include "bootstrap.pb-c.h"
 #include "err.h"
 #include "mem.h"
+#include "rpc_status.h"
 #include "runc_options.pb-c.h"
 #include "runc_v1.pb-c.h"
 #include "str.h"
@@ -79,8 +80,11 @@ int task_options_decode(struct arena *a, const Google__Protobuf__Any *any, struc
 		if (strcmp(name, types[i].type->name) != 0)
 			continue;
 		m = protobuf_c_message_unpack(types[i].type, NULL, any->value.len, any->value.data);
-		if (!m)
+		if (!m || !rpc_is_text(m)) {
+			if (m)
+				protobuf_c_message_free_unpacked(m, NULL);
 			return err_set(e, ERR_INVALID, 0, "options: no message of type '%s'", name);
+		}
 		r = types[i].copy(a, m, ret);
 		protobuf_c_message_free_unpacked(m, NULL);
 		return r < 0 ? err_sys(e, -ENOMEM, "read the options") : 0;

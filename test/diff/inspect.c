@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -347,11 +348,16 @@ static int not_dot(const struct dirent *d)
 	return strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0;
 }
 
+/* Below a directory; but not the processes of a procfs. */
 static void tree(const char *field, const char *dir, int depth)
 {
 	struct dirent **names;
-	int n = scandir(dir, &names, not_dot, alphasort);
+	struct statfs fs;
+	int n;
 
+	if (statfs(dir, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC)
+		return;
+	n = scandir(dir, &names, not_dot, alphasort);
 	if (n < 0) {
 		put("%s.%s\t%s\n", field, dir, err_name(errno));
 		return;

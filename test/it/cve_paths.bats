@@ -148,6 +148,59 @@ for n in range(0, 16, 2):
 	untouched
 }
 
+# slowly CALLS: a script in place of the runtime that looks up, checks and mounts so
+# slowly that each of it meets another image; these calls are missing.
+slowly() {
+	local calls=openat,openat2,fstatfs,mount,move_mount
+
+	printf '#!/bin/sh\nexec env ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" strace -f -qq -o /dev/null -e trace=%s -e inject=%s:delay_enter=150 %s %s "$@"\n' \
+		"$calls${1:+,$1}" "$calls" "${1:+-e inject=$1:error=ENOSYS}" "$BERTH" >"$IT_OUT/slow"
+	chmod 755 "$IT_OUT/slow"
+}
+
+@test "CVE-2021-30465: a mount point that changes after it was looked at" {
+	local missing
+
+	it_need strace
+	mkdir -p "$IT_OUT/own/vol/a"/{sys,fs,shm} "$OUTSIDE/dir"/{sys,fs,shm}
+	outside >"$BATS_TEST_TMPDIR/before"
+	# Before the root is changed nothing is mounted outside or on procfs, and what is to be read-only is.
+	cat >"$IT_OUT/look" <<-END
+		echo hook >>$IT_OUT/hooks
+		grep -E ' ($OUTSIDE|$IT_OUT/own/proc/)| $IT_OUT/own/vol/[ab]/(sys|shm) rw' /proc/self/mountinfo >>$IT_OUT/mounted
+		true
+	END
+	: >"$IT_OUT/mounted"
+	for missing in '' fsopen,open_tree; do
+		slowly "$missing"
+		after_looking "$UP/dir" 'mount("/vol/a/fs", "tmpfs", "tmpfs")' || return 1
+		after_looking "$UP/dir" 'bind("sys")' || return 1
+		after_looking /proc 'mount("/vol/a/fs", "tmpfs", "tmpfs")' || return 1
+		after_looking /proc 'bind("sys")' || return 1
+		after_looking /dev 'bind("shm")' || return 1
+	done
+}
+
+# after_looking LINK STATEMENTS: a directory is LINK now and then.
+after_looking() {
+	local n times=9
+
+	[ "$1" != /dev ] || times=18 # that takes two coincidences
+
+	ln -sfn "$1" "$IT_OUT/own/vol/b"
+	conf "$OWN"'bind = lambda to: mount("/vol/a/" + to, out + "/rootfs/data", "bind", "bind", "ro")
+c["hooks"] = {"createContainer": [{"path": "/bin/sh", "args": ["sh", out + "/look"]}]}
+'"$2" true || return 1
+	: >"$IT_OUT/hooks"
+	racing 100 "$IT_OUT/own/vol/a" "$IT_OUT/own/vol/b"
+	for ((n = 0; n < $(times "$times") || (n < 200 && $(wc -l <"$IT_OUT/hooks") < 1); n++)); do
+		output=$(BERTH=$IT_OUT/slow go 2>&1) || expect_in level=error || { race_over; return 1; }
+	done
+	race_over
+	expect '' "$(cat "$IT_OUT/mounted")" && untouched || { echo "with $1: $2"; return 1; }
+	[ -s "$IT_OUT/hooks" ] || { echo "nothing was ever mounted with $1: $output"; return 1; }
+}
+
 @test "CVE-2024-45310: missing mount points are made while their parent becomes a link" {
 	local i
 

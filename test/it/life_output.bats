@@ -90,6 +90,8 @@ assert c["id"] == "c" and c["status"] == "created" and c["owner"] == "root", c'
 	print_ps() {
 		life_make running
 		rt exec -d c sleep 7
+		# runc's is still itself for a moment.
+		[ "$RT" = berth ] || it_until 5 'rt ps c | grep -q "sleep 7$"'
 		rt ps c | awk '{ print $NF }'
 		rt ps c aux | awk '{ print $1, $NF }'
 		rt ps c -o user,pid,comm | awk '{ print $1, $NF }'
@@ -192,6 +194,7 @@ c['process']['args'] = ['sh', '-c', 'sleep 1.3; x=\$(tr \"\\\\0\" x </dev/zero |
 		local rc=0 pid
 
 		life_config "c['process']['args'] = ['sh', '-c', 'trap \"echo got; exit 5\" $1; echo up; while :; do sleep 0.1; done']"
+		: >"$BATS_TEST_TMPDIR/out-$RT" # the one before was up, too
 		# shellcheck disable=SC2086
 		$IT_ENTER -- "$BERTH" --root "$IT/$RT/root" run -b "$IT/$RT.d" c >"$BATS_TEST_TMPDIR/out-$RT" 2>&1 </dev/null 3>&- 4>&- &
 		pid=$!

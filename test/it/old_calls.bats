@@ -57,24 +57,28 @@ without() {
 	return "$bad"
 }
 
+CLOSED='closed=by its path, as open_tree or move_mount is refused'
+
 @test "old: openat2" { KINDS='life userns stage quick' without openat2; }
 @test "old: fsopen" { KINDS='life userns quick' without fsopen; }
 @test "old: fsconfig" { KINDS='life userns' without fsconfig; }
 @test "old: fsmount" { KINDS='life userns' without fsmount; }
-@test "old: move_mount" { without move_mount -- idmap=/mounts/7; }
-@test "old: open_tree" { without open_tree -- idmap='id-map'; }
+@test "old: move_mount" { without move_mount -- idmap='id-mapped, which needs move_mount' "$CLOSED"; }
+@test "old: open_tree" { without open_tree -- idmap='id-map' "$CLOSED"; }
 @test "old: mount_setattr" { without mount_setattr -- idmap='id-map' recursive='recursive options'; }
 @test "old: all of the new mount calls" {
-	without open_tree move_mount fsopen fsconfig fsmount mount_setattr -- idmap='id-map' recursive='recursive options'
+	without open_tree move_mount fsopen fsconfig fsmount mount_setattr -- idmap='id-map' recursive='recursive options' "$CLOSED"
 }
 @test "old: clone3" { KINDS='life userns stage quick' without clone3; }
 @test "old: close_range" { KINDS='life quick' without close_range; }
 @test "old: faccessat2" { KINDS='life userns stage quick' without faccessat2; }
 @test "old: pidfd_send_signal" { KINDS='life idmap userns' without pidfd_send_signal; }
-@test "old: pidfd_getfd" { KINDS='filter agent' without pidfd_getfd -- agent='the seccomp listener'; }
+@test "old: pidfd_getfd" { KINDS='filter agent' without pidfd_getfd -- agent='the seccomp listener (pidfd_getfd)'; }
 @test "old: memfd_create" { KINDS='life quick filter' without memfd_create; }
 @test "old: seccomp" {
-	KINDS='life quick filter agent' without seccomp -- quick='the seccomp filter' filter='the seccomp filter' agent='/linux/seccomp/syscalls/0'
+	KINDS='life quick filter agent kill' without seccomp -- quick='the seccomp filter' filter='the seccomp filter' \
+		agent='/linux/seccomp/syscalls/0: ask for SCMP_ACT_NOTIFY (seccomp)' \
+		kill='/linux/seccomp/defaultAction: ask for SCMP_ACT_KILL_PROCESS (seccomp)'
 }
 # bats test_tags=nosan
 @test "old: prlimit64" { KINDS='life userns quick' without prlimit64 -- life=RLIMIT_NOFILE userns=RLIMIT_NOFILE; }
@@ -88,7 +92,22 @@ without() {
 }
 
 # Without these there is nothing to be had: one error, before anything is made.
-@test "old: pidfd_open" { KINDS='life quick idmap agent' without pidfd_open -- every=pidfd_open; }
+@test "old: pidfd_open" {
+	local rc errno
+
+	KINDS='life quick idmap agent' without pidfd_open -- every=pidfd_open
+	old_runtime
+	rt create -b "$IT_OUT/berth.life" c >/dev/null 2>&1
+	for errno in ENOSYS EPERM; do
+		old_runtime "$errno" pidfd_open
+		rc=0
+		output=$(rt kill c 2>&1) || rc=$?
+		[ "$rc" = 1 ] || break
+		expect_in '(pidfd_open): ' || { rc=0; break; }
+	done
+	BERTH=$OLD_BERTH gone c
+	[ "$rc" = 1 ]
+}
 @test "old: setns" { KINDS='life' without setns -- life="join the container's namespaces"; }
 @test "old: setsid" { KINDS='life quick' without setsid -- every='session'; }
 @test "old: fstatfs" { KINDS='life quick' without fstatfs -- every="look at the program's own file"; }
@@ -101,7 +120,7 @@ without() {
 @test "old: a sandbox of 2019" {
 	OLD_ERRNOS=EPERM without open_tree move_mount fsopen fsconfig fsmount fspick mount_setattr openat2 \
 		clone3 close_range faccessat2 pidfd_send_signal pidfd_getfd keyctl bpf epoll_pwait2 -- \
-		idmap='id-map' recursive='recursive options' agent='the seccomp listener'
+		idmap='id-map' recursive='recursive options' agent='the seccomp listener' "$CLOSED"
 }
 
 @test "old: a kernel of 2020" {
@@ -110,5 +129,5 @@ without() {
 
 @test "old: everything that has a fallback, at once" {
 	without open_tree move_mount fsopen fsconfig fsmount mount_setattr openat2 clone3 close_range \
-		faccessat2 pidfd_send_signal keyctl -- idmap='id-map' recursive='recursive options'
+		faccessat2 pidfd_send_signal keyctl -- idmap='id-map' recursive='recursive options' "$CLOSED"
 }

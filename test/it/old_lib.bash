@@ -27,7 +27,7 @@ old_runtime() {
 	export BERTH
 }
 
-OLD_KINDS='life userns stage recursive idmap quick filter agent'
+OLD_KINDS='life userns stage recursive idmap closed quick filter agent'
 
 # What a program sees of its container (the order of mounts is who made them first), without what differs by nature.
 # shellcheck disable=SC2016
@@ -64,6 +64,10 @@ c["hooks"] = {k: [hook] for k in ("createContainer", "startContainer", "poststar
 	SPEC_SUFFIX=.stage conf "$OLD_COMMON"'maps(0, 100000); ns("time"); l["timeOffsets"] = {"boottime": {"secs": 100000000}}' "$OLD_LOOK; cut -c1-3 /proc/uptime"
 	SPEC_SUFFIX=.recursive conf 'mount("/m", out + "/src", "bind", "rbind", "rro", "rnosuid")' "$OLD_LOOK"
 	SPEC_SUFFIX=.idmap conf 'maps(0, 100000); mount("/home", out + "/src", "bind", "bind", "idmap")' 'stat -c "%u %g" /home/file'
+	mkdir -p "$IT_OUT/closed/in" # for root of the host alone
+	chmod 700 "$IT_OUT/closed"
+	SPEC_SUFFIX=.closed conf 'maps(0, 100000); mount("/home", out + "/closed/in", "bind", "bind", "ro")' 'stat -c "%u %g" /home'
+	SPEC_SUFFIX=.kill conf 'l["seccomp"] = {"defaultAction": "SCMP_ACT_KILL_PROCESS"}' true
 	SPEC_SUFFIX=.filter conf 'l["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW",
 "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 5}]}' 'mkdir /x; echo done'
 	SPEC_SUFFIX=.agent conf 'l["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": os.environ["IT"] + "/agent/sock",

@@ -130,7 +130,8 @@ teardown_file() { shim_down; }
 		    if e.topic == "/tasks/start":
 		        seen["start"] = t.status()
 		EVENTS.on = look
-		t = Task("sh", "-c", "sleep 0.4; exit 3").run()
+		t = Task("sh", "-c", "sleep 0.4; exit 3")
+		t.run()
 		x = t.exec("x", "sh", "-c", "exit 4")
 		t.Wait()
 		until(lambda: "" in seen)
@@ -307,6 +308,7 @@ teardown_file() { shim_down; }
 	PY
 }
 
+# bats test_tags=nosan
 @test "shim: more than a thousand events for a dead daemon block nothing and are all told" {
 	ours_only 'its queue of 128 blocks'
 	shim <<-'PY'

@@ -207,6 +207,7 @@ def rss():
 	PY
 }
 
+# bats test_tags=nosan
 @test "shim: ten thousand calls of Wait at once" {
 	shim <<-PY
 		$WITH
@@ -233,6 +234,7 @@ def rss():
 	PY
 }
 
+# bats test_tags=nosan
 @test "shim: a client that sends but does not read stops only itself" {
 	shim <<-PY
 		$WITH

@@ -132,12 +132,17 @@ def overlay(d, *more):
 		for p in points[:2]:
 		    os.mkdir(p)
 		    mount("-t", "tmpfs", "pin", p)
-		mount("--make-shared", points[1])
+		mount("--make-shared", points[1]) # what is mounted below it comes and goes in the shim as well
+		os.mkdir(points[1] + "/below")
+		mount("-t", "tmpfs", "pin", points[1] + "/below")
 		t = Task(mounts=[bind(IT_OUT + "/rootfs")]).run()
 		own = lambda: open("/proc/%d/mountinfo" % t.shim).read()
 		# What is unmounted on the host is gone in the shim, too.
+		assert points[1] + "/below" in own()
+		subprocess.run(["umount", points[1] + "/below"], check=True)
+		assert points[1] + "/below" not in own()
+		os.rmdir(points[1] + "/below")
 		subprocess.run(["umount", points[1]], check=True)
-		assert points[1] not in own()
 		# And a mount point that it has from before does not stay in anybody's way.
 		subprocess.run(["umount", points[0]], check=True)
 		os.rename(points[0], points[0] + "-renamed")

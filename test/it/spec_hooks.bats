@@ -67,13 +67,13 @@ hook("startContainer")'
 	rm "$log"
 }
 
-@test "hooks: startContainer runs as the program does: ids, groups, capabilities, no_new_privs" {
-	look='grep -E "^(Uid|Gid|Groups|Cap|NoNewPrivs)" /proc/self/status'
+@test "hooks: startContainer runs as the program does: ids, groups, umask, capabilities, no_new_privs" {
+	look='grep -E "^(Umask|Uid|Gid|Groups|Cap|NoNewPrivs)" /proc/self/status'
 	as_program() {
 		conf "$ALL"'
 c["hooks"] = {}
 hook("startContainer", "sh", "-c", "'"${look//\"/\\\"}"'  >>/log/" + rt)
-p["user"] = {"uid": 1000, "gid": 1001, "additionalGids": [7, 8]}
+p["user"] = {"uid": 1000, "gid": 1001, "additionalGids": [7, 8], "umask": 63}
 for k in p["capabilities"]: p["capabilities"][k] = ["CAP_KILL", "CAP_NET_BIND_SERVICE"]
 p["noNewPrivileges"] = '"$1" "$look"
 		: >"$IT_OUT/rootfs/log/$RT"
@@ -85,6 +85,7 @@ p["noNewPrivileges"] = '"$1" "$look"
 	[ "$status" = 0 ] || { echo "$output"; return 1; }
 	expect_in $'NoNewPrivs:\t1'
 	expect_in $'Groups:\t7 8'
+	expect_in $'Umask:\t0077'
 	both as_program False
 	[ "$status" = 0 ] || { echo "$output"; return 1; }
 	expect_in $'NoNewPrivs:\t0'

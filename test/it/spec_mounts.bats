@@ -102,6 +102,21 @@ mount("/alias/f/h", "tmpfs", "tmpfs"); mount("/m/f", "tmpfs", "tmpfs"); mount("/
 	rm -r "$IT_OUT/rootfs/m" "$IT_OUT/rootfs/alias"
 }
 
+@test "mounts: a read-only tmpfs is filled first, and is not what is mounted over it" {
+	ours 'mount("/m", "tmpfs", "tmpfs", "ro"); mount("/m/a", "tmpfs", "tmpfs"); mount("/m/b/c", "tmpfs", "tmpfs", "ro")
+mount("/m/b", "tmpfs", "tmpfs"); mount("/n", "tmpfs", "tmpfs", "ro"); mount("/n", out + "/src", "bind", "bind")' \
+		'grep -E " /[mn][/ ]" /proc/self/mountinfo | cut -d" " -f5,6; ls /m; ls /m/b; touch /n/made && rm /n/made'
+	expect '/m ro,relatime
+/m/a rw,relatime
+/m/b/c ro,relatime
+/m/b rw,relatime
+/n ro,relatime
+/n rw,relatime
+a
+b'
+	rm -r "$IT_OUT"/rootfs/[mn]
+}
+
 @test "mounts: relative source and destination, missing mount points" {
 	same 'os.makedirs(out + "/" + rt + "/rel", exist_ok=True); open(out + "/" + rt + "/rel/here", "w").write("rel\n")
 mount("/new/deep/dir", "rel", "bind", "bind"); mount("/new/file/f", "rel/here", "bind", "bind")' \
@@ -140,7 +155,25 @@ l["readonlyPaths"] = ["/home", "/etc/group", "/no/such", "/proc/sys"]' \
 	ln -s /data "$IT_OUT/rootfs/to-data"
 	same 'l["maskedPaths"] = ["/data", "/to-data", "/home"]' 'cut -d" " -f5 /proc/self/mountinfo | grep -cx /home'
 	expect 1
+	# All masks are of one tmpfs, but no peers.
+	same 'mount("/data", "tmpfs", "tmpfs", "shared"); l["maskedPaths"] = ["/data", "/home", "/to-data"]' \
+		'cut -d" " -f5 /proc/self/mountinfo | grep -cx /home'
+	expect 1
 	rm "$IT_OUT/rootfs/to-data"
+}
+
+@test "mounts: what is mounted on a masked file is not on the host's null device" {
+	local before
+
+	ns mount --make-rshared /
+	before=$(ns cut -d' ' -f5 /proc/self/mountinfo | sort)
+	same 'l["rootfsPropagation"] = "shared"; l["maskedPaths"] = ["/proc/keys", "/proc/keys"]' \
+		'grep -c " /proc/keys " /proc/self/mountinfo'
+	expect "$before" "$(ns cut -d' ' -f5 /proc/self/mountinfo | sort)"
+	ns umount /dev/null 2>/dev/null || true
+	ns mount --make-rprivate /
+	[ "$status" = 0 ]
+	[ "$output" = 2 ]
 }
 
 @test "mounts: strictatime and noatime together are strictatime" {
@@ -165,6 +198,10 @@ l["readonlyPaths"] = ["/home", "/data"]; l["maskedPaths"] = []' \
 	same 'mount("/tmp", "tmpfs", "tmpfs"); c["linux"]["readonlyPaths"] = ["/"]' 'touch /x /tmp/x 2>&1; ls /tmp'
 	expect 'touch: /x: Read-only file system
 x'
+	# the working directory is made before
+	same 'l["readonlyPaths"] = ["/"]; p["cwd"] = "/made/here"' 'pwd; touch /x 2>&1'
+	expect_in /made/here
+	rm -rf "$IT_OUT/rootfs/made"
 }
 
 # As in crun; with runc a privileged container in the network of another one has a read-only /sys.
@@ -237,6 +274,12 @@ mount("/mslave", out + "/src", "bind", "rbind", "rslave"); mount("/mprivate", ou
 	both later
 	ns umount "$IT_OUT/src"
 	expect_in seen
+}
+
+@test "mounts: in a user namespace too what is bound on a shared mount is shared" {
+	same 'maps(); mount("/m", "tmpfs", "tmpfs", "shared"); mount("/m/f", out + "/src/file", "bind", "bind")' \
+		'grep " /m/f " /proc/self/mountinfo | grep -o shared'
+	expect shared
 }
 
 @test "mounts: remount changes what an earlier mount has" {

@@ -35,7 +35,7 @@ class Event:
 
 class Receiver:
     def __init__(self, path):
-        self.events, self.wrong = [], []
+        self.events, self.wrong, self.raw = [], [], set()
         self.lock = threading.Condition()
         self.server = Server(path, self.take)
         self.metadata = []
@@ -52,8 +52,9 @@ class Receiver:
             raise
         with self.lock:
             # What was sent once more because the answer to it was lost counts once.
-            if not any(e.raw == event.raw for e in self.events):
+            if event.raw not in self.raw:
                 self.events.append(event)
+                self.raw.add(event.raw)
             self.metadata.append({m.key: m.value for m in request.metadata})
             self.lock.notify_all()
         if self.on:
@@ -73,7 +74,7 @@ class Receiver:
         end = time.monotonic() + timeout
         with self.lock:
             while True:
-                for e in self.events:
+                for e in reversed(self.events):
                     if (e.id, e.exec, e.topic) == (task, exec_id, "/tasks/" + what):
                         return e
                 if not self.lock.wait(end - time.monotonic()) and time.monotonic() > end:

@@ -215,6 +215,23 @@ static void a_process_that_is_gone(void **state)
 	stream_free(s);
 }
 
+/* What the client had not read when the process ended is there when it comes back. */
+static void a_client_that_comes_after_the_end(void **state)
+{
+	struct stream *s;
+	int out = output(&s), reader;
+
+	assert_int_equal(write(out, "kept", 4), 4);
+	close(out);
+	run(10);
+	assert_int_equal(n_ended, 1);
+	reader = client(O_RDONLY);
+	expect_bytes(reader, "kept");
+	expect_bytes(reader, ""); /* the end, as nobody has it open for writing */
+	close(reader);
+	stream_free(s);
+}
+
 static void input_and_its_end(void **state)
 {
 	struct stream *s;
@@ -318,6 +335,7 @@ int main(void)
 		TEST(a_client_that_goes_and_comes_back),
 		TEST(two_streams_on_one_fifo),
 		TEST(a_process_that_is_gone),
+		TEST(a_client_that_comes_after_the_end),
 		TEST(input_and_its_end),
 		TEST(a_process_that_closes_its_input),
 		TEST(a_terminal_both_ways),
