@@ -5,13 +5,14 @@
 
 load lib.bash
 load setup_docker.bash
+load docker_lib.bash
 
 setup_file() {
 	it_need dockerd docker-init script busybox python3
 	it_world
 	docker_up --bridge=none --iptables=false
 	for RT in berth peer; do
-		d run -d --name "keep-$RT" --hostname kept --runtime "$RT" --network none \
+		d run -d --name "keep-$RT" --hostname kept --runtime "$(runtime_name)" --network none \
 			-e WHO=kept -m 128m --pids-limit 99 box sleep 3600 >/dev/null
 	done
 }
@@ -26,10 +27,7 @@ teardown_file() {
 
 # ---- run --------------------------------------------------------------------
 
-@test "docker: run prints what the container prints" {
-	both dr box echo hello
-	expect hello
-}
+@test "docker: run prints what the container prints" { docker_prints; }
 
 @test "docker: everything a default container sees is as with runc" {
 	both dr box /probe
@@ -37,61 +35,14 @@ teardown_file() {
 	expect_in 'FROM_IMAGE=yes'
 }
 
-@test "docker: stdin, stdout and stderr are three streams" {
-	streams() {
-		echo in | dr -i box sh -c 'cat; echo out; echo err >&2' 2>"$BATS_TEST_TMPDIR/err"
-		echo "stderr: $(cat "$BATS_TEST_TMPDIR/err")"
-	}
-	both streams
-	expect $'in\nout\nstderr: err'
-}
-
-@test "docker: run -it has a terminal of the right size" {
-	tty_run() { on_tty ns "$DOCKER" run --rm -it --runtime "$RT" --network none box "$@"; }
-	both tty_run sh -c '/probe tty; tty; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo three; exit 5'
-	expect_in three
-	[ "$status" = 5 ]
-}
-
-@test "docker: what is typed at a terminal arrives" {
-	typed() {
-		type_keys 'echo $((6*7))\n' 'exit 3\n' |
-			on_tty ns "$DOCKER" run --rm -it --runtime "$RT" --network none box sh | grep -x 42
-		return "${PIPESTATUS[1]}"
-	}
-	both typed
-	expect 42
-	[ "$status" = 3 ]
-}
-
-@test "docker: exit codes 0, 1, 42 and of a signal" {
-	both_rc 0 dr box true
-	both_rc 1 dr box false
-	both_rc 42 dr box sh -c 'exit 42'
-	both_rc 143 dr --init box sh -c 'kill -TERM $$'
-}
-
-@test "docker: exit code 127 for a command that is not there" {
-	both_rc 127 dr box no-such-command
-	both_rc 127 dr box /no/such/command
-}
-
-@test "docker: exit code 126 for what cannot be executed" {
-	both_rc 126 dr box /noexec
-	both_rc 126 dr box /etc
-}
-
-@test "docker: exit code 125 for what the runtime refuses" {
-	both_rc 125 dr --ulimit nofile=9999999:9999999 box true
-}
-
-@test "docker: a file mounted onto a directory is explained" {
-	both_rc 125 dr -v "$IT/vol/file:/data" box true
-	for RT in berth peer; do
-		run dr -v "$IT/vol/file:/data" box true
-		expect_in 'Are you trying to mount a directory onto a file'
-	done
-}
+@test "docker: stdin, stdout and stderr are three streams" { docker_streams; }
+@test "docker: run -it has a terminal of the right size" { docker_terminal; }
+@test "docker: what is typed at a terminal arrives" { docker_typing; }
+@test "docker: exit codes 0, 1, 42 and of a signal" { docker_exit_codes; }
+@test "docker: exit code 127 for a command that is not there" { docker_exit_127; }
+@test "docker: exit code 126 for what cannot be executed" { docker_exit_126; }
+@test "docker: exit code 125 for what the runtime refuses" { docker_exit_125; }
+@test "docker: a file mounted onto a directory is explained" { docker_file_on_directory; }
 
 @test "docker: a bad executable or interpreter fails like runc's" {
 	both dr box /badelf
@@ -135,20 +86,8 @@ teardown_file() {
 	[ "$status" != 0 ]
 }
 
-@test "docker: --read-only and --tmpfs" {
-	both dr --read-only --tmpfs /tmp:size=1m,noexec,mode=700 box /probe
-	both dr --read-only --tmpfs /tmp:size=64k box sh -c 'dd if=/dev/zero of=/tmp/x bs=1k count=100 2>&1 | head -n1'
-	both dr --tmpfs /data box ls /data
-	both dr --mount type=tmpfs,dst=/m,tmpfs-size=65536,tmpfs-mode=1770 box sh -c 'grep " /m " /proc/mounts; stat -c %a /m'
-}
-
-@test "docker: volumes, writable and not" {
-	both dr -v "$IT/vol/rw:/w" -v "$IT/vol/ro:/r:ro" -v "$IT/vol/file:/etc/one:ro" box \
-		sh -c 'exec 2>&1; cat /r/file /etc/one; echo x >/w/x && cat /w/x; echo y >/r/x; echo z >/etc/one; true'
-	both dr -v "$IT/vol/rw:/w:rslave" -v "$IT/vol/rw:/s:rshared" -v "$IT/vol/ro:/r:ro,rprivate" box /probe mounts
-	both dr -v named:/data box cat /data/seed
-	expect seed
-}
+@test "docker: --read-only and --tmpfs" { docker_read_only; }
+@test "docker: volumes, writable and not" { docker_volumes; }
 
 @test "docker: --shm-size, --ipc, --pid, --uts host" {
 	both dr --shm-size 1m box sh -c 'grep /dev/shm /proc/mounts; df -k /dev/shm | tail -n1'
@@ -158,11 +97,11 @@ teardown_file() {
 
 @test "docker: namespaces of another container" {
 	joined() {
-		d run --rm --runtime "$RT" --ipc "container:$1-$RT" --pid "container:$1-$RT" --network "container:$1-$RT" \
+		d run --rm --runtime "$(runtime_name)" --ipc "container:$1-$RT" --pid "container:$1-$RT" --network "container:$1-$RT" \
 			box sh -c 'for n in ipc pid net; do [ "$(readlink /proc/self/ns/$n)" = "$(readlink /proc/1/ns/$n)" ] && echo $n; done; tr "\0" " " </proc/1/cmdline'
 	}
 	for RT in berth peer; do
-		d run -d --name "share-$RT" --runtime "$RT" --ipc shareable --network none box sleep 60 >/dev/null
+		d run -d --name "share-$RT" --runtime "$(runtime_name)" --ipc shareable --network none box sleep 60 >/dev/null
 	done
 	both joined share
 	expect_in $'ipc\npid\nnet'
@@ -182,47 +121,8 @@ teardown_file() {
 	expect_in 'B=two words'
 }
 
-@test "docker: --init" {
-	both dr --init box sh -c 'cat /proc/1/comm'
-	expect_in docker-init
-}
-
-# All that there is: where the host itself lacks a capability, runc refuses, and
-# berth does as the specification says, which warns and goes on.
-privileged() { # COMMAND…: under both, if runc can
-	local last all
-
-	last=$(cat /proc/sys/kernel/cap_last_cap)
-	all=$(printf '%016x' $(((1 << (last + 1)) - 1)))
-	if grep -q "^CapBnd:.$all" /proc/self/status; then
-		both "$@"
-		return
-	fi
-	RT=peer
-	run "$@"
-	[ "$status" != 0 ]
-	expect_in 'peration not permitted'
-	RT=berth
-	run "$@"
-	[ "$status" = 0 ]
-}
-
-@test "docker: --privileged" {
-	privileged dr --privileged box sh -c 'mount -t tmpfs x /data && mknod /tmp/d b 7 0 && echo fine'
-	expect fine
-	local caps=() i
-	for i in SYS_ADMIN NET_ADMIN MKNOD SYS_PTRACE SYS_MODULE SYS_TIME DAC_READ_SEARCH SYSLOG IPC_LOCK; do
-		caps+=(--cap-add "$i")
-	done
-	wide() {
-		dr "${caps[@]}" --security-opt seccomp=unconfined --security-opt systempaths=unconfined \
-			--device-cgroup-rule 'a *:* rwm' box "$@"
-	}
-	both wide /probe
-	expect_in '/data yes'
-	both wide sh -c 'mount -t tmpfs x /data && mknod /tmp/d b 7 0 && echo fine'
-	expect fine
-}
+@test "docker: --init" { docker_init; }
+@test "docker: --privileged" { docker_is_privileged; }
 
 @test "docker: --device" {
 	both dr --device /dev/zero:/dev/nought:r box sh -c 'exec 2>&1; ls -l /dev/nought | cut -c1-10; head -c3 /dev/nought | od -An -tx1; : >/dev/nought; /probe values'
@@ -250,188 +150,24 @@ privileged() { # COMMAND…: under both, if runc can
 	expect_in 'fork'
 }
 
-@test "docker: running out of memory is 137 and OOMKilled" {
-	oom() {
-		d run --name "oom-$RT" --runtime "$RT" --network none -m 16m --memory-swap 16m box tail /dev/zero
-		echo "rc $?"
-		d inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}}' "oom-$RT"
-	}
-	both oom
-	expect_in 'rc 137'
-	expect_in 'true 137'
-}
+@test "docker: running out of memory is 137 and OOMKilled" { docker_oom; }
 
 # ---- a long-lived container -------------------------------------------------
 
-@test "docker: exec sees the container" {
-	ex() { d exec "keep-$RT" "$@"; }
-	both ex /probe
-	expect_in 'WHO=kept'
-	both_rc 7 ex sh -c 'exit 7'
-	# docker 20.10 says 126 for all of these, later ones 127 for the first two.
-	both_rc same ex no-such-command
-	both_rc same ex /no/such
-	both_rc same ex /noexec
-}
-
-@test "docker: exec options" {
-	ex() { local o=(); while [ "$1" != -- ]; do o+=("$1"); shift; done; shift; d exec "${o[@]}" "keep-$RT" "$@"; }
-	both ex --user kay --workdir /home -e EX=1 -- /probe
-	expect_in 'EX=1'
-	privileged ex --privileged -- sh -c 'mknod /tmp/d b 7 0 && rm /tmp/d && echo fine'
-	expect fine
-	both ex --user 1000:6 -- id
-	piped() { echo piped | ex -i -- cat; }
-	both piped
-	expect piped
-	both ex -d -- touch /tmp/detached
-	it_until 5 'd exec keep-berth test -e /tmp/detached'
-	both_rc same ex --workdir /no/such/dir -- true
-}
-
-@test "docker: exec -it" {
-	ex() { on_tty ns "$DOCKER" exec -it "keep-$RT" "$@"; }
-	both ex sh -c '/probe tty; exit 9'
-	expect_in '33 99'
-	[ "$status" = 9 ]
-	typed() {
-		type_keys 'echo $((6*7))\n' 'exit 4\n' | ex sh | grep -x 42
-		return "${PIPESTATUS[1]}"
-	}
-	both typed
-	expect 42
-	[ "$status" = 4 ]
-}
-
-@test "docker: top, stats, logs, port, diff" {
-	both d_top
-	out=$(d stats --no-stream --format '{{.Name}} {{.PIDs}} {{.MemUsage}}' keep-berth keep-peer)
-	echo "$out"
-	[ "$(grep -cE '^keep-(berth|peer) 1 [0-9.]+[KM]iB / 128MiB' <<<"$out")" = 2 ]
-	logged() {
-		d run -d --name "log-$RT" --runtime "$RT" --network none box sh -c 'echo one; echo two >&2' >/dev/null
-		d wait "log-$RT"
-		d logs "log-$RT" 2>&1 | sort
-		d start -a "log-$RT" 2>&1 | sort
-		d logs "log-$RT" 2>&1 | wc -l
-	}
-	both logged
-}
-
-d_top() {
-	d top "keep-$RT" -o user,comm,args
-}
-
-@test "docker: pause and unpause" {
-	paused() {
-		d pause "keep-$RT"
-		d inspect -f '{{.State.Status}} {{.State.Paused}}' "keep-$RT"
-		cat "$(it_hierarchies | grep '/freezer$')$IT_CG/$(d inspect -f '{{.Id}}' "keep-$RT")/freezer.state"
-		d exec "keep-$RT" true
-		echo "exec $?"
-		d pause "keep-$RT"
-		echo "again $?"
-		d unpause "keep-$RT"
-		d inspect -f '{{.State.Status}}' "keep-$RT"
-		d exec "keep-$RT" echo alive
-	}
-	both paused
-	expect_in FROZEN
-	expect_in alive
-}
-
-@test "docker: update" {
-	updated() {
-		d update --memory 64m --memory-swap 80m --cpus 0.25 --cpuset-cpus 0 --pids-limit 44 --cpu-shares 55 "keep-$RT"
-		d exec "keep-$RT" /probe values
-		d update --memory 100m --memory-swap 200m --pids-limit -1 --cpus 0.75 "keep-$RT"
-		d exec "keep-$RT" /probe values
-	}
-	both updated
-	expect_in 'pids/pids.max 44'
-	expect_in 'cpu/cpu.cfs_quota_us 75000'
-}
+@test "docker: exec sees the container" { docker_exec; }
+@test "docker: exec options" { docker_exec_options; }
+@test "docker: exec -it" { docker_exec_terminal; }
+@test "docker: top, stats, logs, port, diff" { docker_top_stats_logs; }
+@test "docker: pause and unpause" { docker_pause; }
+@test "docker: update" { docker_update; }
 
 # ---- ending -----------------------------------------------------------------
 
-@test "docker: kill, with a signal that is caught" {
-	killed() {
-		d run -d --name "k-$RT" --runtime "$RT" --network none box \
-			sh -c 'trap "echo got-usr1" USR1; trap "echo got-term; exit 6" TERM; echo ready; while :; do sleep 0.1; done' >/dev/null
-		it_until 5 "d logs k-$RT | grep ready"
-		d kill -s USR1 "k-$RT"
-		it_until 5 "d logs k-$RT | grep got-usr1" && echo caught
-		d stop -t 5 "k-$RT"
-		d inspect -f '{{.State.ExitCode}} {{.State.Status}}' "k-$RT"
-		d kill "k-$RT" 2>&1 | sed 's/.*is not running/is not running/'
-		d start "k-$RT"
-		it_until 5 "[ \$(d logs k-$RT | grep -c ready) = 2 ]"
-		d kill "k-$RT"
-		d wait "k-$RT"
-		d rm "k-$RT"
-	}
-	both killed
-	expect_in caught
-	expect_in '6 exited'
-	expect_in 137
-}
-
-@test "docker: stop of a container that ignores TERM is 137" {
-	stubborn() {
-		d run -d --name "s-$RT" --runtime "$RT" --network none box sh -c 'trap "" TERM; while :; do sleep 0.1; done' >/dev/null
-		d stop -t 1 "s-$RT"
-		d inspect -f '{{.State.ExitCode}} {{.State.OOMKilled}}' "s-$RT"
-		d restart -t 0 "s-$RT"
-		d inspect -f '{{.State.Status}}' "s-$RT"
-		d rm -f "s-$RT"
-	}
-	both stubborn
-	expect_in '137 false'
-}
-
-@test "docker: attach, and detach keys" {
-	attached() {
-		d create -i --name "a-$RT" --runtime "$RT" --network none box cat >/dev/null
-		echo hello | d start -ai "a-$RT"
-		d wait "a-$RT"
-		d run -d --name "c-$RT" --runtime "$RT" --network none box sh -c 'sleep 1; echo late; exit 4' >/dev/null
-		d attach "c-$RT"
-		echo "$?"
-	}
-	both attached
-	expect $'hello\n0\nlate\n4'
-	detached() {
-		type_keys 'echo typed\n' '\020\021' |
-			on_tty ns "$DOCKER" run -it --name "b-$RT" --runtime "$RT" --network none box sh | grep -c typed
-		d inspect -f '{{.State.Running}}' "b-$RT"
-		type_keys 'exit 8\n' | on_tty ns "$DOCKER" attach "b-$RT" >/dev/null
-		d wait "b-$RT"
-	}
-	both detached
-	expect_in $'true\n8'
-}
-
-@test "docker: --restart on-failure" {
-	restarted() {
-		d run -d --name "r-$RT" --runtime "$RT" --network none --restart on-failure:2 box sh -c 'echo try; exit 3' >/dev/null
-		it_until 10 "[ \$(d inspect -f '{{.RestartCount}}{{.State.Status}}' r-$RT) = 2exited ]"
-		d logs "r-$RT"
-		d inspect -f '{{.RestartCount}} {{.State.ExitCode}}' "r-$RT"
-	}
-	both restarted
-	expect_in '2 3'
-}
-
-@test "docker: health check" {
-	healthy() {
-		d run -d --name "h-$RT" --runtime "$RT" --network none --health-cmd 'test -e /tmp/well' \
-			--health-interval 0.3s --health-retries 1 box sh -c 'sleep 1; touch /tmp/well; sleep 60' >/dev/null
-		it_until 10 "[ \$(d inspect -f '{{.State.Health.Status}}' h-$RT) = unhealthy ]" && echo ill
-		it_until 10 "[ \$(d inspect -f '{{.State.Health.Status}}' h-$RT) = healthy ]" && echo well
-	}
-	both healthy
-	expect $'ill\nwell'
-}
+@test "docker: kill, with a signal that is caught" { docker_kill; }
+@test "docker: stop of a container that ignores TERM is 137" { docker_stop; }
+@test "docker: attach, and detach keys" { docker_attach; }
+@test "docker: --restart on-failure" { docker_restart_policy; }
+@test "docker: health check" { docker_health; }
 
 @test "docker: many at once" {
 	crowd() {
@@ -443,31 +179,5 @@ d_top() {
 	expect $'1\n2\n3\n4\n5\n6'
 }
 
-@test "docker: a container deleted or killed behind its back" {
-	behind() {
-		local id
-		id=$(d run -d --name "bb-$RT" --runtime "$RT" --network none box sleep 60)
-		ns "$(rt)" --root "$IT/exec/runtime-runc/moby" delete --force "$id"
-		d wait "bb-$RT"
-		d start "bb-$RT"
-		ns "$(rt)" --root "$IT/exec/runtime-runc/moby" kill "$id" KILL
-		d stop -t 1 "bb-$RT"
-		d inspect -f '{{.State.ExitCode}} {{.State.Status}}' "bb-$RT"
-		d rm "bb-$RT"
-	}
-	both behind
-	expect_in '137 exited'
-}
-
-@test "docker: the runtime's own words arrive" {
-	words() {
-		for RT in berth peer; do
-			output=$(dr "${@:2}" 2>&1) && return 1
-			expect_in "$1" || return 1
-		done
-	}
-	words 'exec: "no-such": executable file not found in $PATH' box no-such
-	words 'exec: "/no/such": stat /no/such: no such file or directory' box /no/such
-	words 'exec: "/noexec": permission denied' box /noexec
-	words 'exec: "/etc": permission denied' box /etc
-}
+@test "docker: a container deleted or killed behind its back" { docker_behind; }
+@test "docker: the runtime's own words arrive" { docker_words; }

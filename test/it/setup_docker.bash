@@ -9,7 +9,19 @@ docker_up() {
 	export DOCKER_HOST=unix://$IT/docker.sock DOCKER_CONFIG=$IT/cfg
 	DOCKER=$(command -v /usr/bin/docker || command -v docker)
 	export DOCKER
-	ns_daemon dockerd dockerd --config-file "$IT/daemon.json" \
+	docker_start "$@" || return 1
+	it_rootfs "$IT_OUT/rootfs"
+	tar -C "$IT_OUT/rootfs" -c . | d import -c 'ENV FROM_IMAGE=yes' -c 'CMD ["/bin/sh"]' - box >/dev/null
+	# What the daemon makes once: with user namespaces it refuses 'host'.
+	d run --rm --runtime peer --network host box true 2>/dev/null ||
+		d run --rm --runtime peer --network none box true || return 1
+	# shellcheck disable=SC2086
+	it_mark "$IT/exec/runtime-runc/moby" ${DOCKER_STATE:-}
+}
+
+# docker_start [dockerd options]: with DOCKER_PATH, if that is set, as its PATH.
+docker_start() {
+	ns_daemon dockerd env "PATH=${DOCKER_PATH:-$PATH}" dockerd --config-file "$IT/daemon.json" \
 		--data-root "$IT/data" --exec-root "$IT/exec" -p "$IT/docker.pid" -H "$DOCKER_HOST" \
 		--cgroup-parent "$IT_CG" --storage-driver vfs --log-level warn --shutdown-timeout 2 \
 		--add-runtime "berth=$BERTH" --add-runtime "peer=$PEER" "$@"
@@ -17,12 +29,6 @@ docker_up() {
 		tail -n 30 "$IT_OUT/dockerd.log" >&2
 		return 1
 	fi
-	it_rootfs "$IT_OUT/rootfs"
-	tar -C "$IT_OUT/rootfs" -c . | d import -c 'ENV FROM_IMAGE=yes' -c 'CMD ["/bin/sh"]' - box >/dev/null
-	# What the daemon makes once: with user namespaces it refuses 'host'.
-	d run --rm --runtime peer --network host box true 2>/dev/null ||
-		d run --rm --runtime peer --network none box true || return 1
-	it_mark "$IT/exec/runtime-runc/moby"
 }
 
 docker_down() {
@@ -32,7 +38,8 @@ docker_down() {
 	ids=$(d ps -aq 2>/dev/null)
 	# shellcheck disable=SC2086
 	[ -z "$ids" ] || ns timeout 60 "$DOCKER" rm -f $ids >/dev/null || bad=1
-	it_unchanged "$IT/exec/runtime-runc/moby" || bad=1
+	# shellcheck disable=SC2086
+	it_unchanged "$IT/exec/runtime-runc/moby" ${DOCKER_STATE:-} || bad=1
 	ns_stop dockerd || bad=1
 	return "$bad"
 }
@@ -41,7 +48,12 @@ d() {
 	ns "$DOCKER" "$@"
 }
 
+# What the daemon calls the runtime of this turn.
+runtime_name() {
+	echo "$RT"
+}
+
 # docker run with the runtime of this turn (see `both`).
 dr() {
-	d run --rm --runtime "$RT" --network none "$@"
+	d run --rm --runtime "$(runtime_name)" --network none "$@"
 }
