@@ -131,12 +131,13 @@ ns_empty() {
 }
 
 # What containers could leave in the world: mounts, cgroups, and files below the
-# directories given (the runtimes' state; caches there begin with a dot). Taken
+# directories given (the runtimes' state; caches there begin with a dot, and what a
+# shim keeps for some minutes, when it has ended, is in `gone`). Taken
 # by it_mark when a front end is ready, compared by it_unchanged at its end.
 it_traces() {
 	ns awk '{ print "mount", $5 }' /proc/self/mountinfo
 	it_cgroup_dirs "$IT_CG" | grep "$IT_CG/" | grep -vE "${IT_NOT_OURS:-^$}" | sed 's/^/cgroup /'
-	ns find "$@" -mindepth 1 -maxdepth 2 ! -path '*/.*' 2>/dev/null | sed 's/^/state /'
+	ns find "$@" -mindepth 1 -maxdepth 2 ! -path '*/.*' ! -path '*/berth/shim/gone*' 2>/dev/null | sed 's/^/state /'
 }
 
 it_mark() {
