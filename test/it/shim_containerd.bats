@@ -14,7 +14,7 @@ load setup_containerd.bash
 IMAGE=localhost/box:1
 
 setup_file() {
-	it_need containerd ctr busybox python3 crun
+	it_need containerd ctr busybox python3 crun strace
 	it_shim
 	it_world
 	# BinaryName is an option that ctr has for this name of a runtime alone.
@@ -163,6 +163,24 @@ nothing_left() {
 		said_all "many$i" create start "exit $i" "delete $i"
 	done
 	nothing_left
+}
+
+# strace holds the old shim up where it is ending, so that the new one comes then.
+@test "shim containerd: a name is used again while the shim of before is ending" {
+	ours_only 'its socket is found until it has gone: "ttrpc: closed"'
+	local tracer
+
+	run_it -d "$IMAGE" twice sleep 100
+	ns strace -qq -o /dev/null -p "$(shim_of twice)" -e trace=unlink,unlinkat \
+		-e inject=unlink,unlinkat:delay_enter=300000 >/dev/null 2>&1 3>&- &
+	tracer=$!
+	it_until 5 "ns grep -q '^TracerPid:.[1-9]' /proc/$(shim_of twice)/status"
+	c task kill -s KILL twice
+	is twice STOPPED
+	remove twice
+	run run_it --rm "$IMAGE" twice sh -c 'exit 3'
+	expect 3 "$status"
+	wait "$tracer"
 }
 
 @test "shim containerd: what cannot be run is explained, and leaves nothing" {
