@@ -433,13 +433,11 @@ void call_connect(struct call *c)
 void call_shutdown(struct call *c)
 {
 	struct shim *s = c->shim;
+	bool busy = false;
 
-	call_empty(c->rpc);
 	for (const struct task *t = s->tasks; t; t = t->next)
-		if (t->ready) /* as with containerd's own, `now` or not: what runs needs its parent */
-			return;
-	if (s->tasks)
-		s->stop_when_empty = true;
-	else
+		busy = busy || t->ready;
+	if (!busy) /* as with containerd's own, `now` or not: what runs needs its parent */
 		shim_stop(s);
+	call_empty(c->rpc); /* by now the next one of this name does not find us any more */
 }

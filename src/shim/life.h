@@ -23,7 +23,7 @@ struct err;
 	  "cannot pause a stopped container")                                                              \
 	X(RESUME, "cannot resume task in created state", "cannot resume a running process", NULL,          \
 	  "cannot resume a stopped container")                                                             \
-	X(EXEC, "cannot exec in a created state", NULL, "cannot exec in a paused state",                   \
+	X(EXEC, NULL, NULL, "cannot exec in a paused state",                   \
 	  "cannot exec in a stopped state")                                                                \
 	X(UPDATE, NULL, NULL, NULL, "cannot update a stopped container")                                   \
 	X(RESIZE, NULL, NULL, NULL, "cannot resize a stopped container")

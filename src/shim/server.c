@@ -56,7 +56,8 @@ void shim_stop(struct shim *s)
 		return;
 	s->stopping = true;
 	sys_unlinkat(AT_FDCWD, s->socket, 0);
-	source_timer(&s->stop, &s->loop, 0, on_stop);
+	if (!s->tasks) /* else when the last one has been undone */
+		source_timer(&s->stop, &s->loop, 0, on_stop);
 }
 
 static int on_idle(struct source *src, uint32_t events)
@@ -72,8 +73,8 @@ static int on_idle(struct source *src, uint32_t events)
 
 void shim_is_idle(struct shim *s)
 {
-	if (s->stop_when_empty)
-		shim_stop(s);
+	if (s->stopping)
+		source_timer(&s->stop, &s->loop, 0, on_stop);
 	else if (!s->idle.loop)
 		source_timer(&s->idle, &s->loop, IDLE_MS, on_idle);
 }

@@ -98,7 +98,7 @@ struct shim {
 	unsigned n_jobs;
 	int signals;
 	struct source signal, stop, idle;
-	bool stopping, stop_when_empty;
+	bool stopping;
 };
 
 /* ---- task.c --------------------------------------------------------------- */
@@ -145,7 +145,8 @@ void subscribers_tell(struct events *ev);
 
 /* ---- server.c --------------------------------------------------------------- */
 
-/* Nothing left to do and asked to stop: ends the loop when all events are told. */
+/* Nobody is to find it any more; ends the loop when nothing is left to do and
+ * all events are told. */
 void shim_stop(struct shim *s);
 /* The last task is gone: a daemon that died now would never ask for that. */
 void shim_is_idle(struct shim *s);

@@ -40,8 +40,10 @@ EVERY = {"State": {}, "Start": {}, "Delete": {}, "Pids": {}, "Pause": {}, "Resum
 		    (STATE_ERROR, "cannot resume task in created state", "Resume"))
 		t.allows(("Kill", {"signal": 0}), ("CloseIO", {"stdin": True}), ("ResizePty", {"width": 80, "height": 24}),
 		    ("Update", {"resources": limits(pids={"limit": 50})}), ("Stats",), ("Pids",))
-		if OURS: # the peer lets it be added
-		    t.refuses((STATE_ERROR, "cannot exec in a created state", "Exec", {"exec_id": "x", "spec": program("true")}))
+		t.exec("x", "sh", "-c", "exit 3")
+		eq(t.Wait(exec_id="x").exit_status, 3)
+		t.Delete(exec_id="x")
+		eq(t.status(), CREATED)
 		t.start()
 		eq(t.status(), RUNNING)
 	PY

@@ -263,7 +263,7 @@ static void what_is_possible_in_which_state(void **state)
 		[LIFE_KILL] = { [LIFE_CREATED] = true, [LIFE_RUNNING] = true, [LIFE_PAUSED] = true },
 		[LIFE_PAUSE] = { [LIFE_RUNNING] = true },
 		[LIFE_RESUME] = { [LIFE_PAUSED] = true },
-		[LIFE_EXEC] = { [LIFE_RUNNING] = true },
+		[LIFE_EXEC] = { [LIFE_CREATED] = true, [LIFE_RUNNING] = true },
 		[LIFE_UPDATE] = { [LIFE_CREATED] = true, [LIFE_RUNNING] = true, [LIFE_PAUSED] = true },
 		[LIFE_RESIZE] = { [LIFE_CREATED] = true, [LIFE_RUNNING] = true, [LIFE_PAUSED] = true },
 	};
