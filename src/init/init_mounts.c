@@ -158,7 +158,7 @@ static int attach_alone(int tree, int target)
 {
 	int alone = mount_set_propagation(tree, MS_PRIVATE), r;
 
-	if (alone < 0 && alone != -EINVAL)
+	if (alone < 0 && alone != -EINVAL && alone != -EPERM)
 		return alone;
 	r = mount_attach(tree, target);
 	return r >= 0 && alone < 0 ? mount_set_propagation(tree, MS_PRIVATE) : r;

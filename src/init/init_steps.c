@@ -344,12 +344,13 @@ static int leave_host(const struct plan *p, int tree)
 }
 
 /* It leaves the host first: on a shared mount it becomes a shared one. Only mount(2)
- * wants it attached for that; nobody mounts on it before. */
+ * wants it attached for that, and to a mount namespace of our own (EPERM); nobody
+ * mounts on it before. */
 static int attach_prepared(const struct plan *p, int tree, int target)
 {
 	int left = leave_host(p, tree), r;
 
-	if (left < 0 && left != -EINVAL)
+	if (left < 0 && left != -EINVAL && left != -EPERM)
 		return left;
 	r = mount_attach(tree, target);
 	return r >= 0 && left < 0 ? leave_host(p, tree) : r;

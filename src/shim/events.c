@@ -15,6 +15,42 @@ enum { ANSWER_MS = 5000, AGAIN_MS = 100, AGAIN_MAX_MS = 5000 };
 
 static void send_next(struct events *ev);
 
+/* ---- what the journal did not take ---------------------------------------- */
+
+struct unwritten {
+	struct unwritten *next;
+	struct sb envelope;
+};
+
+/* To the end: all that comes later has to wait here, too. Takes the envelope. */
+static void keep(struct events *ev, struct sb *envelope)
+{
+	struct unwritten **at = &ev->unwritten, *u;
+	unsigned n = 0;
+
+	while (*at && ++n)
+		at = &(*at)->next;
+	u = ev->address && n < EVENTS_UNWRITTEN ? calloc(1, sizeof *u) : NULL;
+	if (!u) {
+		log_printf(LOG_LEVEL_ERROR, "the event is lost, after %u others that could not be written", n);
+		return;
+	}
+	u->envelope = *envelope;
+	*envelope = (struct sb)SB_INIT;
+	*at = u;
+}
+
+static void drop_unwritten(struct events *ev)
+{
+	struct unwritten *u = ev->unwritten;
+
+	ev->unwritten = u->next;
+	sb_done(&u->envelope);
+	free(u);
+}
+
+/* ---- the whole ----------------------------------------------------------- */
+
 int events_open(struct events *ev, struct loop *l, const char *namespace, const char *address, const char *journal,
 		struct err *e)
 {
@@ -36,6 +72,8 @@ void events_close(struct events *ev)
 	if (ev->client.conn.fd >= 0)
 		ttrpc_client_close(&ev->client);
 	source_remove(&ev->again);
+	while (ev->unwritten)
+		drop_unwritten(ev);
 	journal_close(&ev->journal);
 	free(ev->namespace);
 	free(address);
@@ -44,7 +82,7 @@ void events_close(struct events *ev)
 
 bool events_are_told(const struct events *ev)
 {
-	return !ev->address || ev->told.number >= ev->journal.last;
+	return !ev->address || (ev->told.number >= ev->journal.last && !ev->unwritten);
 }
 
 /* ---- to the daemon -------------------------------------------------------- */
@@ -68,10 +106,12 @@ static void on_answer(void *ctx, int r, const uint8_t *payload, size_t len, cons
 	struct events *ev = ctx;
 	char text[1200];
 
-	ev->sending = false;
+	bool unwritten = ev->sending_unwritten;
+
+	ev->sending = ev->sending_unwritten = false;
 	if (r < 0 && (e->kind == ERR_TIMEOUT || e->sys == EPIPE)) {
 		/* Not told: it is read again. A connection that hangs is no use. */
-		ev->told.number--;
+		ev->told.number -= !unwritten;
 		ev->told.generation = 0;
 		if (e->kind == ERR_TIMEOUT && ttrpc_client_is_open(&ev->client))
 			ttrpc_client_close(&ev->client);
@@ -82,6 +122,8 @@ static void on_answer(void *ctx, int r, const uint8_t *payload, size_t len, cons
 	if (r < 0)
 		log_printf(LOG_LEVEL_WARNING, "event %llu was refused: %s", (unsigned long long)ev->told.number,
 			   err_text(e, text, sizeof text));
+	if (unwritten && ev->unwritten)
+		drop_unwritten(ev);
 	ev->failures = 0;
 	send_next(ev);
 }
@@ -128,6 +170,12 @@ static void send_next(struct events *ev)
 	if (ev->sending || ev->again.loop || !ev->address)
 		return;
 	r = journal_next(&ev->journal, &rd, &envelope);
+	if (r <= 0 && ev->unwritten) { /* or the journal cannot be read any more */
+		r = forward(ev, &ev->unwritten->envelope);
+		sent(ev, r, &ev->told);
+		ev->sending_unwritten = r >= 0;
+		return;
+	}
 	if (r == 0) {
 		if (ev->all_told)
 			ev->all_told(ev);
@@ -193,12 +241,17 @@ void events_publish(struct events *ev, const char *topic, const ProtobufCMessage
 	char text[1200];
 	int r = pack(ev, topic, m, &envelope);
 
-	if (r < 0)
-		r = err_sys(&e, r, "pack");
-	else
-		r = journal_add(&ev->journal, envelope.s, envelope.len, &e);
 	if (r < 0) {
+		err_sys(&e, r, "pack");
 		log_printf(LOG_LEVEL_ERROR, "event %s: %s", topic, err_text(&e, text, sizeof text));
+		return;
+	}
+	r = ev->unwritten ? -EAGAIN : journal_add(&ev->journal, envelope.s, envelope.len, &e);
+	if (r < 0) {
+		if (!ev->unwritten)
+			log_printf(LOG_LEVEL_ERROR, "event %s: %s", topic, err_text(&e, text, sizeof text));
+		keep(ev, &envelope);
+		send_next(ev);
 		return;
 	}
 	send_new(ev, &envelope);

@@ -2,12 +2,17 @@
  * Telling containerd what happens to the tasks: every event goes to the journal
  * first, and from there to the daemon's ttrpc address, one after the other in
  * order. A daemon that is away, or does not answer, is tried again until it is
- * back; what it refuses is logged and passed over.
+ * back; what it refuses is logged and passed over. What cannot be written is
+ * told all the same, from memory.
  */
 #pragma once
 
 #include "journal.h"
 #include "ttrpc_client.h"
+
+struct unwritten;
+
+enum { EVENTS_UNWRITTEN = 1024 };
 
 struct events {
 	struct loop *loop;
@@ -16,7 +21,8 @@ struct events {
 	char *address; /* owned; NULL: nobody is to be told */
 	char *namespace; /* owned */
 	struct ttrpc_client client;
-	bool sending;
+	struct unwritten *unwritten; /* after all that is in the journal */
+	bool sending, sending_unwritten;
 	unsigned failures; /* in a row */
 	struct source again;
 	void (*all_told)(struct events *ev); /* NULL: nobody waits for that */
@@ -28,7 +34,6 @@ int events_open(struct events *ev, struct loop *l, const char *namespace, const 
 		struct err *e);
 void events_close(struct events *ev);
 
-/* `m` is one of containerd.events; the topic is its own ("/tasks/exit"). An
- * event that cannot be written is logged, and told nobody. */
+/* `m` is one of containerd.events; the topic is its own ("/tasks/exit"). */
 void events_publish(struct events *ev, const char *topic, const ProtobufCMessage *m);
 bool events_are_told(const struct events *ev);

@@ -332,3 +332,23 @@ teardown_file() { shim_down; }
 		eq(EVENTS.said(t.id), ["create", "start"] + ["paused", "resumed"] * 600 + ["exit 137", "delete 137"])
 	PY
 }
+
+@test "shim: events are told although they cannot be written" {
+	ours_only 'it writes none'
+	shim <<-'PY'
+		t = Task().run()
+		journal, = glob.glob("/run/berth/shim/*.%d" % t.shim)
+		shutil.rmtree(journal)
+		t.exec("x", "sh", "-c", "exit 4")
+		EVENTS.wait(t.id, "exit", "x")
+		EVENTS.server.die() # and wait in memory
+		eq(t.kill(), 137)
+		time.sleep(0.2)
+		EVENTS.server.back()
+		EVENTS.wait(t.id, "exit")
+		t.Delete()
+		EVENTS.wait(t.id, "delete")
+		eq(EVENTS.said(t.id), ["create", "start", "exec-added x", "exec-started x", "exit x 4", "exit 137", "delete 137"])
+		until(lambda: b"cannot" in t.log or b"events" in t.log)
+	PY
+}

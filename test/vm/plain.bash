@@ -608,3 +608,57 @@ test_killed_in_the_middle_delete_leaves_nothing() {
 		killed_after $pause
 	done
 }
+
+# ---- the shim ---------------------------------------------------------------------
+
+below_containerd() {
+	timeout 60 ctr -a $T/ctd/sock "$@"
+}
+
+containerd_up() {
+	local shim
+
+	for shim in "${BERTH%/*}/containerd-shim-berth-v2" "${BERTH%/*}/../shim/containerd-shim-berth-v2"; do
+		[ ! -x "$shim" ] || break
+	done
+	mkdir -p $T/ctd/bin
+	ln -s "$(realpath "$shim")" $T/ctd/bin/containerd-shim-berth-v2
+	printf '%s\n' 'version = 2' "root = \"$T/ctd/root\"" "state = \"$T/ctd/state\"" \
+		'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs",
+		"io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs", "io.containerd.internal.v1.opt",
+		"io.containerd.internal.v1.tracing", "io.containerd.tracing.processor.v1.otlp"]' \
+		'[grpc]' "address = \"$T/ctd/sock\"" >$T/ctd/config.toml
+	PATH=$T/ctd/bin:$PATH containerd -c $T/ctd/config.toml -l warn >$T/ctd/log 2>&1 &
+	until_ 60 '[ -S $T/ctd/sock ]' || { cat $T/ctd/log; return 1; }
+}
+
+# Limits, metrics, the OOM killer, the freezer and the end, as cgroup v2 has them.
+test_the_shim_below_containerd() {
+	containerd_up
+	below_containerd events >$T/events 2>&1 &
+	below_containerd run -d --runtime io.containerd.berth.v2 --cgroup /berth-test/shim --memory-limit 16777216 \
+		--rootfs $T/rootfs t1 sleep 1000 >$T/out 2>&1 || { cat $T/out $T/ctd/log; return 1; }
+	values $CGROUP/berth-test/shim memory.max >$T/out
+	expect_in 'memory.max: 16777216' "$(<$T/out)"
+	status=0
+	below_containerd task exec --exec-id e1 t1 sh -c 'exit 5' || status=$?
+	expect 5 "$status"
+	below_containerd task metrics t1 >$T/out
+	expect_in 'pids.current' "$(<$T/out)"
+	expect_in 'memory.usage_limit' "$(<$T/out)"
+	expect_in '16777216' "$(<$T/out)"
+	below_containerd task pause t1
+	expect_in 'frozen 1' "$(<$CGROUP/berth-test/shim/cgroup.events)"
+	below_containerd task resume t1
+	status=0
+	below_containerd task exec --exec-id e2 t1 tail -c 100000000 /dev/zero || status=$?
+	expect 137 "$status"
+	until_ 10 '[[ $(<$T/events) == *"/tasks/oom {\"container_id\":\"t1\"}"* ]]' || cat $T/events
+	below_containerd task kill -s KILL t1
+	until_ 10 '[[ $(<$T/events) == *"/tasks/exit {\"container_id\":\"t1\",\"id\":\"t1\""* ]]'
+	below_containerd task delete t1 >$T/out 2>&1 || :
+	until_ 10 '[ ! -e $CGROUP/berth-test/shim ]'
+	expect_in '/tasks/delete {"container_id":"t1"' "$(<$T/events)"
+	kill %1 %2 2>/dev/null || :
+	wait
+}
