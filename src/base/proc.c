@@ -15,7 +15,7 @@
 #include "str.h"
 #include "sys.h"
 
-enum { END_MS = 10 * 1000, FORKED_NOT_EXECUTED = 0x40 /* PF_FORKNOEXEC */ };
+enum { END_MS = 10 * 1000, EXITING = 0x4 /* PF_EXITING */, FORKED_NOT_EXECUTED = 0x40 /* PF_FORKNOEXEC */ };
 /* PROC_USER_INIT_INO of the kernel: the first user namespace has it on every boot. */
 static const ino_t FIRST_USER_NS = 0xEFFFFFFD;
 
@@ -34,6 +34,7 @@ int proc_stat_parse(const char *text, struct proc_stat *ret)
 	ret->state = state;
 	ret->start_time = start;
 	ret->executed = !(flags & FORKED_NOT_EXECUTED);
+	ret->exiting = flags & EXITING;
 	return 0;
 }
 

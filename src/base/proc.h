@@ -17,6 +17,7 @@ struct proc_stat {
 	char state; /* 'R', 'S', 'Z', ... */
 	uint64_t start_time; /* field 22, in clock ticks since boot */
 	bool executed; /* it has called execve since it was forked */
+	bool exiting; /* it has begun to end, and is not a zombie yet */
 };
 
 /* /proc/PID/stat. -ESRCH when there is no such process. The second is the pure

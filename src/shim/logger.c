@@ -142,6 +142,14 @@ static int start_guard(struct logger *l, struct err *e)
 	return 0;
 }
 
+/* It closes fd 5 when it is ready, and also when it ends. */
+static bool is_ending(const struct logger *l)
+{
+	struct proc_stat st;
+
+	return proc_stat(l->pid, &st) < 0 || st.exiting || st.state == 'Z';
+}
+
 static int wait_ready(struct logger *l, int fd, const char *path, struct err *e)
 {
 	struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = l->pidfd, .events = POLLIN } };
@@ -157,6 +165,10 @@ static int wait_ready(struct logger *l, int fd, const char *path, struct err *e)
 			return err_set(e, ERR_TIMEOUT, -ETIMEDOUT, "logging binary '%s' is not ready", path);
 		if (r < 0)
 			return err_sys(e, r, "wait for logging binary '%s'", path);
+		if (!p[1].revents && !(p[0].revents & POLLIN) && is_ending(l)) {
+			p[0].fd = -1; /* the other comes in a moment */
+			continue;
+		}
 		if (p[1].revents)
 			return err_set(e, ERR_INTERNAL, 0, "logging binary '%s' ended with status %d", path,
 				       proc_reap(l->pidfd));
