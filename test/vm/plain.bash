@@ -637,11 +637,11 @@ test_the_shim_below_containerd() {
 	containerd_up
 	below_containerd events >$T/events 2>&1 &
 	below_containerd run -d --runtime io.containerd.berth.v2 --cgroup /berth-test/shim --memory-limit 16777216 \
-		--rootfs $T/rootfs t1 sleep 1000 >$T/out 2>&1 || { cat $T/out $T/ctd/log; return 1; }
+		--rootfs $T/rootfs t1 /bin/sleep 1000 >$T/out 2>&1 || { cat $T/out $T/ctd/log; return 1; }
 	values $CGROUP/berth-test/shim memory.max >$T/out
 	expect_in 'memory.max: 16777216' "$(<$T/out)"
 	status=0
-	below_containerd task exec --exec-id e1 t1 sh -c 'exit 5' || status=$?
+	below_containerd task exec --exec-id e1 t1 /bin/sh -c 'exit 5' || status=$?
 	expect 5 "$status"
 	below_containerd task metrics t1 >$T/out
 	expect_in 'pids.current' "$(<$T/out)"
@@ -651,7 +651,7 @@ test_the_shim_below_containerd() {
 	expect_in 'frozen 1' "$(<$CGROUP/berth-test/shim/cgroup.events)"
 	below_containerd task resume t1
 	status=0
-	below_containerd task exec --exec-id e2 t1 tail -c 100000000 /dev/zero || status=$?
+	below_containerd task exec --exec-id e2 t1 /bin/tail -c 100000000 /dev/zero || status=$?
 	expect 137 "$status"
 	until_ 10 '[[ $(<$T/events) == *"/tasks/oom {\"container_id\":\"t1\"}"* ]]' || cat $T/events
 	below_containerd task kill -s KILL t1
