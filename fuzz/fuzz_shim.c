@@ -279,7 +279,8 @@ static void see_exec(int t, const char *topic, const char *exec_id)
 {
 	enum stage *e = &seen[t].exec[index_of(exec_id, exec_ids, EXECS)];
 
-	CHECK(seen[t].task == CREATED || seen[t].task == STARTED); /* nothing of an exec after the end of the first process */
+	/* Nothing of an exec after the end of the first process. */
+	CHECK(seen[t].task == CREATED || seen[t].task == STARTED);
 	if (!strcmp(topic, "/tasks/exec-added")) {
 		*e = CREATED;
 	} else if (!strcmp(topic, "/tasks/exec-started")) {
