@@ -241,10 +241,7 @@ static void on_signalled(struct job *j, int r, struct helper_result *ret, struct
 	/* It ended between the look at its state and the signal. */
 	if (r < 0 && e->kind == ERR_STATE)
 		r = err_set(e, ERR_NOT_FOUND, 0, "process already finished");
-	if (r < 0)
-		ttrpc_fail(j->call, e);
-	else
-		call_empty(j->call);
+	call_end(j->call, r, e);
 }
 
 /* What is frozen is signalled in its cgroup, by the runtime. */
@@ -279,10 +276,7 @@ void call_kill(struct call *c)
 	}
 	if (r >= 0)
 		r = process_signal(p, (int)q->signal, &e);
-	if (r < 0)
-		call_fail(c, &e);
-	else
-		call_empty(c->rpc);
+	call_end(c->rpc, r, &e);
 }
 
 /* ---- ResizePty, CloseIO --------------------------------------------------- */
@@ -304,10 +298,7 @@ void call_resize_pty(struct call *c)
 		if (r < 0)
 			err_sys(&e, r, "resize the terminal");
 	}
-	if (r < 0)
-		call_fail(c, &e);
-	else
-		call_empty(c->rpc);
+	call_end(c->rpc, r, &e);
 }
 
 void call_close_io(struct call *c)

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "err.h"
 #include "events.pb-c.h"
+#include "exit_record.h"
 #include "fd.h"
 #include "file.h"
 #include "identifier.h"
@@ -194,6 +195,7 @@ void call_create(struct call *c)
 		j->order.n_mounts = q->n_rootfs;
 		j->order.logger = fds.logger;
 		j->order.terminal = q->terminal;
+		exit_record_remove(t->bundle, ""); /* of one that was deleted before, in the same bundle */
 		job_start(j, t->runtime.ops->create, fds.fd);
 	}
 	stdfds_close(&fds);
@@ -273,10 +275,7 @@ void call_resume(struct call *c)
 
 static void on_updated(struct job *j, int r, struct helper_result *ret, struct err *e)
 {
-	if (r < 0)
-		ttrpc_fail(j->call, e);
-	else
-		call_empty(j->call);
+	call_end(j->call, r, e);
 	process_settle(&j->task->init);
 }
 

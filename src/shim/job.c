@@ -32,7 +32,6 @@ struct job *job_new(struct task *t, struct process *p, struct ttrpc_call *call,
 		.namespace = t->shim->namespace,
 		.id = t->id,
 		.bundle = t->bundle,
-		.pid = t->init.pid,
 		.cgroup = t->cgroup,
 	};
 	return j;

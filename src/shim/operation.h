@@ -27,7 +27,6 @@ struct order {
 	bool terminal; /* create, exec: ret->fd becomes its master */
 	bool all; /* kill: every process */
 	int sig; /* kill */
-	pid_t pid; /* of the first process, where there is one */
 	const char *cgroup; /* pids, metrics */
 	const void *document; /* exec: `process`; update: `resources`; JSON */
 	size_t document_len;

@@ -169,13 +169,14 @@ static int make_directory(struct shim *s, const struct server_options *o, struct
 static int begin(struct shim *s, const struct server_options *o, struct err *e)
 {
 	OWN_SB struct sb journal = SB_INIT;
-	int r = make_directory(s, o, e);
+	int r;
 
-	if (r < 0)
-		return r;
 	s->namespace = o->namespace;
 	s->socket = o->socket;
 	s->settings = *o->settings;
+	r = make_directory(s, o, e);
+	if (r < 0)
+		return r;
 	s->facts = (struct core){
 		.cgroup = o->cgroup_host,
 		.boot_id = s->boot_id,

@@ -53,6 +53,14 @@ void call_empty(struct ttrpc_call *rpc)
 		ttrpc_reply(rpc, &m.base);
 }
 
+void call_end(struct ttrpc_call *rpc, int r, const struct err *e)
+{
+	if (r < 0)
+		ttrpc_fail(rpc, e);
+	else
+		call_empty(rpc);
+}
+
 struct task *call_task(struct call *c, const char *id)
 {
 	struct task *t = task_find(c->shim, id);

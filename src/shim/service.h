@@ -57,6 +57,8 @@ void call_fail(struct call *c, const struct err *e);
 void runtime_failed(struct err *e, const char *operation);
 /* An answer of nothing; NULL: nobody waits. */
 void call_empty(struct ttrpc_call *rpc);
+/* That, or the error when r < 0. */
+void call_end(struct ttrpc_call *rpc, int r, const struct err *e);
 /* The task, or the process, that a request names; else the call has failed. */
 struct task *call_task(struct call *c, const char *id);
 struct process *call_process(struct call *c, const char *id, const char *exec_id);

@@ -382,3 +382,18 @@ teardown_file() { shim_down; }
 		eq(t.cgroup_dirs(), [])
 	PY
 }
+
+@test "shim: how a task in the same bundle ended before is not said of the next" {
+	ours_only 'it keeps no record'
+	shim <<-'PY'
+		t = Task("sh", "-c", "[ -e /tmp/second ] && exec sleep 1000; touch /tmp/second; exit 3", mounts=[bind(IT_OUT + "/rootfs")])
+		t.run()
+		eq(t.Wait().exit_status, 3)
+		t.Delete()
+		t.run()
+		os.kill(t.shim, KILL)
+		gone(t.shim)
+		eq(t.binary_delete().exit_status, 137)
+		os.unlink(IT_OUT + "/rootfs/tmp/second")
+	PY
+}
