@@ -12,3 +12,7 @@ int64_t clock_us(void); /* in microseconds */
  * of it. Unlike gmtime_r(3), never reads the host's time zone. */
 enum { CLOCK_TEXT = 64 };
 void clock_utc(const struct timespec *t, int fraction, char ret[CLOCK_TEXT]);
+
+/* The other way, with any fraction and zone ("...T03:37:00.5+01:00"), as Go reads RFC
+ * 3339: 0 or -EINVAL. Of the fraction, what is less than a nanosecond is left out. */
+int clock_read(const char *s, struct timespec *ret);

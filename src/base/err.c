@@ -44,6 +44,7 @@ static int set(struct err *e, enum err_kind kind, int r, const char *fmt, va_lis
 	if (e) {
 		e->kind = kind;
 		e->sys = r < 0 ? -r : 0;
+		e->told = false;
 		vsnprintf(e->msg, sizeof e->msg, fmt, ap);
 	}
 	return r < 0 ? r : -EINVAL;
@@ -99,7 +100,7 @@ const char *err_cause(int sys)
 
 const char *err_text(const struct err *e, char *buf, size_t cap)
 {
-	if (e->sys)
+	if (e->sys && !e->told)
 		snprintf(buf, cap, "%s: %s", e->msg, err_cause(e->sys));
 	else
 		snprintf(buf, cap, "%s", e->msg);

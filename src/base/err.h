@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*      kind            name              what it is for */
@@ -23,7 +24,9 @@
 	X(PERMISSION,   "permission",     "the caller may not do this")        \
 	X(UNSUPPORTED,  "unsupported",    "this kernel or build cannot do it") \
 	X(TIMEOUT,      "timeout",        "a deadline passed")                 \
+	X(LOST,         "lost",           "the connection to who should answer has ended") \
 	X(EXEC,         "exec",           "the program cannot be executed")    \
+	X(BUSY,         "busy",           "too much at a time: later it may do") \
 	X(INTERNAL,     "internal",       "a system call failed")
 
 enum err_kind {
@@ -36,6 +39,7 @@ enum err_kind {
 struct err {
 	enum err_kind kind;
 	int sys; /* positive errno, 0 when there is none */
+	bool told; /* the words say that already */
 	char msg[1024];
 };
 

@@ -87,6 +87,21 @@ int file_read_fd(struct arena *a, int fd, const char *name, size_t max,
 	return 0;
 }
 
+int file_path_of(struct arena *a, int fd, const char **ret, struct err *e)
+{
+	char link[32], buf[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	n = sys_readlinkat(AT_FDCWD, link, buf, sizeof buf);
+	if (n == sizeof buf)
+		n = -ENAMETOOLONG;
+	if (n < 0)
+		return err_sys(e, (int)n, "find the path of a file");
+	*ret = arena_strndup(a, buf, (size_t)n);
+	return *ret ? 0 : err_sys(e, -ENOMEM, "find the path of a file");
+}
+
 ssize_t file_read_line(int dir, const char *path, char *buf, size_t cap)
 {
 	OWN_FD fd = sys_openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
@@ -179,22 +194,53 @@ int file_mkdirs(const char *path, mode_t mode, struct err *e)
 	return fd;
 }
 
-static int remove_children(int fd, dev_t dev);
+/* A tree may be deeper than there are descriptors, or stack. */
+enum { REMOVE_DEPTH = 64 };
 
-static int remove_dir(int dir, const char *name, dev_t dev)
+struct removal {
+	int top;
+	dev_t dev;
+	unsigned next; /* name for what is too deep, and moved to the top for its next pass */
+	bool moved;
+};
+
+static int remove_children(struct removal *rm, int fd, int depth);
+
+static int move_to_top(struct removal *rm, int dir, const char *name)
+{
+	char up[32];
+	int r;
+
+	do { /* by a name that is free */
+		snprintf(up, sizeof up, ".removed.%u", rm->next++);
+		r = sys_renameat(dir, name, rm->top, up);
+	} while ((r == -EEXIST || r == -ENOTEMPTY || r == -ENOTDIR) && rm->next < UINT_MAX);
+	rm->moved = rm->moved || r >= 0;
+	return r;
+}
+
+/* Of the same file system, too. */
+static bool is_mount(int fd)
+{
+	struct sys_statx st;
+
+	return sys_statx(fd, "", AT_EMPTY_PATH, 0, &st) >= 0 && st.attributes & SYS_STATX_ATTR_MOUNT_ROOT;
+}
+
+static int remove_dir(struct removal *rm, int dir, const char *name, int depth)
 {
 	OWN_FD fd = sys_openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
 	struct stat st;
 	int r = fd < 0 ? fd : sys_fstat(fd, &st);
 
-	if (r >= 0 && st.st_dev != dev)
-		r = -EXDEV;
+	if (r >= 0 && (st.st_dev != rm->dev || is_mount(fd)))
+		r = -EBUSY;
 	if (r >= 0)
-		r = remove_children(fd, dev);
+		r = remove_children(rm, fd, depth);
 	return r < 0 ? r : sys_unlinkat(dir, name, AT_REMOVEDIR);
 }
 
-static int remove_children(int fd, dev_t dev)
+static int remove_children(struct removal *rm, int fd, int depth)
 {
 	struct dir_reader rd = { .fd = fd };
 	const struct dir_entry *d;
@@ -204,7 +250,8 @@ static int remove_children(int fd, dev_t dev)
 		int r = sys_unlinkat(fd, d->name, 0);
 
 		if (r == -EISDIR || r == -EPERM)
-			r = remove_dir(fd, d->name, dev);
+			r = depth < REMOVE_DEPTH ? remove_dir(rm, fd, d->name, depth + 1) :
+						   move_to_top(rm, fd, d->name);
 		if (r < 0 && r != -ENOENT && !first)
 			first = r;
 	}
@@ -213,15 +260,22 @@ static int remove_children(int fd, dev_t dev)
 
 int file_remove_tree(int dir, const char *name)
 {
-	OWN_FD fd = sys_openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	struct removal rm = { 0 };
 	struct stat st;
 	int r;
 
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
-	r = sys_fstat(fd, &st);
-	if (r >= 0)
-		r = remove_children(fd, st.st_dev);
+	do {
+		OWN_FD fd = sys_openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+
+		if (fd < 0)
+			return fd == -ENOENT ? 0 : fd;
+		r = sys_fstat(fd, &st);
+		rm.moved = false;
+		rm.top = fd;
+		rm.dev = st.st_dev;
+		if (r >= 0)
+			r = remove_children(&rm, fd, 0);
+	} while (rm.moved);
 	if (r >= 0)
 		r = sys_unlinkat(dir, name, AT_REMOVEDIR);
 	return r == -ENOENT ? 0 : r;

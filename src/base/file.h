@@ -18,6 +18,9 @@ int file_read(struct arena *a, int dir, const char *path, size_t max,
 int file_read_fd(struct arena *a, int fd, const char *name, size_t max,
 		 char **ret, size_t *ret_len, struct err *e);
 
+/* The path of what is open, absolute and without symbolic links, in the arena. */
+int file_path_of(struct arena *a, int fd, const char **ret, struct err *e);
+
 /* A small file (no link), NUL-terminated, without trailing white space. The
  * length or -errno; longer than the buffer is -EFBIG. */
 ssize_t file_read_line(int dir, const char *path, char *buf, size_t cap);
@@ -37,6 +40,6 @@ int file_memory(const char *name);
 /* mkdir -p on the host; returns an O_PATH|O_DIRECTORY fd of it. */
 int file_mkdirs(const char *path, mode_t mode, struct err *e);
 
-/* Removes a directory and what is below it, without following links and
- * without leaving its file system. Absent is fine. */
+/* Removes a directory and what is below it, without following links. Absent is
+ * fine; what is mounted there stays, and is -EBUSY. */
 int file_remove_tree(int dir, const char *name);

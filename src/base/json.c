@@ -45,7 +45,7 @@ static char peek(const struct parse *p)
 
 static void skip_space(struct parse *p)
 {
-	while (p->pos < p->len && memchr(" \n\t\r", p->text[p->pos], 4))
+	while (p->pos < p->len && json_is_space(p->text[p->pos]))
 		p->pos++;
 }
 
@@ -353,12 +353,29 @@ static int by_key(const void *x, const void *y)
 	return r ? r : (a->pos > b->pos) - (a->pos < b->pos);
 }
 
+/* Mostly they are few, and qsort() moves them by memcpy() through a copy. */
+static void sort_keys(struct part *parts, size_t n)
+{
+	if (n > 32) {
+		qsort(parts, n, sizeof *parts, by_key);
+		return;
+	}
+	for (size_t i = 1; i < n; i++) {
+		struct part this = parts[i];
+		size_t at = i;
+
+		for (; at > 0 && by_key(&this, &parts[at - 1]) < 0; at--)
+			parts[at] = parts[at - 1];
+		parts[at] = this;
+	}
+}
+
 /* Of all keys that have been there before, the first in the text. */
 static int check_keys(struct parse *p, struct part *parts, size_t n)
 {
 	const struct part *again = NULL;
 
-	qsort(parts, n, sizeof *parts, by_key);
+	sort_keys(parts, n);
 	for (size_t i = 1; i < n; i++)
 		if (!strcmp(parts[i].v.key, parts[i - 1].v.key) && (!again || parts[i].pos < again->pos))
 			again = &parts[i];

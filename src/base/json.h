@@ -87,6 +87,7 @@ const char *json_type_name(const struct json *v);
 const char *json_pointer(const struct json *v, char *buf, size_t cap);
 /* The line a value starts on (that of its key), from 1; 0: unknown. */
 int json_line(const struct json_doc *doc, const struct json *v);
+void json_place(const struct json_doc *doc, const struct json *v, int *line, int *column);
 
 /* ---- decoding by table ------------------------------------------------ */
 
@@ -97,6 +98,8 @@ struct json_dec {
 	const struct json_doc *doc;
 	struct arena *a;
 	bool refuse_unknown; /* unknown keys: a problem instead of ignored */
+	bool columns; /* problems are at "name:line:column", as the parser's, not "name: line" */
+	bool unknown_unsupported; /* unknown keys: something that is not supported */
 	void (*add)(void *ctx, const char *pointer, int line, const char *words);
 	void *ctx;
 	void *user; /* the caller's */

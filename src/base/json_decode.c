@@ -132,19 +132,21 @@ struct problem {
 __attribute__((format(printf, 3, 0))) static int report(struct json_dec *d,
 							const struct problem *p, const char *fmt, va_list ap)
 {
-	char pointer[512], words[512];
+	char pointer[512], words[512], at[32];
 	size_t n;
 	const struct json *below = p->rel && *p->rel ? json_get(p->v, p->rel + 1) : NULL;
-	int line = json_line(d->doc, below ? below : p->v), r;
+	int line, column, r;
 
 	json_pointer(p->v, pointer, sizeof pointer);
 	n = strlen(pointer);
 	if (p->rel)
 		snprintf(pointer + n, sizeof pointer - n, "%s", p->rel);
 	vsnprintf(words, sizeof words, fmt, ap);
+	json_place(d->doc, below ? below : p->v, &line, &column);
+	snprintf(at, sizeof at, d->columns ? "%d:%d" : " line %d", line, column);
 	if (!d->failed) {
 		/* The kind says it all: an errno would only add "invalid argument". */
-		r = err_set(d->e, p->kind, 0, "%s: line %d: %s%s%s", d->doc->name, line, pointer,
+		r = err_set(d->e, p->kind, 0, "%s:%s: %s%s%s", d->doc->name, at, pointer,
 			    *pointer ? ": " : "", words);
 		d->failed = p->r ? p->r : r;
 	}
@@ -250,6 +252,13 @@ static int report_missing(struct json_dec *d, const struct json *v,
 	return 0;
 }
 
+static int unknown_key(struct json_dec *d, const struct json *member)
+{
+	if (d->unknown_unsupported)
+		return json_unsupported(d, member, "is not supported: no such member is known");
+	return d->refuse_unknown ? json_fail(d, member, "unknown key") : 0;
+}
+
 int json_decode(struct json_dec *d, const struct json *v, const struct json_field *fields,
 		void *obj)
 {
@@ -265,7 +274,7 @@ int json_decode(struct json_dec *d, const struct json *v, const struct json_fiel
 		while (fields[i].key && strcmp(fields[i].key, member->key))
 			i++;
 		if (!fields[i].key) {
-			r = d->refuse_unknown ? json_fail(d, member, "unknown key") : 0;
+			r = unknown_key(d, member);
 		} else if (member->type != JSON_NULL) {
 			seen |= (uint64_t)1 << i;
 			r = decode_field(d, member, &fields[i], obj);

@@ -23,7 +23,7 @@ static char at(const struct walk *w)
 
 static void skip_space(struct walk *w)
 {
-	while (w->pos < w->len && strchr(" \t\r\n", w->s[w->pos]))
+	while (w->pos < w->len && json_is_space(w->s[w->pos]))
 		w->pos++;
 }
 
@@ -55,8 +55,9 @@ static void skip_value(struct walk *w)
 		} else if (c && strchr(":,", c)) {
 			w->pos++;
 		} else {
-			while (w->pos < w->len && !strchr(" \t\r\n{}[]:,\"", w->s[w->pos]))
+			do
 				w->pos++;
+			while (w->pos < w->len && !strchr(" \t\r\n{}[]:,\"", w->s[w->pos]));
 		}
 	} while (depth && w->pos < w->len);
 }
@@ -139,13 +140,18 @@ int json_text_error(const struct json_doc *doc, size_t pos, struct err *e, const
 	return err_set(e, ERR_INVALID, 0, "%s:%d:%d: %s", doc->name, line, column, words);
 }
 
+void json_place(const struct json_doc *doc, const struct json *v, int *line, int *column)
+{
+	*line = *column = 0;
+	if (v && doc && doc->text)
+		place(doc, find(doc, v), line, column);
+}
+
 int json_line(const struct json_doc *doc, const struct json *v)
 {
 	int line, column;
 
-	if (!v || !doc || !doc->text)
-		return 0;
-	place(doc, find(doc, v), &line, &column);
+	json_place(doc, v, &line, &column);
 	return line;
 }
 

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct err;
@@ -14,3 +15,8 @@ struct json_doc;
 /* "name:line:column: words"; returns -EINVAL. */
 int json_text_error(const struct json_doc *doc, size_t pos, struct err *e, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+static inline bool json_is_space(char c)
+{
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}

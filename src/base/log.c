@@ -19,15 +19,16 @@
 static struct {
 	int fd; /* 0: stderr */
 	enum log_style style;
-	bool debug;
+	enum log_level least; /* INFO where nobody has said anything */
 	bool bare; /* errors go to stderr, too */
-} sink;
+	void (*hook)(enum log_level level, const char *words);
+} sink = { .least = LOG_LEVEL_INFO };
 
 static const struct {
 	const char *name, *abbreviation;
-	int colour;
+	int colour, number;
 } levels[LOG_LEVEL_COUNT] = {
-#define X(id, name, abbreviation, colour) [LOG_LEVEL_##id] = { name, abbreviation, colour },
+#define X(id, name, abbreviation, colour, number) [LOG_LEVEL_##id] = { name, abbreviation, colour, number },
 	LOG_LEVELS(X)
 #undef X
 };
@@ -36,10 +37,14 @@ int log_open(const struct log_options *o, struct err *e)
 {
 	int fd;
 
-	sink.debug = o->debug;
-	sink.style = o->json ? LOG_JSON : LOG_TEXT;
+	sink.least = o->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO - (o->less < 2 ? o->less : 2);
+	sink.style = o->json ? LOG_JSON : o->journal ? LOG_JOURNAL : LOG_TEXT;
 	if (str_empty(o->file)) {
-		if (!o->json && isatty(STDERR_FILENO))
+		if (sink.bare) { /* no longer there */
+			close(sink.fd);
+			log_to(0);
+		}
+		if (sink.style == LOG_TEXT && isatty(STDERR_FILENO))
 			sink.style = LOG_TERMINAL;
 		return 0;
 	}
@@ -47,6 +52,8 @@ int log_open(const struct log_options *o, struct err *e)
 			O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
 	if (fd < 0)
 		return err_sys(e, fd, "open %s", o->file);
+	if (sink.bare) /* the one before it */
+		close(sink.fd);
 	sink.fd = fd;
 	sink.bare = true;
 	return 0;
@@ -60,7 +67,7 @@ void log_to(int fd)
 
 bool log_debug_enabled(void)
 {
-	return sink.debug;
+	return sink.least == LOG_LEVEL_DEBUG;
 }
 
 /* logrus leaves a value bare when it is made of these alone. */
@@ -92,62 +99,130 @@ static void quoted(struct sb *out, const char *s)
 	sb_putc(out, '"');
 }
 
-static void format_json(struct sb *out, enum log_level level, const char *words,
-			const char *when)
+static void field(struct sb *out, const struct log_field *f)
+{
+	sb_printf(out, " %s=", f->key);
+	if (!f->text)
+		sb_printf(out, "%llu", (unsigned long long)f->number);
+	else if (plain(f->text))
+		sb_puts(out, f->text);
+	else
+		quoted(out, f->text);
+}
+
+static void fields(struct sb *out, const struct log_record *l)
+{
+	for (size_t i = 0; i < l->n_fields; i++)
+		field(out, &l->fields[i]);
+}
+
+static void format_json(struct sb *out, const struct log_record *l, const char *when)
 {
 	struct jw w;
 
 	jw_init(&w, out, NULL);
 	jw_begin(&w, '{');
-	jw_kstr(&w, "level", levels[level].name);
-	jw_kstr(&w, "msg", words);
+	jw_kstr(&w, "level", levels[l->level].name);
+	jw_kstr(&w, "msg", l->words);
 	jw_kstr(&w, "time", when);
+	for (size_t i = 0; i < l->n_fields; i++) {
+		if (l->fields[i].text)
+			jw_kstr(&w, l->fields[i].key, l->fields[i].text);
+		else
+			jw_kuint(&w, l->fields[i].key, l->fields[i].number);
+	}
 	jw_end(&w);
 	sb_putc(out, '\n');
 }
 
-void log_format(struct sb *out, enum log_style style, enum log_level level,
-		const char *words, time_t when)
+static void format_text(struct sb *out, const struct log_record *l, const char *when)
 {
-	const struct timespec t = { .tv_sec = when };
+	sb_printf(out, "time=\"%s\" level=%s msg=", when, levels[l->level].name);
+	if (plain(l->words))
+		sb_puts(out, l->words);
+	else
+		quoted(out, l->words);
+	fields(out, l);
+	sb_putc(out, '\n');
+}
+
+static void format_journal(struct sb *out, const struct log_record *l)
+{
+	sb_printf(out, "<%d>", levels[l->level].number);
+	if (l->words[strcspn(l->words, "\n\r")]) /* one line, whatever somebody has put into a name */
+		quoted(out, l->words);
+	else
+		sb_puts(out, l->words);
+	fields(out, l);
+	sb_putc(out, '\n');
+}
+
+void log_format(struct sb *out, enum log_style style, const struct log_record *l)
+{
+	const struct timespec t = { .tv_sec = l->when };
 	char stamp[CLOCK_TEXT];
 
 	clock_utc(&t, 0, stamp);
 	switch (style) {
 	case LOG_JSON:
-		format_json(out, level, words, stamp);
+		format_json(out, l, stamp);
 		break;
 	case LOG_TERMINAL:
-		sb_printf(out, "\033[%dm%s\033[0m[0000] %-44s \n", levels[level].colour,
-			  levels[level].abbreviation, words);
-		break;
-	case LOG_TEXT:
-		sb_printf(out, "time=\"%s\" level=%s msg=", stamp, levels[level].name);
-		if (plain(words))
-			sb_puts(out, words);
-		else
-			quoted(out, words);
+		sb_printf(out, "\033[%dm%s\033[0m[0000] %-44s ", levels[l->level].colour,
+			  levels[l->level].abbreviation, l->words);
+		fields(out, l);
 		sb_putc(out, '\n');
 		break;
+	case LOG_JOURNAL:
+		format_journal(out, l);
+		break;
+	case LOG_TEXT:
+		format_text(out, l, stamp);
+		break;
+	}
+}
+
+void log_hook(void (*fn)(enum log_level level, const char *words))
+{
+	sink.hook = fn;
+}
+
+static void to_hook(const struct log_record *l)
+{
+	OWN_SB struct sb words = SB_INIT;
+
+	sb_puts(&words, l->words);
+	fields(&words, l);
+	if (!words.failed)
+		sink.hook(l->level, words.s);
+}
+
+void log_record(struct log_record *l)
+{
+	OWN_SB struct sb line = SB_INIT;
+
+	if (sink.hook) {
+		to_hook(l);
+		return;
+	}
+	if (l->level > sink.least)
+		return;
+	l->when = time(NULL);
+	log_format(&line, sink.style, l);
+	if (!line.failed)
+		fd_write_all(sink.fd ? sink.fd : STDERR_FILENO, line.s, line.len);
+	if (sink.bare && l->level == LOG_LEVEL_ERROR) {
+		OWN_SB struct sb bare = SB_INIT;
+
+		sb_printf(&bare, "%s\n", l->words);
+		if (!bare.failed)
+			fd_write_all(STDERR_FILENO, bare.s, bare.len);
 	}
 }
 
 void log_line(enum log_level level, const char *words)
 {
-	OWN_SB struct sb line = SB_INIT;
-
-	if (level == LOG_LEVEL_DEBUG && !sink.debug)
-		return;
-	log_format(&line, sink.style, level, words, time(NULL));
-	if (!line.failed)
-		fd_write_all(sink.fd ? sink.fd : STDERR_FILENO, line.s, line.len);
-	if (sink.bare && level == LOG_LEVEL_ERROR) {
-		OWN_SB struct sb bare = SB_INIT;
-
-		sb_printf(&bare, "%s\n", words);
-		if (!bare.failed)
-			fd_write_all(STDERR_FILENO, bare.s, bare.len);
-	}
+	log_record(&(struct log_record){ .level = level, .words = words });
 }
 
 void log_printf(enum log_level level, const char *fmt, ...)

@@ -4,13 +4,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 
 #include "clock.h"
 #include "err.h"
+#include "fd.h"
 #include "sys.h"
 
 #define BATCH 16
-#define NO_SLOT UINT32_MAX
+#define NO_SLOT UINT32_MAX /* also the timerfd's: it is no source */
+enum { BATCHES = 64 }; /* at most, in one loop_dispatch(), and before timers have their turn */
 
 /* What the kernel is given for a source is its slot and the slot's generation:
  * an event that was queued for an earlier user of the slot does not match. */
@@ -38,6 +41,8 @@ void loop_done(struct loop *l)
 	for (struct source *s = l->timers; s; s = s->next)
 		s->loop = NULL;
 	free(l->slots);
+	if (l->timer >= 0)
+		sys_close(l->timer);
 	sys_close(l->epoll);
 	*l = (struct loop)LOOP_INIT;
 }
@@ -170,19 +175,46 @@ int source_change(struct source *s, uint32_t events)
 	return sys_epoll_ctl(s->loop->epoll, EPOLL_CTL_MOD, s->fd, &ev);
 }
 
+static void link_timer(struct loop *l, struct source *s, struct source *before)
+{
+	s->prev = before;
+	s->next = before ? before->next : l->timers;
+	*(s->next ? &s->next->prev : &l->last_timer) = s;
+	*(before ? &before->next : &l->timers) = s;
+}
+
+static void unlink_timer(struct loop *l, struct source *s)
+{
+	*(s->next ? &s->next->prev : &l->last_timer) = s->prev;
+	*(s->prev ? &s->prev->next : &l->timers) = s->next;
+}
+
+/* To the earliest timer; one that was removed may still make it readable once. */
+static void set_timerfd(struct loop *l)
+{
+	uint64_t due = l->timers ? l->timers->due : 0;
+	struct itimerspec at = { .it_value.tv_sec = (time_t)(due / 1000) };
+
+	at.it_value.tv_nsec = (long)(due % 1000) * 1000000;
+	if (sys_timerfd_settime(l->timer, TFD_TIMER_ABSTIME, &at) >= 0)
+		l->timer_due = due;
+}
+
 int source_timer(struct source *s, struct loop *l, uint32_t ms,
 		 int (*fn)(struct source *s, uint32_t events))
 {
-	struct source **at = &l->timers;
+	struct source *before = l->last_timer; /* most are later than all others */
 
 	s->loop = l;
 	s->fn = fn;
 	s->fd = -1;
-	s->due = (uint64_t)clock_ms() + (ms ? ms : 1); /* always later: a pass over the timers ends */
-	while (*at && (*at)->due <= s->due)
-		at = &(*at)->next;
-	s->next = *at;
-	*at = s;
+	s->due = (uint64_t)clock_ms() + ms;
+	s->slot = l->n_timers++;
+	while (before && before->due > s->due)
+		before = before->prev;
+	link_timer(l, s, before);
+	if (!before && l->timer >= 0)
+		set_timerfd(l);
 	if (s->owner)
 		s->owner->sources++;
 	return 0;
@@ -196,12 +228,7 @@ static void unlink_source(struct source *s)
 		sys_epoll_ctl(l->epoll, EPOLL_CTL_DEL, s->fd, NULL);
 		slot_drop(l, s->slot);
 	} else {
-		struct source **at = &l->timers;
-
-		while (*at && *at != s)
-			at = &(*at)->next;
-		if (*at)
-			*at = s->next;
+		unlink_timer(l, s);
 	}
 	s->loop = NULL;
 }
@@ -249,9 +276,13 @@ static void dispatch(struct loop *l, const struct epoll_event *ev)
 
 static void run_timers(struct loop *l)
 {
-	uint64_t now = (uint64_t)clock_ms();
+	uint32_t end = l->n_timers; /* those that are added meanwhile wait for the next pass */
+	uint64_t now;
 
-	while (!l->stopped && l->timers && l->timers->due <= now) {
+	if (!l->timers && !l->timer_due)
+		return;
+	now = (uint64_t)clock_ms();
+	while (!l->stopped && l->timers && l->timers->due <= now && (int32_t)(l->timers->slot - end) < 0) {
 		struct source *s = l->timers;
 		struct loop_owner *o = s->owner;
 		bool outermost = owner_enter(o);
@@ -265,9 +296,11 @@ static void run_timers(struct loop *l)
 			failed(l, NULL, r);
 		owner_leave(o, outermost);
 	}
+	if (l->timer_due && l->timer_due <= now)
+		set_timerfd(l);
 }
 
-static int wait_ms(const struct loop *l)
+int loop_wait_ms(const struct loop *l)
 {
 	uint64_t now;
 
@@ -279,23 +312,64 @@ static int wait_ms(const struct loop *l)
 	return l->timers->due - now > INT32_MAX ? INT32_MAX : (int)(l->timers->due - now);
 }
 
-int loop_run(struct loop *l)
+/* How many there were, or -errno. */
+static int run_batch(struct loop *l, int ms)
 {
 	struct epoll_event ev[BATCH];
+	int n = sys_epoll_wait(l->epoll, ev, BATCH, ms);
 
-	l->stopped = false;
-	while (!l->stopped) {
-		int n = sys_epoll_wait(l->epoll, ev, BATCH, wait_ms(l));
-
-		if (n == -EINTR)
-			continue;
-		if (n < 0)
-			return n;
-		for (int i = 0; i < n && !l->stopped; i++)
-			dispatch(l, &ev[i]);
+	if (n == -EINTR)
+		return 0;
+	for (int i = 0; i < n && !l->stopped; i++)
+		dispatch(l, &ev[i]);
+	l->batches = n < BATCH ? 0 : l->batches + 1;
+	if (n >= 0 && (!l->batches || l->batches == BATCHES)) {
+		l->batches = 0;
 		run_timers(l);
 	}
+	return n;
+}
+
+int loop_run(struct loop *l)
+{
+	l->stopped = false;
+	while (!l->stopped) {
+		int r = run_batch(l, loop_wait_ms(l));
+
+		if (r < 0)
+			return r;
+	}
 	return l->result;
+}
+
+int loop_fd(struct loop *l)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = NO_SLOT };
+	OWN_FD fd = -1;
+	int r;
+
+	if (l->timer >= 0)
+		return l->epoll;
+	fd = r = sys_timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (r >= 0)
+		r = sys_epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev);
+	if (r < 0)
+		return r;
+	l->timer = take_fd(&fd);
+	set_timerfd(l);
+	return l->epoll;
+}
+
+int loop_dispatch(struct loop *l)
+{
+	int n = BATCH;
+
+	l->stopped = false;
+	for (int i = 0; n == BATCH && !l->stopped && i < BATCHES; i++)
+		n = run_batch(l, 0);
+	if (n < 0)
+		return n;
+	return l->stopped ? l->result : 0;
 }
 
 /* ---- signals -------------------------------------------------------------- */

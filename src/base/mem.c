@@ -13,7 +13,7 @@ struct arena_block {
 
 enum { FIRST_BLOCK = 8192, DEFAULT_MAX = 64 << 20 };
 
-void *arena_alloc(struct arena *a, size_t size)
+static void *take(struct arena *a, size_t size)
 {
 	const size_t align = _Alignof(max_align_t);
 	struct arena_block *b = a->head;
@@ -40,7 +40,14 @@ void *arena_alloc(struct arena *a, size_t size)
 	p = b->data + b->used;
 	b->used += size;
 	a->total += size;
-	return memset(p, 0, size);
+	return p;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	void *p = take(a, size);
+
+	return p ? memset(p, 0, size) : NULL;
 }
 
 void *arena_calloc(struct arena *a, size_t n, size_t size)
@@ -54,9 +61,12 @@ void *arena_calloc(struct arena *a, size_t n, size_t size)
 
 char *arena_strndup(struct arena *a, const char *s, size_t n)
 {
-	char *p = n < SIZE_MAX ? arena_alloc(a, n + 1) : NULL;
+	char *p = n < SIZE_MAX ? take(a, n + 1) : NULL;
 
-	return p ? memcpy(p, s, n) : NULL;
+	if (!p)
+		return NULL;
+	p[n] = '\0';
+	return memcpy(p, s, n);
 }
 
 char *arena_strdup(struct arena *a, const char *s)
@@ -66,13 +76,15 @@ char *arena_strdup(struct arena *a, const char *s)
 
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
+	char most[256], *p;
 	va_list ap;
-	char *p;
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(most, sizeof most, fmt, ap);
 	va_end(ap);
+	if (n >= 0 && (size_t)n < sizeof most)
+		return arena_strndup(a, most, (size_t)n);
 	p = n < 0 ? NULL : arena_alloc(a, (size_t)n + 1);
 	if (!p)
 		return NULL;

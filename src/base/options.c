@@ -141,6 +141,17 @@ int bytes_parse(const char *s, int64_t *ret)
 	return 0;
 }
 
+int cpus_parse(const char *s, double *ret)
+{
+	char *end;
+	double n = strtod(s, &end);
+
+	if (end == s || *end || !(n >= 0.01 && n <= 100000))
+		return -EINVAL;
+	*ret = n;
+	return 0;
+}
+
 static int list_add(struct arena *a, struct option_list *l, const char *s)
 {
 	const char **v = arena_calloc(a, l->n + 2, sizeof *v);

@@ -60,5 +60,7 @@ int options_parse(struct arena *a, const struct option_def *defs, void *into,
 int duration_parse(const char *s, int64_t *ret);
 /* units.RAMInBytes: "512", "10k", "1.5g", "2GiB", in powers of 1024. */
 int bytes_parse(const char *s, int64_t *ret);
+/* A number of CPUs, "1.5": 0.01 to 100000. */
+int cpus_parse(const char *s, double *ret);
 /* strconv.ParseBool. */
 int bool_parse(const char *s, bool *ret);

@@ -125,15 +125,27 @@ static int status_of(const siginfo_t *si)
 	return si->si_code == CLD_EXITED ? si->si_status : 128 + si->si_status;
 }
 
-int proc_reap(int pidfd)
+int proc_reap_end(int pidfd, struct proc_end *ret)
 {
 	siginfo_t si = { 0 };
 	int r;
 
+	*ret = (struct proc_end){ 0 };
 	do /* __WALL: a process cloned without an exit signal counts too */
 		r = sys_waitid(P_PIDFD, pidfd, &si, WEXITED | __WALL);
 	while (r == -EINTR);
-	return r < 0 ? r : status_of(&si);
+	if (r < 0)
+		return r;
+	ret->signal = si.si_code == CLD_EXITED ? 0 : si.si_status;
+	ret->core_dumped = si.si_code == CLD_DUMPED;
+	return status_of(&si);
+}
+
+int proc_reap(int pidfd)
+{
+	struct proc_end end;
+
+	return proc_reap_end(pidfd, &end);
 }
 
 int proc_signal(int pidfd, int sig)

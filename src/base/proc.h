@@ -47,6 +47,12 @@ int proc_signal(int pidfd, int sig);
 /* Reaps a child that has ended; its exit code as a shell shows it: the status,
  * or 128 + the signal. -errno. */
 int proc_reap(int pidfd);
+/* The same, and what the exit code alone does not say. */
+struct proc_end {
+	int signal; /* that ended it; 0: it exited */
+	bool core_dumped;
+};
+int proc_reap_end(int pidfd, struct proc_end *ret);
 
 /* Kills a child and reaps it. One that cannot die (frozen, or in a call that
  * hangs) is left after 10 s: -ETIMEDOUT. */

@@ -52,14 +52,19 @@ void sb_putc(struct sb *b, char c)
 
 void sb_printf(struct sb *b, const char *fmt, ...)
 {
+	char most[256];
 	va_list ap;
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(most, sizeof most, fmt, ap);
 	va_end(ap);
 	if (n < 0) {
 		b->failed = true;
+		return;
+	}
+	if ((size_t)n < sizeof most) {
+		sb_add(b, most, (size_t)n);
 		return;
 	}
 	if (!reserve(b, (size_t)n))

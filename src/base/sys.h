@@ -24,11 +24,13 @@
 #include <sys/types.h>
 
 struct clone_args;
+struct itimerspec;
 struct linux_dirent64;
 struct sys_cap_header;
 struct sys_cap_data;
 struct sock_fprog;
 struct sys_mount_attr;
+struct sys_statx;
 
 #define SYS_CALLS(X)                                                                                            \
 	/* files */                                                                                             \
@@ -44,6 +46,8 @@ struct sys_mount_attr;
 	X(int, fstat, (int fd, struct stat *st), fstat(fd, st))                                                 \
 	X(int, fstatat, (int dir, const char *path, struct stat *st, int flags), fstatat(dir, path, st, flags)) \
 	X(int, fstatfs, (int fd, struct statfs *st), fstatfs(fd, st))                                           \
+	X(int, statx, (int dir, const char *path, int flags, unsigned mask, struct sys_statx *ret),             \
+	  (int)syscall(SYS_statx, dir, path, flags, mask, ret))                                                 \
 	X(int, faccessat, (int dir, const char *path, int mode),                                                \
 	  (int)syscall(SYS_faccessat, dir, path, mode))                                                         \
 	X(int, faccessat2, (int dir, const char *path, int mode, int flags),                                    \
@@ -58,6 +62,8 @@ struct sys_mount_attr;
 	X(int, fchmod, (int fd, mode_t mode), (int)syscall(SYS_fchmod, fd, mode)) /* musl's may go by /proc */  \
 	X(int, fchownat, (int dir, const char *path, uid_t u, gid_t g, int flags),                              \
 	  fchownat(dir, path, u, g, flags))                                                                     \
+	X(int, renameat2, (int d1, const char *p1, int d2, const char *p2, unsigned flags),                     \
+	  (int)syscall(SYS_renameat2, d1, p1, d2, p2, flags))                                                   \
 	X(int, flock, (int fd, int op), flock(fd, op))                                                          \
 	X(int, fcntl, (int fd, int op, long arg), fcntl(fd, op, arg))                                           \
 	X(int, close_range, (unsigned first, unsigned last, unsigned flags),                                    \
@@ -145,6 +151,9 @@ struct sys_mount_attr;
 	X(int, epoll_create, (void), epoll_create1(EPOLL_CLOEXEC))                                              \
 	X(int, epoll_ctl, (int ep, int op, int fd, struct epoll_event * ev), epoll_ctl(ep, op, fd, ev))         \
 	X(int, epoll_wait, (int ep, struct epoll_event * ev, int n, int ms), epoll_wait(ep, ev, n, ms))         \
+	X(int, timerfd_create, (int clock, int flags), timerfd_create(clock, flags))                            \
+	X(int, timerfd_settime, (int fd, int flags, const struct itimerspec *at),                               \
+	  timerfd_settime(fd, flags, at, NULL))                                                                 \
 	X(int, signalfd, (int fd, const sigset_t *mask, int flags), signalfd(fd, mask, flags))                  \
 	X(int, inotify_init, (int flags), inotify_init1(flags))                                                 \
 	X(int, inotify_add_watch, (int fd, const char *path, uint32_t mask), inotify_add_watch(fd, path, mask)) \
@@ -164,9 +173,22 @@ pid_t sys_raw_clone(unsigned long flags, int *pidfd);
 /* Every signal to its default and none blocked, for a program about to be
  * executed: what our caller ignores (conmon: SIGPIPE) it would ignore, too. */
 void sys_default_signals(void);
+/* All of them, for a program that waits for them: none gets lost before it can. */
+void sys_block_signals(void);
 
 /* close() is never injected: it cannot usefully fail. */
 void sys_close(int fd);
+
+/* Of struct statx, which not every C library has with its younger members, what
+ * struct stat does not say. */
+struct sys_statx {
+	uint32_t mask, blksize;
+	uint64_t attributes;
+	uint8_t others[128];
+	uint64_t mnt_id;
+	uint8_t reserved[104];
+};
+enum { SYS_STATX_MNT_ID = 0x1000, SYS_STATX_ATTR_MOUNT_ROOT = 0x2000 };
 
 /* What <linux/mount.h> calls struct mount_attr, without its clash with
  * <sys/mount.h>. */

@@ -60,6 +60,14 @@ int term_get_size(int fd, uint16_t *rows, uint16_t *cols)
 	return 0;
 }
 
+int term_own_size(uint16_t *rows, uint16_t *cols)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (term_get_size(fd, rows, cols) == 0)
+			return 0;
+	return -ENOTTY;
+}
+
 int term_set_size(int fd, uint16_t rows, uint16_t cols)
 {
 	struct winsize ws = { .ws_row = rows, .ws_col = cols };

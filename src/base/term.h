@@ -23,4 +23,6 @@ void term_restore(struct term *t);
 int term_open_again(int fd);
 
 int term_get_size(int fd, uint16_t *rows, uint16_t *cols);
+/* Of the first of our standard descriptors that is a terminal. */
+int term_own_size(uint16_t *rows, uint16_t *cols);
 int term_set_size(int fd, uint16_t rows, uint16_t cols);
