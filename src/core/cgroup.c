@@ -50,6 +50,19 @@ void cgroup_done(struct cgroup *cg)
 	cg->path = NULL;
 }
 
+int cgroup_fd(const struct cgroup *cg, size_t i)
+{
+	int *fd = (int *)(uintptr_t)&cg->fd[i];
+	char path[PATH_MAX];
+
+	if (*fd != CGROUP_NOT_OPENED)
+		return *fd;
+	*fd = cgroup_dir_path(path, cg, i) < 0 ?
+		      -1 :
+		      sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	return *fd < 0 ? *fd = -1 : *fd;
+}
+
 static bool has_controller(const struct cgroup *cg, size_t i, const char *controller)
 {
 	return cg->host->mode == CGROUP_V1 &&
@@ -175,6 +188,11 @@ static int make_one(struct cgroup *cg, size_t i, enum how how, struct err *e)
 		r = make_dir(cg, i, path);
 	if (r < 0)
 		return err_sys(e, r, "make cgroup '%s' (%s)", path, names);
+	/* What else there may be to do is for the first, and for v2 and cpuset. */
+	if (cg->made[i] && cg->lock >= 0 && cg->host->mode == CGROUP_V1 && !has_controller(cg, i, "cpuset")) {
+		cg->fd[i] = CGROUP_NOT_OPENED;
+		return 0;
+	}
 	cg->fd[i] = sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	if (cg->fd[i] < 0)
 		return err_sys(e, cg->fd[i], "open cgroup '%s' (%s)", path, names);
@@ -365,6 +383,17 @@ int cgroup_delegate(const struct cgroup *cg, uid_t uid, struct err *e)
 	return r;
 }
 
+static int open_join(const struct cgroup *cg, size_t i, const char *file)
+{
+	char path[PATH_MAX + 16];
+	int r;
+
+	if (cg->fd[i] != CGROUP_NOT_OPENED)
+		return sys_openat(cg->fd[i], file, O_WRONLY | O_CLOEXEC, 0);
+	r = cgroup_dir_path(path, cg, i);
+	return r < 0 ? r : sys_openat(AT_FDCWD, strcat(strcat(path, "/"), file), O_WRONLY | O_CLOEXEC, 0);
+}
+
 int cgroup_join_fds(const struct cgroup *cg, int fds[CGROUP_MAX_HIERARCHIES], struct err *e)
 {
 	const char *file = cg->host->mode == CGROUP_V2 ? "cgroup.procs" : "tasks";
@@ -373,9 +402,9 @@ int cgroup_join_fds(const struct cgroup *cg, int fds[CGROUP_MAX_HIERARCHIES], st
 	for (size_t i = 0; i < cg->host->n; i++) {
 		int fd;
 
-		if (cg->fd[i] < 0)
+		if (cg->fd[i] == -1)
 			continue;
-		fd = sys_openat(cg->fd[i], file, O_WRONLY | O_CLOEXEC, 0);
+		fd = open_join(cg, i, file);
 		if (fd < 0) {
 			while (n > 0)
 				sys_close(fds[--n]);
@@ -480,5 +509,22 @@ int cgroup_destroy(struct cgroup *cg, int ms, struct err *e)
 			r = err_sys(e, one, "remove cgroup '%s'", path);
 	}
 	remove_default_parent(cg);
+	return r;
+}
+
+int cgroup_remove(const struct cgroup *cg)
+{
+	char path[PATH_MAX];
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < cg->host->n; i++) {
+		r = cgroup_dir_path(path, cg, i);
+		if (r >= 0)
+			r = sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	if (r >= 0)
+		remove_default_parent(cg);
 	return r;
 }

@@ -44,7 +44,7 @@ struct cgroup_host { /* a host fact: read once, const afterwards */
 struct cgroup {
 	const struct cgroup_host *host; /* borrowed */
 	char *path; /* within each hierarchy: "/berth/c1"; owned */
-	int fd[CGROUP_MAX_HIERARCHIES]; /* the container's directory in host->h[i]; -1: none */
+	int fd[CGROUP_MAX_HIERARCHIES]; /* the container's directory in host->h[i]; -1: none; see cgroup_fd() */
 	bool made[CGROUP_MAX_HIERARCHIES]; /* we made the directory (so an undo removes it) */
 	size_t parents[CGROUP_MAX_HIERARCHIES]; /* and so many above it */
 	int lock; /* while it is being made into a container's: flock'ed, the first of the directories */
@@ -93,6 +93,11 @@ int cgroup_open_of(struct cgroup *cg, const struct cgroup_host *host, pid_t pid,
 		   struct err *e);
 void cgroup_done(struct cgroup *cg); /* closes fds; removes nothing */
 
+/* The directory, borrowed; -1: none. Of those that cgroup_create() makes most are never
+ * asked for, so they are opened when they are. */
+#define CGROUP_NOT_OPENED (-2)
+int cgroup_fd(const struct cgroup *cg, size_t i);
+
 /* An update may give one of two limits that belong together (quota and period,
  * swap and memory): the other becomes what is in force. */
 void cgroup_complete(const struct cgroup *cg, struct spec_resources *r);
@@ -136,6 +141,9 @@ int cgroup_wait_empty(const struct cgroup *cg, int ms, struct err *e);
 /* Removes the subtree (children first); absent is fine; -EBUSY is retried
  * until `ms` passed. */
 int cgroup_destroy(struct cgroup *cg, int ms, struct err *e);
+
+/* At once, and only what is empty: -EBUSY while a process or another cgroup is in it. */
+int cgroup_remove(const struct cgroup *cg);
 
 /* After that, for what failed: the parents that cgroup_create() made, as far as
  * nothing else is in them by now. */

@@ -16,9 +16,13 @@
 
 int cgroup_dir_path(char buf[PATH_MAX], const struct cgroup *cg, size_t i)
 {
-	int n = snprintf(buf, PATH_MAX, "%s%s", cg->host->h[i].mountpoint, cg->path);
+	size_t above = strlen(cg->host->h[i].mountpoint), below = strlen(cg->path);
 
-	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
+	if (above + below >= PATH_MAX)
+		return -ENAMETOOLONG;
+	memcpy(buf, cg->host->h[i].mountpoint, above);
+	memcpy(buf + above, cg->path, below + 1);
+	return 0;
 }
 
 bool cgroup_is_threaded(int dir)

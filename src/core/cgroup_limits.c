@@ -19,7 +19,7 @@ static int controller_dir(const struct cgroup *cg, const char *controller)
 {
 	int i = cgroup_hierarchy_of(cg->host, controller);
 
-	return i < 0 ? -1 : cg->fd[i];
+	return i < 0 ? -1 : cgroup_fd(cg, (size_t)i);
 }
 
 int limit_try(const struct cgroup *cg, const struct limit *l, const char *value)

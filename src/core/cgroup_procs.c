@@ -37,7 +37,7 @@ static int dir_of(const struct cgroup *cg, const char *controller)
 {
 	int i = cgroup_hierarchy_of(cg->host, controller);
 
-	return i < 0 ? -1 : cg->fd[i];
+	return i < 0 ? -1 : cgroup_fd(cg, (size_t)i);
 }
 
 /* The directory whose process list counts: the one that can be frozen, else
@@ -47,7 +47,7 @@ static int procs_dir(const struct cgroup *cg)
 	int fd = dir_of(cg, "freezer");
 
 	for (size_t i = 0; fd < 0 && i < cg->host->n; i++)
-		fd = cg->fd[i];
+		fd = cgroup_fd(cg, i);
 	return fd;
 }
 

@@ -69,6 +69,7 @@ struct create_options {
 	const char *spec_text; /* the text of `spec`, saved with the container */
 	const char *console_socket;
 	const char *pid_file;
+	bool pid_file_early; /* nobody waits for it to appear */
 	const char *pidfd_socket;
 	bool no_pivot, no_new_keyring;
 	uint32_t preserve_fds;
@@ -76,6 +77,11 @@ struct create_options {
 	/* run: a terminal's master end comes here instead of a console socket */
 	int *ret_master; /* -1 when there is none */
 	const char **ret_cgroup; /* its path in each hierarchy, arena memory; NULL: none */
+	int *ret_oom; /* cgroup_oom_fd(); -1 when there is none */
+	/* Not NULL: the process waits on this connection instead of the start socket; -1
+	 * where starting it is more than letting it go (hooks). */
+	int *ret_start;
+	bool *ret_plain; /* all that it has is processes, cgroups and files: container_remove() */
 };
 
 /* On success the container is created (or, with `run`, running) and its first
@@ -88,11 +94,19 @@ int container_dry_run(struct core *c, const struct create_options *o,
 		      struct plan **ret, struct err *e);
 
 int container_start(struct container *ct, struct err *e);
+/* What starts a process that waits on such a connection, in two steps that wait for
+ * nothing: this, and once `start` is readable what has become of it. */
+int container_let_go(int start, struct err *e);
+int container_let_go_end(int start, const char *id, pid_t pid, int pidfd, struct err *e);
 int container_kill(struct container *ct, int sig, bool all, struct err *e);
 int container_pause(struct container *ct, struct err *e);
 int container_resume(struct container *ct, struct err *e);
 /* force: kill first if need be, and an absent container is fine. */
 int container_delete(struct core *c, const char *id, bool force, struct err *e);
+/* The same for its parent, once all of its processes are reaped: what is plain and empty
+ * is removed without looking or waiting. Where that fails, container_delete() has to.
+ * `cgroup`: its path in each hierarchy; "": none. */
+int container_remove(struct core *c, const char *id, const char *cgroup);
 /* Schemata of its resctrl group, which is made when it has none yet. */
 int container_update_rdt(struct container *ct, const struct spec_intel_rdt *rdt, struct err *e);
 int container_update(struct container *ct, const struct spec_resources *r,
@@ -112,6 +126,10 @@ struct exec_options {
 /* A process in a running container; it is our child. */
 int container_exec(struct container *ct, const struct exec_options *o,
 		   int *ret_pidfd, pid_t *ret_pid, struct err *e);
+
+/* That process has been reaped (one that failed: by container_exec): a built-in
+ * init may be alone now, and is not told by the kernel of the end of a child of ours. */
+void container_exec_ended(const struct container *ct);
 
 /* The specification the container was made from (its saved copy). */
 int container_spec(struct container *ct, struct spec **ret, struct err *e);

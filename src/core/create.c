@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "builtin_init.h"
 #include "cgroup.h"
 #include "cgroup_systemd.h"
 #include "clock.h"
@@ -386,14 +387,20 @@ int compile_filter(struct core *c, const struct spec *s, struct plan *p, struct 
 	p->process.filter.insns = f.insns;
 	p->process.filter.n = (uint16_t)f.n;
 	p->process.filter.flags = f.flags;
-	return 0;
+	return p->process.builtin_init ? builtin_init_check(f.insns, f.n, e) : 0;
+}
+
+/* The caller keeps the connection over which it will be started. */
+static bool is_held(const struct creation *k)
+{
+	return k->o->ret_start && !k->rec.needs_spec;
 }
 
 static int make_sockets(struct creation *k, struct err *e)
 {
 	const struct create_options *o = k->o;
 
-	if (!o->run) {
+	if (!o->run && !is_held(k)) {
 		k->start = start_socket_listen(k->dir, e);
 		if (k->start < 0)
 			return k->start;
@@ -436,6 +443,40 @@ int run_hooks_at(struct launch *l, enum hs_phase where, struct err *e)
 	return r < 0 ? r : hooks_run(&run, HOOK_CREATE_CONTAINER, e);
 }
 
+static int note_start_time(struct creation *k, struct err *e)
+{
+	struct proc_stat st;
+	int r = proc_stat(k->launch.pid, &st);
+
+	k->rec.start_time = r < 0 ? 0 : st.start_time;
+	return r < 0 ? err_sys(e, r, "look at process %d", (int)k->launch.pid) : 0;
+}
+
+static int tell_pid(struct creation *k, struct err *e)
+{
+	int r;
+
+	if (!k->o->pid_file || k->has_pid_file)
+		return 0;
+	r = write_pid_file(k->o->pid_file, k->launch.pid, e);
+	k->has_pid_file = r >= 0;
+	return r;
+}
+
+/* While the child is at work. */
+static int meanwhile(struct creation *k, struct err *e)
+{
+	int r = keep_spec(k, e);
+
+	if (r >= 0 && k->launch.pid) /* else a stage will tell */
+		r = note_start_time(k, e);
+	if (r >= 0 && k->launch.pid && k->o->pid_file_early)
+		r = tell_pid(k, e);
+	if (k->o->ret_oom && k->has_cgroup)
+		*k->o->ret_oom = cgroup_oom_fd(&k->cg, NULL); /* nothing to fail for */
+	return r;
+}
+
 static int make_process(struct creation *k, struct err *e)
 {
 	struct launch *l = &k->launch;
@@ -454,7 +495,7 @@ static int make_process(struct creation *k, struct err *e)
 	l->ctx = &k->stop;
 	r = launch_clone(l, e);
 	if (r >= 0)
-		r = keep_spec(k, e); /* while the child is at work */
+		r = meanwhile(k, e);
 	if (r >= 0)
 		r = launch_drive(l, HS_CREATED, e);
 	if (r < 0)
@@ -466,28 +507,24 @@ static int make_process(struct creation *k, struct err *e)
 static int publish(struct creation *k, struct err *e)
 {
 	const struct create_options *o = k->o;
-	struct proc_stat st;
-	int r = proc_stat(k->launch.pid, &st);
+	int r = k->rec.start_time ? 0 : note_start_time(k, e);
 
 	if (r < 0)
-		return err_sys(e, r, "look at process %d", (int)k->launch.pid);
+		return r;
 	k->rec.pid = k->launch.pid;
-	k->rec.start_time = st.start_time;
 	k->rec.status = (char *)(uintptr_t)(o->run ? "running" : "created");
 	r = record_write(k->dir, &k->rec, e);
 	if (r >= 0 && o->pidfd_socket)
 		r = send_pidfd(o->pidfd_socket, k->launch.pidfd, e);
-	if (r >= 0 && o->pid_file) {
-		r = write_pid_file(o->pid_file, k->launch.pid, e);
-		k->has_pid_file = r >= 0;
-	}
-	return r;
+	return r < 0 ? r : tell_pid(k, e);
 }
 
 static int go(struct creation *k, struct err *e)
 {
 	int r;
 
+	if (is_held(k))
+		return launch_hold(&k->launch, k->o->ret_start, e);
 	if (!k->o->run)
 		return launch_detach(&k->launch, e);
 	r = launch_start(&k->launch, e);
@@ -546,6 +583,8 @@ static void undo(struct creation *k)
 	}
 	if (k->o->ret_master)
 		fd_closep(k->o->ret_master);
+	if (k->o->ret_oom)
+		fd_closep(k->o->ret_oom);
 }
 
 static void close_all(struct creation *k)
@@ -611,6 +650,8 @@ int container_create(struct core *c, const struct create_options *o, int *ret_pi
 	launch_init(&k.launch, c->arena, NULL);
 	if (o->ret_master)
 		*o->ret_master = -1;
+	if (o->ret_oom)
+		*o->ret_oom = -1;
 	if (r >= 0)
 		r = run_steps(&k, e);
 	if (r < 0) {
@@ -620,6 +661,8 @@ int container_create(struct core *c, const struct create_options *o, int *ret_pi
 		*ret_pid = k.launch.pid;
 		if (o->ret_cgroup)
 			*o->ret_cgroup = k.rec.cgroup_path;
+		if (o->ret_plain)
+			*o->ret_plain = !k.rec.needs_spec && !k.rec.systemd_unit && !k.rec.rdt_group;
 	}
 	close_all(&k);
 	return r;

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "cgroup.h"
@@ -212,4 +213,25 @@ int container_delete(struct core *c, const char *id, bool force, struct err *e)
 		r = destroy(&ct, e);
 	container_close(&ct);
 	return r;
+}
+
+int container_remove(struct core *c, const char *id, const char *cgroup)
+{
+	OWN_FD root = sys_openat(AT_FDCWD, c->root, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	OWN_FD dir = root < 0 ? root : sys_openat(root, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	OWN_FD lock = dir < 0 ? dir : sys_openat(dir, LOCK_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0);
+	struct cgroup cg;
+	struct err e;
+	int r = lock < 0 ? lock : sys_flock(lock, LOCK_EX | LOCK_NB);
+
+	if (r >= 0 && sys_faccessat(AT_FDCWD, RESCTRL "/schemata", F_OK) >= 0)
+		r = -EAGAIN; /* an update may have made a group since */
+	if (r >= 0 && *cgroup) {
+		r = cgroup_open_only(&cg, c->cgroup, cgroup, "", &e);
+		if (r >= 0) {
+			r = cgroup_remove(&cg);
+			cgroup_done(&cg);
+		}
+	}
+	return r < 0 ? r : file_remove_tree(root, id);
 }

@@ -236,5 +236,16 @@ int container_exec(struct container *ct, const struct exec_options *o, int *ret_
 	fd_closep(&x.root);
 	fd_closep(&x.console);
 	fd_closep(&x.master_pair);
+	if (r < 0)
+		container_exec_ended(ct);
 	return r;
+}
+
+void container_exec_ended(const struct container *ct)
+{
+	const struct record *rec = ct->rec;
+
+	for (size_t i = 0; ct->pidfd >= 0 && i < rec->n_annotations; i++)
+		if (!strcmp(rec->annotations[i].key, SPEC_BUILTIN_INIT) && !strcmp(rec->annotations[i].value, "true"))
+			proc_signal(ct->pidfd, SIGCHLD);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/seccomp.h>
 
+#include "spec.h"
 #include "spec_features.h"
 #include "sys.h"
 
@@ -22,6 +23,8 @@ static uint32_t kernel_seccomp_flags(void)
 
 void features_host_read(struct features_host *h)
 {
+	static const char *const unsafe_annotations[] = { SPEC_BUILTIN_INIT, NULL };
+
 	*h = (struct features_host){
 		.cgroup_v1 = true,
 		.cgroup_v2 = true,
@@ -35,5 +38,6 @@ void features_host_read(struct features_host *h)
 		.intel_rdt = true,
 		.idmap = true,
 		.version = BERTH_VERSION,
+		.unsafe_annotations = unsafe_annotations,
 	};
 }

@@ -126,7 +126,7 @@ static int run_one(const struct hook_run *run, enum hook_kind kind, const struct
 	OWN_FD out = in < 0 ? -1 : memory_file(NULL, e);
 	OWN_FD pidfd = -1;
 	bool joined;
-	pid_t pid;
+	pid_t parent = getpid(), pid;
 
 	if (in < 0 || out < 0)
 		return -EIO;
@@ -135,6 +135,8 @@ static int run_one(const struct hook_run *run, enum hook_kind kind, const struct
 		return err_sys(e, pid, "clone a process for hook '%s'", h->path);
 	if (pid == 0) {
 		sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0); /* nobody would wait for it, nor undo what it did */
+		if (getppid() != parent) /* it died before that */
+			_exit(127);
 		if (run->target >= 0)
 			hook_inside(run, kind, h, in, out);
 		if (run->cwd)

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "builtin_init.h"
 #include "cgroup.h"
 #include "err.h"
 #include "fd.h"
@@ -45,7 +46,7 @@ void launch_init(struct launch *l, struct arena *a, const struct plan *plan)
 	l->plan = plan;
 	l->deadline_ms = PHASE_DEADLINE_MS;
 	l->start = l->console = l->target = l->target_root = l->proc = l->sync = l->pidfd = l->stage_pidfd = -1;
-	l->fds.sync = l->fds.parent_sync = l->fds.start = l->fds.console = -1;
+	l->fds.sync = l->fds.parent_sync = l->fds.start = l->fds.console = l->fds.program = -1;
 	l->fds.proc = l->fds.target = l->fds.target_root = l->fds.clone_cgroup = -1;
 	l->fds.gate[0] = l->fds.gate[1] = -1;
 	for (size_t i = 0; i < sizeof l->fds.join / sizeof l->fds.join[0]; i++)
@@ -135,8 +136,12 @@ static int failed(const struct launch *l, const struct hs_msg *m, struct err *e)
 	if (m->stage == STAGE_LOOKUP && (sys == -ENOENT || sys == -ENOTDIR))
 		snprintf(words + strlen(words), sizeof words - strlen(words), ": stat %s",
 			 l->plan->process.argv[0]);
-	if (kind == ERR_EXEC)
-		return err_set(e, kind, sys, "%s", words);
+	if (kind == ERR_EXEC) {
+		err_set(e, kind, m->stage == STAGE_LOOKUP_PATH ? -ENOENT : sys, "%s", words);
+		if (e)
+			e->told = m->stage == STAGE_LOOKUP_PATH;
+		return -EINVAL;
+	}
 	return err_sys(e, sys ? sys : -EIO, "%s", words);
 }
 
@@ -149,8 +154,8 @@ static int cause_of_death(const struct launch *l, int *code)
 	char path[32], buf[1024];
 
 	*code = 0;
-	proc_wait(fd, DYING_MS);
-	if (sys_waitid(P_PIDFD, fd, &si, WEXITED | WNOWAIT | WNOHANG | __WALL) >= 0) {
+	proc_wait(fd, l->deadline_ms ? DYING_MS : 0);
+	if (sys_waitid(P_PIDFD, fd, &si, WEXITED | WNOWAIT | WNOHANG | __WALL) >= 0 && si.si_pid) {
 		*code = si.si_code == CLD_EXITED ? si.si_status : 0;
 		return si.si_code == CLD_EXITED ? 0 : si.si_status;
 	}
@@ -423,6 +428,11 @@ static int open_fds(struct launch *l, struct err *e)
 		l->fds.n_cgroup = r;
 		l->fds.clone_cgroup = cgroup_clone_fd(l->cg);
 	}
+	if (l->plan->process.builtin_init) {
+		l->fds.program = r = builtin_init_open(e);
+		if (r < 0)
+			return r;
+	}
 	r = open_joins(l, e);
 	return r < 0 ? r : mountfd_prepare(l, e);
 }
@@ -520,6 +530,7 @@ static int clone_init(struct launch *l, struct err *e)
 static void close_child_fds(struct launch *l)
 {
 	fd_closep(&l->fds.sync);
+	fd_closep(&l->fds.program);
 	fd_closep(&l->fds.gate[0]);
 	fd_closep(&l->fds.gate[1]);
 	for (int i = 0; i < l->fds.n_cgroup; i++)
@@ -564,6 +575,15 @@ int launch_detach(struct launch *l, struct err *e)
 
 	if (r >= 0)
 		l->kept = true;
+	return r;
+}
+
+int launch_hold(struct launch *l, int *ret, struct err *e)
+{
+	int r = launch_detach(l, e);
+
+	if (r >= 0)
+		*ret = take_fd(&l->sync);
 	return r;
 }
 

@@ -39,7 +39,7 @@ struct launch {
 	/* Called with the seccomp listener's fd (borrowed). */
 	int (*on_listener)(struct launch *l, int fd, struct err *e);
 	void *ctx;
-	int deadline_ms; /* between two messages; -1: none */
+	int deadline_ms; /* between two messages; -1: none; 0: nothing is waited for */
 
 	/* made here */
 	struct init_fds fds;
@@ -60,6 +60,9 @@ int launch_create(struct launch *l, struct err *e);
 int launch_clone(struct launch *l, struct err *e);
 int launch_start(struct launch *l, struct err *e);
 int launch_detach(struct launch *l, struct err *e);
+/* The same, where the child has no start socket: *ret, our end of the handshake, is
+ * what it waits on from now. */
+int launch_hold(struct launch *l, int *ret, struct err *e);
 void launch_done(struct launch *l);
 
 /* Follows the child until it reports `until`; HS_NONE: until it executes. */

@@ -113,22 +113,29 @@ static int prepare_step(struct launch *l, size_t i, struct err *e)
 	return map ? id_map(l, s, fd, e) : 0;
 }
 
+/* For ours, and for what the child keeps open. */
+static int make_room(struct launch *l, struct err *e)
+{
+	l->fds.step = arena_calloc(l->a, l->plan->n_steps, sizeof(int));
+	if (!l->fds.step)
+		return err_sys(e, -ENOMEM, "prepare mounts");
+	for (size_t i = 0; i < l->plan->n_steps; i++)
+		l->fds.step[i] = -1;
+	return 0;
+}
+
 int mountfd_prepare(struct launch *l, struct err *e)
 {
 	const struct plan *p = l->plan;
 	int r = 0;
 
 	for (size_t i = 0; i < p->n_steps && r >= 0; i++) {
-		if (p->steps[i].op != FS_BIND || !p->steps[i].from_host)
-			continue;
-		if (!l->fds.step) {
-			l->fds.step = arena_calloc(l->a, p->n_steps, sizeof(int));
-			if (!l->fds.step)
-				return err_sys(e, -ENOMEM, "prepare mounts");
-			for (size_t j = 0; j < p->n_steps; j++)
-				l->fds.step[j] = -1;
-		}
-		r = prepare_step(l, i, e);
+		bool ours = p->steps[i].op == FS_BIND && p->steps[i].from_host;
+
+		if ((ours || p->steps[i].kept) && !l->fds.step)
+			r = make_room(l, e);
+		if (r >= 0 && ours)
+			r = prepare_step(l, i, e);
 	}
 	return r;
 }

@@ -228,6 +228,7 @@ static void process(struct jw *w, const struct plan *p)
 	for (char *const *arg = pr->argv; *arg; arg++)
 		jw_str(w, *arg);
 	jw_end(w);
+	opt_true(w, "builtinInit", pr->builtin_init);
 	jw_kstrs(w, "env", pr->env, pr->n_env);
 	jw_kbool(w, "homeFromPasswd", pr->need_home);
 	opt_str(w, "searchPath", pr->path);

@@ -327,7 +327,7 @@ static void program(struct sb *b, const struct plan *p)
 	}
 	if (p->stop_for_start_hooks)
 		sb_puts(b, "hooks: startContainer\n");
-	sb_puts(b, "execute:");
+	sb_puts(b, pr->builtin_init ? "execute: berth's own init, called" : "execute:");
 	for (char *const *arg = pr->argv; *arg; arg++) {
 		sb_putc(b, ' ');
 		quoted(b, *arg);

@@ -302,7 +302,7 @@ static int plan_root(struct planner *pl)
 }
 
 /* A container in its caller's mount namespace has nothing of its own to mount
- * on; runc would mount on the host. */
+ * on, or to make devices in; runc would mount on the host, and leaves these out. */
 static int plan_no_mounts(struct planner *pl)
 {
 	const struct spec *s = pl->s;
@@ -310,6 +310,7 @@ static int plan_no_mounts(struct planner *pl)
 			   s->linux->n_masked_paths   ? "/linux/maskedPaths" :
 			   s->linux->n_readonly_paths ? "/linux/readonlyPaths" :
 			   s->root_readonly	      ? "/root/readonly" :
+			   s->linux->n_devices	      ? "/linux/devices" :
 							NULL;
 
 	if (what)

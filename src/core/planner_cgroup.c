@@ -134,6 +134,7 @@ static int v1_links(struct planner *pl, const struct spec_mount *m,
 static int cgroup_v1(struct planner *pl, const struct spec_mount *m, const char *pointer)
 {
 	const struct cgroup_host *h = pl->f->cgroup;
+	const size_t at = pl->steps.n;
 	struct fs_step *s = plan_step(pl, &pl->steps, FS_MOUNT, m->destination, pointer);
 	int r = 0;
 
@@ -149,13 +150,7 @@ static int cgroup_v1(struct planner *pl, const struct spec_mount *m, const char 
 	for (size_t i = 0; r >= 0 && i < h->n; i++)
 		if (h->h[i].controllers[0])
 			r = v1_links(pl, m, &h->h[i], pointer);
-	if (r < 0 || !(m->flags & MS_RDONLY))
-		return r;
-	s = plan_step(pl, &pl->steps, FS_REMOUNT, m->destination, pointer);
-	if (!s)
-		return plan_nomem(pl);
-	s->flags = FIXED_FLAGS | MS_RDONLY;
-	return 0;
+	return r < 0 || !(m->flags & MS_RDONLY) ? r : plan_readonly_later(pl, at, &pl->steps);
 }
 
 /* A cgroup namespace can be mounted by who owns it. One that is joined from

@@ -133,10 +133,18 @@ static bool has_option(const char *data, const char *key)
 	return false;
 }
 
-/* Something must still be put into it: it becomes read-only at the end. */
-static bool late_readonly(const struct spec_mount *m, const char *dest)
+int plan_readonly_later(struct planner *pl, size_t of, struct step_list *to)
 {
-	return str_eq(m->type, "tmpfs") || strcmp(dest, "/dev") == 0;
+	const struct fs_step made = pl->steps.s[of];
+	struct fs_step *s = plan_step(pl, to, FS_REMOUNT, made.target, made.pointer);
+
+	if (!s)
+		return plan_nomem(pl);
+	s->flags = made.flags | MS_RDONLY;
+	s->kept = pl->steps.s[of].kept = true;
+	s->of = of;
+	pl->steps.s[of].flags &= ~(unsigned long)MS_RDONLY;
+	return 0;
 }
 
 static int new_mount(struct planner *pl, const struct spec_mount *m, const char *dest,
@@ -163,8 +171,9 @@ static int new_mount(struct planner *pl, const struct spec_mount *m, const char 
 		s->copy_up = m->tmpcopyup;
 		s->keep_mode = !has_option(m->data, "mode=");
 	}
-	if (late_readonly(m, dest))
-		s->flags &= ~(unsigned long)MS_RDONLY;
+	/* Something must still be put into it. */
+	if (m->flags & MS_RDONLY && (str_eq(m->type, "tmpfs") || strcmp(dest, "/dev") == 0))
+		return plan_readonly_later(pl, pl->steps.n - 1, &pl->late);
 	return 0;
 }
 
@@ -208,73 +217,9 @@ static int plan_mount(struct planner *pl, const struct spec_mount *m, const char
 	return r;
 }
 
-/* ---- file systems that become read-only after they were filled -------- */
-
-#define NEVER SIZE_MAX
-enum { AT_END = 0 }; /* no mount is over the first */
-
-/* The first later mount over it, or over a directory above. What a link of the
- * image does is not known here. */
-static int hidden_by(struct planner *pl, size_t i, const char *dest, size_t *ret)
-{
-	*ret = AT_END;
-	for (size_t j = i + 1; j < pl->s->n_mounts && *ret == AT_END; j++) {
-		const struct spec_mount *m = &pl->s->mounts[j];
-		char *over = plan_path(pl->a, "/", m->destination);
-
-		if (!over)
-			return plan_nomem(pl);
-		if (!(m->flags & MS_REMOUNT) && plan_path_below(dest, over) >= 0)
-			*ret = j;
-	}
-	return 0;
-}
-
-/* At the end, but not when another mount is in the way by then. */
-static int when_readonly(struct planner *pl)
-{
-	size_t n = pl->s->n_mounts;
-	int r = 0;
-
-	pl->readonly_before = arena_calloc(pl->a, n ? n : 1, sizeof *pl->readonly_before);
-	if (!pl->readonly_before)
-		return plan_nomem(pl);
-	for (size_t i = 0; i < n && r >= 0; i++) {
-		const struct spec_mount *m = &pl->s->mounts[i];
-		char *dest;
-
-		pl->readonly_before[i] = NEVER;
-		if (!(m->flags & MS_RDONLY) || m->is_bind || (m->flags & MS_REMOUNT))
-			continue;
-		dest = plan_path(pl->a, "/", m->destination);
-		if (!dest)
-			return plan_nomem(pl);
-		if (late_readonly(m, dest))
-			r = hidden_by(pl, i, dest, &pl->readonly_before[i]);
-	}
-	return r;
-}
-
-static int become_readonly(struct planner *pl, struct step_list *to, size_t before)
-{
-	for (size_t i = 0; i < pl->s->n_mounts; i++) {
-		const struct spec_mount *m = &pl->s->mounts[i];
-		struct fs_step *step;
-
-		if (pl->readonly_before[i] != before)
-			continue;
-		step = plan_step(pl, to, FS_REMOUNT, m->destination,
-				 arena_printf(pl->a, "/mounts/%zu", i));
-		if (!step)
-			return plan_nomem(pl);
-		step->flags = m->flags & ~(unsigned long)(MS_BIND | MS_REC | MS_REMOUNT);
-	}
-	return 0;
-}
-
 int plan_mounts(struct planner *pl)
 {
-	int r = when_readonly(pl);
+	int r = 0;
 
 	if (!str_empty(pl->s->linux->mount_label) && !pl->f->has_selinux)
 		return plan_unsupported(pl, "/linux/mountLabel", "SELinux is not enabled on this host");
@@ -283,10 +228,7 @@ int plan_mounts(struct planner *pl)
 
 		if (!pointer)
 			return plan_nomem(pl);
-		if (i)
-			r = become_readonly(pl, &pl->steps, i);
-		if (r >= 0)
-			r = plan_mount(pl, &pl->s->mounts[i], pointer);
+		r = plan_mount(pl, &pl->s->mounts[i], pointer);
 	}
 	return r;
 }
@@ -364,10 +306,9 @@ int plan_late(struct planner *pl)
 {
 	const struct spec_linux *l = pl->s->linux;
 	bool any;
-	int r;
+	int r = 0;
 
-	r = become_readonly(pl, &pl->late, AT_END);
-	if (r >= 0 && pl->s->root_readonly)
+	if (pl->s->root_readonly)
 		r = late_root(pl);
 	any = pl->late.n != 0 || cwd_becomes_readonly(pl);
 	if (r >= 0 && any) {

@@ -29,7 +29,6 @@ struct planner { /* one planning; everything is borrowed */
 	const struct plan_options *o;
 	struct plan *p;
 	struct step_list steps, late;
-	size_t *readonly_before; /* of each mount (planner_mounts.c) */
 	struct err *e;
 };
 
@@ -67,6 +66,8 @@ static inline bool plan_new_ns(const struct spec *s, enum ns_type t)
 }
 
 int plan_mounts(struct planner *pl); /* planner_mounts.c */
+/* The mount of step `of`, which must still be filled, becomes read-only by a step of `to`. */
+int plan_readonly_later(struct planner *pl, size_t of, struct step_list *to); /* planner_mounts.c */
 int plan_cgroup_mount(struct planner *pl, const struct spec_mount *m,
 		      const char *pointer); /* planner_cgroup.c */
 int plan_cgroup_path(struct planner *pl); /* planner_cgroup.c */

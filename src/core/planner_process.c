@@ -107,7 +107,7 @@ static int plan_env(struct planner *pl, const struct spec_process *proc)
 	r = env_make(pl, proc, &env);
 	if (r < 0)
 		return r;
-	if (!strchr(pr->argv[0], '/')) {
+	if (!strchr(pr->argv[0], '/') && !pr->builtin_init) {
 		pr->path = env_get(&env, "PATH");
 		if (!pr->path)
 			pr->path = ""; /* nowhere to search: not found */
@@ -355,6 +355,7 @@ static int plan_args(struct planner *pl, const struct spec_process *proc)
 	if (str_empty(proc->cwd) || proc->cwd[0] != '/')
 		return plan_bad(pl, "/process/cwd", "must be an absolute path");
 	pr->argv = proc->args;
+	pr->builtin_init = pl->p->kind == PLAN_CONTAINER && pl->s->builtin_init;
 	pr->cwd = proc->cwd;
 	pr->make_cwd = pl->p->kind == PLAN_CONTAINER;
 	return 0;

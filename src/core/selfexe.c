@@ -5,16 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/auxv.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
 #include "err.h"
 #include "fd.h"
+#include "sealed.h"
 #include "str.h"
 #include "sys.h"
-
-static const int SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
 /* Started by execveat on an fd, and that file's mount is read-only or the file
  * is sealed. A user who imitates this by hand deceives only himself: whoever
@@ -24,7 +22,7 @@ static int is_protected(void)
 	const char *name = (const char *)getauxval(AT_EXECFN);
 	OWN_FD fd = -1;
 	struct statfs fs;
-	int seals, r;
+	int r;
 
 	if (!str_starts(name, "/dev/fd/"))
 		return false;
@@ -35,8 +33,7 @@ static int is_protected(void)
 		return r; /* not false: without end we would try again */
 	if ((unsigned long)fs.f_flags & MS_RDONLY)
 		return true;
-	seals = sys_fcntl(fd, F_GET_SEALS, 0);
-	return seals >= 0 && (seals & SEALS) == SEALS;
+	return sealed_is(fd);
 }
 
 static int detached_bind(void)
@@ -58,14 +55,12 @@ static int sealed_copy(void)
 	int r = from;
 
 	if (r >= 0)
-		fd = r = sys_memfd_create("berth", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		fd = r = sealed_new("berth");
 	if (r < 0)
 		return r;
 	while ((n = sys_sendfile(fd, from, NULL, 1 << 20)) > 0 || n == -EINTR)
 		;
-	r = n < 0 ? (int)n : sys_fchmod(fd, 0755);
-	if (r >= 0)
-		r = sys_fcntl(fd, F_ADD_SEALS, SEALS);
+	r = n < 0 ? (int)n : sealed_finish(fd);
 	return r < 0 ? r : take_fd(&fd);
 }
 

@@ -15,7 +15,8 @@
  *	                      <- CREATED
  *	limits by pid, then
  *	START -> (run, exec), or
- *	DETACH -> (create)               waits on the start socket for START
+ *	DETACH -> (create)               waits for START on the start socket, or, without
+ *	                                 one, here: the parent has left its end to another
  *	                      <- STARTING (startContainer hooks only), HOOKED ->
  *	                      <- LISTENER index = fd (seccomp notify only), TAKEN ->
  *	                      end of file: execve succeeded
@@ -127,9 +128,10 @@ struct init_fds {
 	int gate[2]; /* init, cloned by a stage: waits for one byte that says FORKED was sent */
 	int start; /* create: listening socket; START comes over a connection */
 	int console; /* connected console socket; -1: none */
+	int program; /* to be executed instead of what argv names; -1: none */
 	int cgroup[16]; /* `tasks` files to join by writing "0" */
 	int n_cgroup;
-	int *step; /* per step of plan->steps: a detached mount made by launch, or -1 */
+	int *step; /* per step of plan->steps: a detached mount made by launch, or what we keep open; -1 */
 	int proc; /* the host's /proc, O_PATH */
 
 	int target; /* exec: pidfd of the container's first process; -1 */

@@ -184,6 +184,12 @@ static enum init_stage stage_of(const struct init *in, const struct fs_step *s, 
 										     STAGE_STEP;
 }
 
+/* Where the mount of a step is or will be: for a remount, that of the step which made it. */
+static int *fd_of(struct init *in, const struct fs_step *s, uint32_t i)
+{
+	return in->f->step ? &in->f->step[s->op == FS_REMOUNT ? s->of : i] : NULL;
+}
+
 static void make_file_system(struct init *in)
 {
 	const struct plan *p = in->p;
@@ -191,7 +197,7 @@ static void make_file_system(struct init *in)
 
 	init_root(in);
 	for (uint32_t i = 0; i < p->n_steps; i++) {
-		r = init_step(in, &p->steps[i], in->f->step ? in->f->step[i] : -1);
+		r = init_step(in, &p->steps[i], fd_of(in, &p->steps[i], i));
 		init_must(in, r, stage_of(in, &p->steps[i], r), i);
 	}
 	rootfs_forget(&in->parent); /* hooks may mount */
@@ -201,8 +207,11 @@ static void make_file_system(struct init *in)
 		init_tell(in, HS_MOUNTED, 0);
 		init_expect(in, HS_HOOKED);
 	}
-	for (uint32_t i = 0; i < p->n_late_steps; i++)
-		init_must(in, init_step(in, &p->late_steps[i], -1), STAGE_LATE_STEP, i);
+	for (uint32_t i = 0; i < p->n_late_steps; i++) {
+		const struct fs_step *s = &p->late_steps[i];
+
+		init_must(in, init_step(in, s, s->kept ? &in->f->step[s->of] : NULL), STAGE_LATE_STEP, i);
+	}
 	init_pivot(in);
 }
 
@@ -230,50 +239,73 @@ static void enter_file_system(struct init *in)
 	}
 }
 
-/* From here on only stdio, the preserved fds and the two we wait on are open:
+/* From here on only stdio, the preserved fds, the two we wait on and a built-in
+ * program are open:
  * what the parent had (its locks, its directories) must neither be kept alive
  * by a container that waits nor reach the program. And what follows looks up
  * paths of the image, whose links could name a directory of the host that is
  * open here: /proc/self/fd/7/../.. (CVE-2024-21626). */
 static void forget_host(struct init *in)
 {
-	int base = 3 + (int)in->p->process.preserve_fds, *start = &in->start;
-	int sync = init_must(in, sys_fcntl(in->sync, F_DUPFD_CLOEXEC, base + 2), STAGE_FDS, 0);
+	int base = 3 + (int)in->p->process.preserve_fds;
+	int *kept[] = { &in->sync, &in->start, &in->program };
+	const int n = sizeof kept / sizeof kept[0];
 
-	if (in->f->start >= 0)
-		*start = init_must(in, sys_fcntl(in->f->start, F_DUPFD_CLOEXEC, base + 2),
-				   STAGE_FDS, 1);
-	in->sync = init_must(in, sys_dup3(sync, base, O_CLOEXEC), STAGE_FDS, 2);
-	if (*start >= 0)
-		*start = init_must(in, sys_dup3(*start, base + 1, O_CLOEXEC), STAGE_FDS, 3);
-	else
-		sys_close(base + 1);
-	fd_close_from((unsigned)base + 2);
+	in->start = in->f->start;
+	in->program = in->f->program;
+	for (int i = 0; i < n; i++) /* out of each other's way */
+		if (*kept[i] >= 0)
+			*kept[i] = init_must(in, sys_fcntl(*kept[i], F_DUPFD_CLOEXEC, base + n), STAGE_FDS, 0);
+	for (int i = 0; i < n; i++)
+		if (*kept[i] >= 0)
+			*kept[i] = init_must(in, sys_dup3(*kept[i], base + i, O_CLOEXEC), STAGE_FDS, 1);
+		else
+			sys_close(base + i);
+	fd_close_from((unsigned)(base + n));
 	for (int fd = 3; fd < base; fd++)
 		init_must(in, sys_fcntl(fd, F_SETFD, 0), STAGE_FDS, (uint32_t)fd);
 	in->root = in->null = in->mask_tmpfs = in->parent.fd = -1;
 }
 
+/* START comes over a connection, and one that closes without a word was a `start`
+ * that died. */
+static enum hs_phase hear_from_start(struct init *in)
+{
+	enum hs_phase got;
+
+	do {
+		sys_close(in->sync);
+		do
+			in->sync = sys_accept(in->start);
+		while (in->sync == -EINTR || in->sync == -ECONNABORTED);
+		if (in->sync < 0)
+			_exit(INIT_EXIT_SILENT);
+		got = hear(in);
+	} while (got == HS_NONE);
+	return got;
+}
+
+/* Our parent has left its end to somebody who has died: only `delete` is left. */
+static enum hs_phase hear_from_heir(struct init *in)
+{
+	enum hs_phase got = hear(in);
+
+	if (got == HS_NONE)
+		for (;;)
+			pause();
+	return got;
+}
+
 /* Created: the parent now sets limits by pid and either starts us at once or
- * leaves; then START comes over a connection, and one that closes without a
- * word was a `start` that died. */
+ * leaves. */
 static void wait_for_start(struct init *in)
 {
 	enum hs_phase got;
 
 	init_tell(in, HS_CREATED, 0);
 	got = hear(in);
-	if (got == HS_DETACH) {
-		do {
-			sys_close(in->sync);
-			do
-				in->sync = sys_accept(in->start);
-			while (in->sync == -EINTR || in->sync == -ECONNABORTED);
-			if (in->sync < 0)
-				_exit(INIT_EXIT_SILENT);
-			got = hear(in);
-		} while (got == HS_NONE);
-	}
+	if (got == HS_DETACH)
+		got = in->start < 0 ? hear_from_heir(in) : hear_from_start(in);
 	if (got == HS_NONE)
 		_exit(INIT_EXIT_SILENT);
 	if (got != HS_START)
@@ -292,7 +324,7 @@ _Noreturn void init_main(const struct plan *p, const struct init_fds *f)
 	in->p = p;
 	in->f = f;
 	in->sync = f->sync;
-	in->start = in->kernel_fs[0] = in->kernel_fs[1] = -1;
+	in->start = in->program = in->kernel_fs[0] = in->kernel_fs[1] = -1;
 	in->root = in->null = in->mask_tmpfs = in->parent.fd = -1;
 
 	sys_close(f->parent_sync);
@@ -332,6 +364,8 @@ _Noreturn void init_main(const struct plan *p, const struct init_fds *f)
 	init_lookup(in);
 	wait_for_start(in);
 	sys_default_signals(); /* before the filter, which may forbid it */
+	if (p->process.builtin_init)
+		sys_block_signals();
 	init_finish_credentials(in);
 	init_exec(in);
 }

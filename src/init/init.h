@@ -17,6 +17,7 @@ struct init {
 	const struct init_fds *f;
 	int sync; /* the handshake; after DETACH the connection of `start` */
 	int start; /* where `start` will connect, once the host was forgotten; -1: nowhere */
+	int program; /* built-in, once the host was forgotten; -1: what argv names */
 	int root; /* the root file system, O_PATH; -1 before it exists */
 	int null; /* the host's /dev/null, O_PATH, for masks */
 	int kernel_fs[2]; /* /proc and /sys as mounted: below them nothing is looked up by way of the image */
@@ -43,7 +44,8 @@ void init_rlimits(struct init *in); /* exact, at the very end */
 
 /* the file system (init_mounts.c, init_steps.c) */
 void init_root(struct init *in); /* propagation, rootfs attached and opened */
-int init_step(struct init *in, const struct fs_step *s, int prepared); /* 0 or -errno */
+/* *fd: the mount that goes with it, made by launch or kept open; NULL: there can be none. 0 or -errno. */
+int init_step(struct init *in, const struct fs_step *s, int *fd);
 void init_pivot(struct init *in);
 
 /* mount primitives, new API first, mount(2) where it is missing (init_mounts.c) */

@@ -1,6 +1,5 @@
-/* tmpcopyup: the contents of the directory below a tmpfs, copied into it.
- * Regular files, directories and symbolic links; anything else is left out,
- * as a copy of a FIFO or a device would only be a surprise. */
+/* tmpcopyup: the contents of the directory below a tmpfs, copied into it. Of
+ * devices, none where none can be made: in a user namespace. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -48,6 +47,16 @@ static int copy_link(int from, int to, const char *name, const struct stat *st)
 	return r < 0 ? r : sys_fchownat(to, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW);
 }
 
+/* A FIFO, a socket, a device. */
+static int copy_node(int to, const char *name, const struct stat *st)
+{
+	int r = sys_mknodat(to, name, st->st_mode, st->st_rdev);
+
+	if (r == -EPERM && (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode)))
+		return 0;
+	return r < 0 ? r : sys_fchownat(to, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW);
+}
+
 static int copy_tree(int from, int to, int depth);
 
 static int copy_dir(int from, int to, const char *name, const struct stat *st, int depth)
@@ -79,7 +88,7 @@ static int copy_entry(int from, int to, const char *name, int depth)
 		return copy_file(from, to, name, &st);
 	if (S_ISLNK(st.st_mode))
 		return copy_link(from, to, name, &st);
-	return 0;
+	return copy_node(to, name, &st);
 }
 
 static int copy_tree(int from, int to, int depth)

@@ -92,6 +92,10 @@ void init_lookup(struct init *in)
 	const char *name = pr->argv[0], *p = pr->path;
 	size_t n = strlen(name);
 
+	if (pr->builtin_init) {
+		strcpy(in->path, "the program of io.berth.init");
+		return;
+	}
 	if (strchr(name, '/')) {
 		if (n >= sizeof in->path)
 			init_fail(in, STAGE_LOOKUP, 0, -ENAMETOOLONG);
@@ -125,6 +129,8 @@ static _Noreturn void exec_failed(struct init *in, int r)
 _Noreturn void init_exec(struct init *in)
 {
 	const struct plan_process *pr = &in->p->process;
+	int r = pr->builtin_init ? sys_execveat(in->program, "", pr->argv, pr->env, AT_EMPTY_PATH) :
+				   sys_execve(in->path, pr->argv, pr->env);
 
-	exec_failed(in, sys_execve(in->path, pr->argv, pr->env));
+	exec_failed(in, r);
 }

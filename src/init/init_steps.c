@@ -250,7 +250,7 @@ static int open_target_dir(struct init *in, const struct fs_step *s, struct stat
 	return r;
 }
 
-static int step_mount(struct init *in, const struct fs_step *s)
+static int step_mount(struct init *in, const struct fs_step *s, int *kept)
 {
 	struct stat st;
 	bool made;
@@ -275,7 +275,11 @@ static int step_mount(struct init *in, const struct fs_step *s)
 		fd = r = old_mount(in, s, target, mode);
 	if (r >= 0 && s->copy_up)
 		r = copy_up(target, fd);
-	return r < 0 ? r : settle(in, fd, s);
+	if (r >= 0)
+		r = settle(in, fd, s);
+	if (r >= 0 && s->kept)
+		*kept = take_fd(&fd);
+	return r < 0 ? r : 0;
 }
 
 static int bind_target(struct init *in, const struct fs_step *s, int source)
@@ -523,22 +527,24 @@ static int step_readonly(struct init *in, const struct fs_step *s)
 	return fd < 0 ? fd : mount_set_flags(fd, MS_RDONLY, 0);
 }
 
-static int step_remount(struct init *in, const struct fs_step *s)
+/* What is at the target by now may be another mount: one of the document, which a
+ * link of the image has led there, or a hook's. */
+static int step_remount(struct init *in, const struct fs_step *s, int *kept)
 {
-	OWN_FD fd = rootfs_open(in->root, s->target, O_PATH);
+	OWN_FD fd = s->kept ? take_fd(kept) : rootfs_open(in->root, s->target, O_PATH);
 
 	if (fd < 0)
 		return fd == -ENOENT && s->optional ? 0 : fd;
 	return settle(in, fd, s);
 }
 
-int init_step(struct init *in, const struct fs_step *s, int prepared)
+int init_step(struct init *in, const struct fs_step *s, int *fd)
 {
 	switch (s->op) {
 	case FS_MOUNT:
-		return step_mount(in, s);
+		return step_mount(in, s, fd);
 	case FS_BIND:
-		return step_bind(in, s, prepared);
+		return step_bind(in, s, fd ? *fd : -1);
 	case FS_DIR:
 		return step_dir(in, s);
 	case FS_NODE:
@@ -552,7 +558,7 @@ int init_step(struct init *in, const struct fs_step *s, int prepared)
 		rootfs_forget(&in->parent);
 		return step_readonly(in, s);
 	case FS_REMOUNT:
-		return step_remount(in, s);
+		return step_remount(in, s, fd);
 	case FS_OP_COUNT:
 		break;
 	}

@@ -34,7 +34,7 @@ struct plan_join {
 	X(SYMLINK,  "symlink")    /* `target` -> `source` */                              \
 	X(MASK,     "mask")       /* hide `target`: /dev/null over a file, an empty tmpfs over a directory */ \
 	X(READONLY, "readonly")   /* `target` becomes read-only, on a bind of itself */   \
-	X(REMOUNT,  "remount")    /* change flags of the mount at `target` */
+	X(REMOUNT,  "remount")    /* change flags of the mount at `target`, or of one that was kept open */
 
 enum fs_op {
 #define X(id, name) FS_##id,
@@ -50,7 +50,8 @@ enum fs_op {
 	X(keep_mode,  "keepMode",  "mode of the directory below") /* tmpfs without mode= */       \
 	X(no_symlink, "noSymlink", "no symbolic link")   /* the target itself may be none (/proc, /sys) */ \
 	X(from_host,  "fromHost",  "opened by the parent") /* FS_BIND: launch opens `source` (privileges, idmap) */ \
-	X(optional,   "optional",  "if it exists")       /* nothing to do when target or source is absent */
+	X(optional,   "optional",  "if it exists")       /* nothing to do when target or source is absent */ \
+	X(kept,       "kept",      "kept open")          /* FS_MOUNT: for the FS_REMOUNT that has it too */
 
 /* One step in making the file system. Paths in the container are resolved
  * below the root by fd (rootfs.h). */
@@ -69,6 +70,7 @@ struct fs_step {
 	FS_STEP_NOTES(X)
 #undef X
 	bool on_proc; /* written below /proc, and checked: else a target in procfs is refused */
+	size_t of; /* FS_REMOUNT, kept: the step that made the mount, whatever is at `target` by then */
 	bool skip_exists; /* FS_NODE, FS_SYMLINK: fine when something else is there */
 	bool idmap, idmap_recursive;
 	const struct plan_id_map *uid_maps, *gid_maps; /* idmap: own maps; NULL: the container's */
@@ -112,6 +114,7 @@ struct plan_filter { /* compiled seccomp program, filled in by launch */
 /* The process: the same for the first one and for exec. */
 struct plan_process {
 	char *const *argv;
+	bool builtin_init; /* berth's own program is executed: argv is what ps shows */
 	char **env; /* with room for one more (HOME) before the NULL */
 	size_t n_env;
 	bool need_home; /* HOME is not set: look it up in /etc/passwd */

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "err.h"
@@ -15,22 +14,6 @@
 #include "str.h"
 #include "sys.h"
 #include "verb.h"
-
-/* The path of a directory that is open. */
-static int path_of(struct arena *a, int dir, const char **ret, struct err *e)
-{
-	char link[32], buf[4096];
-	ssize_t n;
-
-	snprintf(link, sizeof link, "/proc/self/fd/%d", dir);
-	n = sys_readlinkat(AT_FDCWD, link, buf, sizeof buf);
-	if (n < 0)
-		return err_sys(e, (int)n, "find the path of the bundle");
-	if ((size_t)n == sizeof buf)
-		return err_sys(e, -ENAMETOOLONG, "find the path of the bundle");
-	*ret = arena_strndup(a, buf, (size_t)n);
-	return *ret ? 0 : err_sys(e, -ENOMEM, "find the path of the bundle");
-}
 
 static int open_dir(const char *dir, struct err *e)
 {
@@ -44,7 +27,7 @@ int bundle_path(struct request *q, const char *dir, const char **ret, struct err
 	OWN_FD fd = -1;
 
 	fd = open_dir(str_empty(dir) ? "." : dir, e);
-	return fd < 0 ? fd : path_of(q->core.arena, fd, ret, e);
+	return fd < 0 ? fd : file_path_of(q->core.arena, fd, ret, e);
 }
 
 int bundle_load(struct request *q, const char *dir, struct bundle *ret, struct err *e)
@@ -57,7 +40,7 @@ int bundle_load(struct request *q, const char *dir, struct bundle *ret, struct e
 	fd = open_dir(str_empty(dir) ? "." : dir, e);
 	if (fd < 0)
 		return fd;
-	r = path_of(q->core.arena, fd, &ret->path, e);
+	r = file_path_of(q->core.arena, fd, &ret->path, e);
 	if (r < 0)
 		return r;
 	r = file_read(q->core.arena, fd, "config.json", JSON_MAX_SIZE, &text, &len, e);

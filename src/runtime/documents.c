@@ -101,7 +101,7 @@ static int features_run(struct request *q, void *options, struct err *e)
 	features_host_read(&h);
 	spec_features_print(&out, &h);
 	sb_putc(&out, '\n');
-	return out.failed ? no_memory(e) : put_text(out.s, out.len, e);
+	return cli_put_sb(&out, e);
 }
 
 const struct verb verb_features = {
@@ -203,7 +203,7 @@ static int print_report(struct report *report, struct sb *out, struct err *e)
 	}
 	if (out->failed || report->failed)
 		return no_memory(e);
-	return put_text(out->s, out->len, e);
+	return cli_put(out->s, out->len, e);
 }
 
 static int validate_run(struct request *q, void *options, struct err *e)

@@ -64,7 +64,7 @@ static int print_stats(const struct watch *w, struct err *e)
 	cgroup_stats_print(&j, &stats);
 	jw_end(&j);
 	sb_putc(&out, '\n');
-	return out.failed ? err_sys(e, -ENOMEM, "print") : put_text(out.s, out.len, e);
+	return cli_put_sb(&out, e);
 }
 
 /* One line for each kill since the last look. */
@@ -84,7 +84,7 @@ static int print_oom(struct watch *w)
 		jw_end(&j);
 		sb_putc(&out, '\n');
 	}
-	return out.failed ? -ENOMEM : put_text(out.s, out.len, NULL);
+	return out.failed ? -ENOMEM : cli_put(out.s, out.len, NULL);
 }
 
 static int on_timer(struct source *s, uint32_t events)

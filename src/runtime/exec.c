@@ -253,6 +253,7 @@ static int exec_foreground(struct container *ct, struct exec_options *o, struct 
 	r = foreground_wait(&fg, pidfd, pid, e);
 	if (r < 0) /* nobody would hear of its end */
 		proc_signal(pidfd, SIGKILL);
+	container_exec_ended(ct);
 	return r;
 }
 

@@ -3,13 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "carry.h"
 #include "err.h"
 #include "fd.h"
 #include "loop.h"
@@ -17,45 +16,29 @@
 #include "spec.h"
 #include "sys.h"
 
-enum { NO_ROOM_MS = 10, LAST_WORDS = 1 << 20 };
-
 struct waiting {
 	struct foreground *f;
 	int pidfd;
 	pid_t pid;
 	struct loop loop;
-	struct source exit_src, signal_src, input_src, master_src;
-	/* typed, and not yet taken by the terminal */
-	char input[4096];
-	size_t input_len;
-	int out; /* our standard output */
-	bool ending; /* we were told to, and wait for nobody to take our output */
-	bool input_is_file; /* cannot be polled: read whenever there is room */
+	struct source exit_src, signal_src;
+	struct carry carry;
 };
 #define waiting_of(s, member) \
 	((struct waiting *)(void *)((char *)(s) - offsetof(struct waiting, member)))
-
-/* Of the first of our standard fds that is a terminal. */
-static int own_size(uint16_t *rows, uint16_t *cols)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (term_get_size(fd, rows, cols) == 0)
-			return 0;
-	return -ENOTTY;
-}
 
 static void copy_size(const struct foreground *f)
 {
 	uint16_t rows, cols;
 
-	if (own_size(&rows, &cols) == 0)
+	if (term_own_size(&rows, &cols) == 0)
 		term_set_size(f->master, rows, cols);
 }
 
 void foreground_size(struct spec_process *p)
 {
 	if (p && p->terminal && !p->has_console_size &&
-	    own_size(&p->console_height, &p->console_width) == 0)
+	    term_own_size(&p->console_height, &p->console_width) == 0)
 		p->has_console_size = true;
 }
 
@@ -137,162 +120,34 @@ static int on_exit_of_process(struct source *s, uint32_t events)
 
 /* ---- the terminal --------------------------------------------------------- */
 
-/* Whoever reads this may stop reading: signals are still forwarded then, and
- * one that comes when the process is gone is for us to end: what can be written
- * still is, but nothing is waited for (-ESRCH). What a pipe says it has room for
- * is PIPE_BUF, so a write does not block; a terminal may have room for one byte,
- * so ours is one that does not block. */
-static int write_out(struct waiting *w, const char *p, size_t len)
+static int hear(struct carry *c)
 {
-	while (len) {
-		struct pollfd fds[] = { { .fd = w->out, .events = POLLOUT },
-					{ .fd = w->f->signals, .events = POLLIN } };
-		ssize_t n = sys_poll(fds, 2, w->ending ? 0 : -1);
-
-		if (n >= 0 && fds[1].revents)
-			n = take_signal(w);
-		w->ending = w->ending || n == -ESRCH;
-		if (n < 0 && n != -EINTR && n != -ESRCH)
-			return (int)n;
-		n = fds[0].revents ? sys_write(w->out, p, len < PIPE_BUF ? len : PIPE_BUF) : -EAGAIN;
-		if (n == -EAGAIN && w->ending)
-			return -ESRCH;
-		if (n == -EAGAIN && fds[0].revents) /* room, but not for what comes next */
-			sys_poll(&fds[1], 1, NO_ROOM_MS);
-		if (n < 0 && n != -EINTR && n != -EAGAIN)
-			return (int)n;
-		p += n > 0 ? n : 0;
-		len -= n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
-/* Output of the process to ours. 0: no more for now, -EIO: nobody holds the
- * terminal any longer. Bytes that nobody reads are dropped, so that the
- * process does not hang. Once told to end, not for ever: others may still write. */
-static int copy_output(struct waiting *w, bool all)
-{
-	char buf[8192];
-	size_t rest = LAST_WORDS;
-
-	do {
-		ssize_t n = sys_read(w->f->master, buf, sizeof buf);
-
-		if (n == -EINTR)
-			continue;
-		if (n == -EAGAIN)
-			return 0;
-		if (n <= 0)
-			return n ? (int)n : -EIO;
-		if (write_out(w, buf, (size_t)n) == -ESRCH)
-			return -ESRCH;
-		if (w->ending)
-			rest -= (size_t)n < rest ? (size_t)n : rest;
-	} while (all && rest);
-	return 0;
-}
-
-static int write_input(struct waiting *w)
-{
-	while (w->input_len) {
-		ssize_t n = sys_write(w->f->master, w->input, w->input_len);
-
-		if (n == -EINTR)
-			continue;
-		if (n == -EAGAIN)
-			return 0;
-		if (n < 0)
-			return (int)n;
-		w->input_len -= (size_t)n;
-		memmove(w->input, w->input + n, w->input_len);
-	}
-	return 0;
-}
-
-/* Asks for input only while there is room, for room only while there is input. */
-static void watch_terminal(struct waiting *w)
-{
-	uint32_t want = EPOLLIN;
-
-	if (w->input_len || w->input_is_file)
-		want |= EPOLLOUT;
-	if (w->master_src.loop)
-		source_change(&w->master_src, want);
-	if (w->input_src.loop)
-		source_change(&w->input_src, w->input_len ? 0 : EPOLLIN);
-}
-
-static void take_input(struct waiting *w)
-{
-	ssize_t n = sys_read(STDIN_FILENO, w->input, sizeof w->input);
-
-	if (n == -EINTR || n == -EAGAIN)
-		return;
-	if (n <= 0) { /* end of input: the process keeps its terminal */
-		source_remove(&w->input_src);
-		w->input_is_file = false;
-		return;
-	}
-	w->input_len = (size_t)n;
-}
-
-static int on_input(struct source *s, uint32_t events)
-{
-	struct waiting *w = waiting_of(s, input_src);
-
-	if (!w->input_len)
-		take_input(w);
-	write_input(w);
-	watch_terminal(w);
-	return 0;
-}
-
-static int on_master(struct source *s, uint32_t events)
-{
-	struct waiting *w = waiting_of(s, master_src);
-
-	if (events & EPOLLOUT) {
-		if (!w->input_len && w->input_is_file)
-			take_input(w);
-		write_input(w);
-		watch_terminal(w);
-	}
-	/* nobody has the other side open: it may be opened again, but a hang-up
-	 * that is polled for would spin */
-	if ((events & (EPOLLIN | EPOLLHUP)) && copy_output(w, false) < 0)
-		source_remove(s);
-	return 0;
+	return take_signal(waiting_of(c, carry));
 }
 
 static int begin_terminal(struct waiting *w, struct err *e)
 {
-	int flags, r;
+	int out, in, r;
 
-	flags = sys_fcntl(w->f->master, F_GETFL, 0);
-	r = flags < 0 ? flags : sys_fcntl(w->f->master, F_SETFL, flags | O_NONBLOCK);
-	if (r < 0)
-		return err_sys(e, r, "use the terminal");
 	r = term_raw(&w->f->own, STDIN_FILENO);
 	if (r < 0)
 		return err_sys(e, r, "set the terminal to raw mode");
-	r = source_fd(&w->master_src, &w->loop, w->f->master, EPOLLIN, on_master);
+	out = sys_fcntl(w->f->master, F_DUPFD_CLOEXEC, 3);
+	if (out < 0)
+		return err_sys(e, out, "use the terminal");
+	r = carry_output(&w->carry, out, STDOUT_FILENO, e);
 	if (r < 0)
-		return err_sys(e, r, "watch the terminal");
-	r = source_fd(&w->input_src, &w->loop, STDIN_FILENO, EPOLLIN, on_input);
-	if (r == -EPERM) { /* a file, or /dev/null */
-		w->input_is_file = true;
-		watch_terminal(w);
-		r = 0;
-	}
-	return r < 0 ? err_sys(e, r, "watch the standard input") : 0;
+		return r;
+	in = sys_fcntl(w->f->master, F_DUPFD_CLOEXEC, 3);
+	return in < 0 ? err_sys(e, in, "use the terminal") : carry_input(&w->carry, in, e);
 }
 
 int foreground_wait(struct foreground *f, int pidfd, pid_t pid, struct err *e)
 {
-	OWN_FD own = term_open_again(STDOUT_FILENO);
-	struct waiting w = { .f = f, .pidfd = pidfd, .pid = pid, .out = own >= 0 ? own : STDOUT_FILENO };
+	struct waiting w = { .f = f, .pidfd = pidfd, .pid = pid };
 	int r;
 
+	w.carry = (struct carry){ .loop = &w.loop, .signals = f->signals, .hear = hear, .terminal = true };
 	r = loop_init(&w.loop, e);
 	if (r < 0)
 		return r;
@@ -308,8 +163,9 @@ int foreground_wait(struct foreground *f, int pidfd, pid_t pid, struct err *e)
 		if (r < 0)
 			err_sys(e, r, "wait for the process");
 		else if (f->master >= 0)
-			copy_output(&w, true); /* what was written before the end */
+			carry_rest(&w.carry); /* what was written before the end */
 	}
+	carry_done(&w.carry);
 	loop_done(&w.loop);
 	term_restore(&f->own);
 	return r;

@@ -32,7 +32,7 @@ static int state_run(struct request *q, void *options, struct err *e)
 		return r;
 	container_state_json(&ct, &out);
 	container_close(&ct);
-	return out.failed ? no_memory(e) : put_text(out.s, out.len, e);
+	return cli_put_sb(&out, e);
 }
 
 const struct verb verb_state = {
@@ -228,9 +228,7 @@ static int list_run(struct request *q, void *options, struct err *e)
 		r = err_set(e, ERR_INVALID, 0, "invalid format option");
 	if (r < 0)
 		return r;
-	if (out.failed)
-		return no_memory(e);
-	return put_text(out.len ? out.s : "", out.len, e);
+	return cli_put_sb(&out, e);
 }
 
 const struct verb verb_list = {

@@ -110,7 +110,7 @@ static int dry_run(struct request *q, const struct create_options *o, bool json,
 		plan_print(p, &out);
 	if (out.failed)
 		return err_sys(e, -ENOMEM, "print the plan");
-	return put_text(out.s, out.len, e);
+	return cli_put(out.s, out.len, e);
 }
 
 /* With --debug the log says what is going to be done, a line for each step. */

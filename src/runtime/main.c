@@ -27,28 +27,6 @@
 #define LIBC "musl"
 #endif
 
-#define GLOBAL(name, letter, type, member, otherwise, help)                    \
-	OPTION(name, letter, type, struct global_options, member, otherwise, help)
-
-const struct option_def global_flags[] = {
-	GLOBAL("debug", 0, OPT_BOOL, debug, NULL, "enable debug logging"),
-	GLOBAL("log", 0, OPT_STRING, log, NULL,
-	       "append log lines to this file instead of writing them to stderr"),
-	GLOBAL("log-format", 0, OPT_STRING, log_format, "text", "'text' or 'json'"),
-	GLOBAL("root", 0, OPT_STRING, root, NULL,
-	       "directory for the state of containers (default: \"" DEFAULT_ROOT
-	       "\", or $XDG_RUNTIME_DIR/berth)"),
-	GLOBAL("criu", 0, OPT_STRING, criu, NULL, "accepted for compatibility, not used"),
-	GLOBAL("systemd-cgroup", 0, OPT_BOOL, systemd_cgroup, NULL,
-	       "make cgroups through systemd; cgroupsPath is then \"slice:prefix:name\""),
-	GLOBAL("rootless", 0, OPT_STRING, rootless, "auto",
-	       "ignore cgroup permission errors ('true', 'false', or 'auto')"),
-	GLOBAL("cgroup-manager", 0, OPT_STRING, cgroup_manager, NULL,
-	       NULL /* crun's name for --systemd-cgroup */),
-	GLOBAL("version", 'v', OPT_BOOL, version, NULL, "print the version"),
-	{ 0 },
-};
-
 /* Root in a user namespace of its own counts as an ordinary user, unless it
  * says with USER=root that it is none. */
 static bool is_ordinary_user(bool in_user_ns)
@@ -179,24 +157,23 @@ static void incorrect_usage(const struct verb *v, const char *text)
 		sb_printf(&s, v ? "Incorrect Usage: %s\n\n" : "Incorrect Usage. %s\n\n", text);
 	else
 		sb_puts(&s, "Incorrect Usage.\n\n");
-	if (!s.failed)
-		put_text(s.s, s.len, NULL);
+	cli_put_sb(&s, NULL);
 	if (v)
-		help_verb(v);
+		cli_help_verb(&program, v);
 	else
-		help_program();
+		cli_help(&program);
 }
 
 /* The verb that is in no table. */
 static int run_help(const char *name)
 {
-	const struct verb *v = name ? verb_find(name) : NULL;
+	const struct verb *v = name ? cli_find(&program, name) : NULL;
 	struct err e;
 
 	if (v)
-		help_verb(v);
+		cli_help_verb(&program, v);
 	else if (!name)
-		help_program();
+		cli_help(&program);
 	else
 		err_set(&e, ERR_INVALID, 0, "No help topic for '%s'", name);
 	return v || !name ? 0 : fatal(UNKNOWN_COMMAND, &e);
@@ -243,7 +220,7 @@ static int run_verb(struct request *q, char **args)
 		return fatal(1, (err_sys(&e, -ENOMEM, "read the command line"), &e));
 	usage = options_parse(q->core.arena, v->options ? v->options : none, options, &args, &e);
 	if (usage == OPTIONS_HELP) {
-		help_verb(v);
+		cli_help_verb(&program, v);
 		return 0;
 	}
 	q->args = args;
@@ -260,7 +237,7 @@ static int run_verb(struct request *q, char **args)
 		incorrect_usage(v, e.msg);
 		return fatal(1, &e);
 	}
-	if (verb_check_args(v, q->n_args, &e) < 0) {
+	if (cli_check_args(&program, v, q->n_args, &e) < 0) {
 		incorrect_usage(v, "");
 		return fatal(1, &e);
 	}
@@ -276,7 +253,7 @@ static void print_version(void)
 					   "spec: " SPEC_VERSION_MAX "\n"
 					   "libc: " LIBC "\n";
 
-	put_text(text, sizeof text - 1, NULL);
+	cli_put(text, sizeof text - 1, NULL);
 }
 
 int main(int argc, char **argv)
@@ -293,7 +270,7 @@ int main(int argc, char **argv)
 	/* Executed from an fd, the kernel calls us by its number. */
 	sys_prctl(PR_SET_NAME, (unsigned long)PROGRAM, 0, 0);
 	open_standard_fds();
-	r = options_parse(&arena, global_flags, &q.globals, &args, &e);
+	r = options_parse(&arena, program.flags, &q.globals, &args, &e);
 	if (r < 0) {
 		log_open(&(struct log_options){ 0 }, NULL);
 		incorrect_usage(NULL, e.msg);
@@ -304,12 +281,12 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (r == OPTIONS_HELP || !*args) {
-		help_program();
+		cli_help(&program);
 		return 0;
 	}
 	if (!strcmp(*args, "help") || !strcmp(*args, "h"))
 		return run_help(args[1]);
-	q.verb = verb_find(*args);
+	q.verb = cli_find(&program, *args);
 	if (!q.verb) {
 		log_open(&(struct log_options){ .json = !strcmp(q.globals.log_format, "json") }, NULL);
 		return run_help(*args);

@@ -81,7 +81,7 @@ static int print_json(const struct pids *p, struct err *e)
 		jw_null(&w); /* as runc says it */
 	}
 	sb_putc(&out, '\n');
-	return out.failed ? err_sys(e, -ENOMEM, "print") : put_text(out.s, out.len, e);
+	return cli_put_sb(&out, e);
 }
 
 /* The n-th word of a line, copied; the line stays. False: there is none. */
@@ -171,7 +171,7 @@ static int print_table(struct request *q, const struct pids *p, struct err *e)
 	r = filter(p, text.len ? text.s : (char[]){ "" }, &out, e);
 	if (r < 0)
 		return r;
-	return out.failed ? err_sys(e, -ENOMEM, "print") : put_text(out.s, out.len, e);
+	return cli_put_sb(&out, e);
 }
 
 static int ps_run(struct request *q, void *options, struct err *e)

@@ -140,11 +140,9 @@ static const struct json_field spec_fields[] = {
 };
 /* clang-format on */
 
-static int check_uts_name(struct json_dec *d, const char *name, const char *rel,
-			  const struct spec *spec)
+static int check_uts_name(struct json_dec *d, const struct json *root, const char *name,
+			  const char *rel, const struct spec *spec)
 {
-	const struct json *root = d->doc->root;
-
 	if (!name)
 		return 0;
 	if (!spec->linux->ns[NS_UTS].present)
@@ -155,14 +153,14 @@ static int check_uts_name(struct json_dec *d, const char *name, const char *rel,
 	return 0;
 }
 
-static int check_idmap(struct json_dec *d, const struct spec *spec)
+static int check_idmap(struct json_dec *d, const struct json *root, const struct spec *spec)
 {
 	for (size_t i = 0; i < spec->n_mounts; i++) {
 		const struct spec_mount *m = &spec->mounts[i];
 		int r = 0;
 
 		if ((m->idmap || m->ridmap) && !m->n_uid_maps && !spec->linux->ns[NS_USER].present)
-			r = json_fail(d, json_at(json_get(d->doc->root, "mounts"), i),
+			r = json_fail(d, json_at(json_get(root, "mounts"), i),
 				      "an id-mapped mount needs uidMappings or a user namespace");
 		if (r < 0)
 			return r;
@@ -171,9 +169,9 @@ static int check_idmap(struct json_dec *d, const struct spec *spec)
 }
 
 /* Both set the same name. */
-static int check_domainname(struct json_dec *d, const struct spec *spec)
+static int check_domainname(struct json_dec *d, const struct json *root, const struct spec *spec)
 {
-	const struct json *list = json_get(json_get(d->doc->root, "linux"), "sysctl");
+	const struct json *list = json_get(json_get(root, "linux"), "sysctl");
 
 	for (size_t i = 0; spec->domainname && i < spec->linux->n_sysctl; i++)
 		if (!strcmp(spec->linux->sysctl[i].key, "kernel/domainname"))
@@ -181,7 +179,18 @@ static int check_domainname(struct json_dec *d, const struct spec *spec)
 	return 0;
 }
 
-static int finish_spec(struct json_dec *d, struct spec *spec)
+static int read_builtin_init(struct json_dec *d, const struct json *root, struct spec *spec)
+{
+	const struct json *value = json_get(json_get(root, "annotations"), SPEC_BUILTIN_INIT);
+	const char *text = json_string(value, "false");
+
+	spec->builtin_init = !strcmp(text, "true");
+	if (spec->builtin_init || !strcmp(text, "false"))
+		return 0;
+	return json_fail(d, value, "neither true nor false: '%s'", text);
+}
+
+static int finish_spec(struct json_dec *d, const struct json *root, struct spec *spec)
 {
 	int r;
 
@@ -191,12 +200,66 @@ static int finish_spec(struct json_dec *d, struct spec *spec)
 		spec->linux->resources = arena_alloc(d->a, sizeof *spec->linux->resources);
 	if (!spec->linux || !spec->linux->resources)
 		return json_nomem(d);
-	r = check_uts_name(d, spec->hostname, "/hostname", spec);
+	r = check_uts_name(d, root, spec->hostname, "/hostname", spec);
 	if (r == 0)
-		r = check_uts_name(d, spec->domainname, "/domainname", spec);
+		r = check_uts_name(d, root, spec->domainname, "/domainname", spec);
 	if (r == 0)
-		r = check_domainname(d, spec);
-	return r < 0 ? r : check_idmap(d, spec);
+		r = check_domainname(d, root, spec);
+	if (r == 0)
+		r = read_builtin_init(d, root, spec);
+	return r < 0 ? r : check_idmap(d, root, spec);
+}
+
+/* Unknown keys are ignored, as the specification wants, in whatever document
+ * this one is; `user` is what the decoders of the sections look for. */
+static struct json_dec begin_part(struct json_dec *d, void *user)
+{
+	struct json_dec before = *d;
+
+	d->refuse_unknown = d->unknown_unsupported = false;
+	d->user = user;
+	return before;
+}
+
+static void end_part(struct json_dec *d, const struct json_dec *before)
+{
+	d->refuse_unknown = before->refuse_unknown;
+	d->unknown_unsupported = before->unknown_unsupported;
+	d->user = before->user;
+}
+
+int spec_decode(struct json_dec *d, const struct json *v, struct spec **ret)
+{
+	struct spec *spec = arena_alloc(d->a, sizeof *spec);
+	struct json_dec before;
+	int r;
+
+	if (!spec)
+		return json_nomem(d);
+	before = begin_part(d, spec);
+	r = json_decode(d, v, spec_fields, spec);
+	if (r >= 0)
+		r = finish_spec(d, v, spec);
+	end_part(d, &before);
+	*ret = spec;
+	return r;
+}
+
+int spec_decode_process(struct json_dec *d, const struct json *v, struct spec_process **ret)
+{
+	struct spec_process *p = arena_alloc(d->a, sizeof *p);
+	struct json_dec before;
+	int r;
+
+	if (!p)
+		return json_nomem(d);
+	before = begin_part(d, NULL);
+	r = json_decode(d, v, spec_process_struct.fields, p);
+	if (r >= 0)
+		r = spec_process_struct.each(d, v, p);
+	end_part(d, &before);
+	*ret = p;
+	return r;
 }
 
 int spec_parse(struct arena *a, const char *text, size_t len, const char *name,
@@ -205,7 +268,7 @@ int spec_parse(struct arena *a, const char *text, size_t len, const char *name,
 	struct json_doc doc;
 	struct json_dec d = { .doc = &doc, .a = a, .e = e };
 	struct err own;
-	struct spec *spec;
+	struct spec *spec = NULL;
 	int r;
 
 	d.e = e ? e : &own;
@@ -219,12 +282,7 @@ int spec_parse(struct arena *a, const char *text, size_t len, const char *name,
 		d.add = problems->add;
 		d.ctx = problems->ctx;
 	}
-	spec = d.user = arena_alloc(a, sizeof *spec);
-	if (!spec)
-		return json_nomem(&d);
-	r = json_decode(&d, doc.root, spec_fields, spec);
-	if (r >= 0)
-		r = finish_spec(&d, spec);
+	r = spec_decode(&d, doc.root, &spec);
 	if (r >= 0)
 		r = json_dec_end(&d);
 	if (r < 0)
@@ -279,5 +337,26 @@ int spec_parse_resources(struct arena *a, const char *text, size_t len, const ch
 	if (r < 0)
 		return r;
 	*ret = obj;
+	return 0;
+}
+
+int spec_parse_mount(struct arena *a, const char *text, size_t len, const char *name,
+		     struct spec_mount **ret, struct err *e)
+{
+	struct spec warnings = { 0 };
+	struct spec_mount *m;
+	struct json_doc doc;
+	void *obj = NULL;
+	int r = json_parse(a, text, len, name, &doc, e);
+
+	if (r >= 0)
+		r = parse_section(a, &doc, &spec_mount_struct, &warnings, &obj, e);
+	m = obj;
+	if (r < 0 || !m)
+		return r;
+	m->destination = spec_clean_path(a, m->destination);
+	if (!m->destination)
+		return err_sys(e, -ENOMEM, "%s", name);
+	*ret = m;
 	return 0;
 }

@@ -18,6 +18,8 @@
 
 struct arena;
 struct err;
+struct json;
+struct json_dec;
 
 struct kv {
 	char *key;
@@ -335,6 +337,8 @@ struct spec_linux {
 
 /* ---- the document ----------------------------------------------------- */
 
+#define SPEC_BUILTIN_INIT "io.berth.init" /* "true" or "false" */
+
 struct spec {
 	char *oci_version;
 	char *root_path; /* as written; NULL: no root object */
@@ -346,6 +350,7 @@ struct spec {
 	struct spec_hooks hooks;
 	struct kv *annotations;
 	size_t n_annotations;
+	bool builtin_init; /* annotation SPEC_BUILTIN_INIT: berth's own first process */
 	struct spec_linux *linux; /* never NULL */
 	char **warnings; /* accepted, but the user should be told */
 	size_t n_warnings;
@@ -369,9 +374,21 @@ int spec_parse(struct arena *a, const char *text, size_t len, const char *name,
 	       const struct spec_problems *problems, struct spec **ret_spec,
 	       struct err *e);
 
-/* One `process` object (exec --process) and one `resources` object (update). */
+/* One `process` object (exec --process), one `resources` object (update), and one
+ * of `mounts` (core/live_mount.h), whose destination is clean. */
 int spec_parse_process(struct arena *a, const char *text, size_t len,
 		       const char *name, struct spec_process **ret, struct err *e);
 int spec_parse_resources(struct arena *a, const char *text, size_t len,
 			 const char *name, struct spec_resources **ret,
 			 struct err *e);
+int spec_parse_mount(struct arena *a, const char *text, size_t len, const char *name,
+		     struct spec_mount **ret, struct err *e);
+/* Go's filepath.Clean("/" + path). NULL: out of memory. */
+char *spec_clean_path(struct arena *a, const char *path);
+
+/* The same for one that is a value of another document, whose decoding this is
+ * part of: problems go where `d` says, with the pointers and lines of that
+ * document. < 0 ends the decoding; else *ret may still be of a wrong document,
+ * as json_dec_end() tells. */
+int spec_decode(struct json_dec *d, const struct json *v, struct spec **ret);
+int spec_decode_process(struct json_dec *d, const struct json *v, struct spec_process **ret);

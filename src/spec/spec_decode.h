@@ -1,5 +1,6 @@
 /*
- * What the decoders of config.json share. Only for the spec_*.c files.
+ * What the decoders of config.json share, and those of HCS's documents. Only for
+ * the spec_*.c and schema_*.c files.
  */
 #pragma once
 
@@ -37,8 +38,6 @@ bool spec_want_name(struct json_dec *d, const struct json *v, const struct spec_
 bool spec_is_known(const struct json *object, const char *key, const struct name *table);
 /* "0-3,7" */
 bool spec_is_cpu_list(const char *s);
-/* Go's filepath.Clean("/" + path). NULL: out of memory. */
-char *spec_clean_path(struct arena *a, const char *path);
 
 extern const struct json_struct spec_id_map_struct;
 /* Sizes, overflow, overlap of the list of maps that was decoded from v. */
