@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <protobuf-c/protobuf-c.h>
-
 #include "err.h"
 #include "str.h"
 
@@ -42,7 +40,7 @@ const char *rpc_words(const struct err *e, char *buf, size_t cap)
 	err_text(e, buf, cap);
 	make_valid(buf);
 	n = strlen(buf);
-	if (*class)
+	if (*class && !str_ends(buf, class))
 		snprintf(buf + n, cap - n, "%s%s", n ? ": " : "", class);
 	return buf;
 }
@@ -57,44 +55,10 @@ int rpc_err(struct err *e, int code, const char *words)
 	return err_set(e, kind, 0, "%s", words);
 }
 
-static bool is_text(const char *s)
+int rpc_err_of(struct err *e, const char *words, uint32_t sys, bool exec)
 {
-	size_t left = s ? strlen(s) : 0;
+	int r = err_set(e, exec ? ERR_EXEC : ERR_INTERNAL, sys < 4096 ? -(int)sys : 0, "%s", words);
 
-	while (left) {
-		size_t n = utf8_len(s, left);
-
-		if (!n)
-			return false;
-		s += n;
-		left -= n;
-	}
-	return true;
-}
-
-static bool is_field_text(const ProtobufCFieldDescriptor *f, const void *value)
-{
-	if (f->type == PROTOBUF_C_TYPE_STRING)
-		return is_text(*(const char *const *)value);
-	return !*(const void *const *)value || rpc_is_text(*(const ProtobufCMessage *const *)value);
-}
-
-bool rpc_is_text(const ProtobufCMessage *m)
-{
-	for (unsigned i = 0; i < m->descriptor->n_fields; i++) {
-		const ProtobufCFieldDescriptor *f = &m->descriptor->fields[i];
-		const char *value = (const char *)m + f->offset;
-		size_t n = 1;
-
-		if (f->type != PROTOBUF_C_TYPE_STRING && f->type != PROTOBUF_C_TYPE_MESSAGE)
-			continue;
-		if (f->label == PROTOBUF_C_LABEL_REPEATED) {
-			n = *(const size_t *)((const char *)m + f->quantifier_offset);
-			value = *(const char *const *)value;
-		}
-		for (size_t k = 0; k < n; k++)
-			if (!is_field_text(f, value + k * sizeof(void *)))
-				return false;
-	}
-	return true;
+	e->told = true;
+	return r;
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct err;
 
@@ -18,30 +19,33 @@ struct err;
 	X(NOT_FOUND,   5,  "not found")              \
 	X(EXISTS,      6,  "already exists")         \
 	X(PERMISSION,  7,  "permission denied")      \
+	X(BUSY,        8,  "resource exhausted")     \
 	X(STATE,       9,  "failed precondition")    \
 	X(UNSUPPORTED, 12, "not implemented")        \
+	X(LOST,        14, "unavailable")            \
 	X(EXEC,        2,  "")                       \
 	X(INTERNAL,    2,  "")
 
 enum {
 	RPC_OK = 0,
+	RPC_CANCELED = 1,
 	RPC_UNKNOWN = 2,
 	RPC_INVALID_ARGUMENT = 3,
 	RPC_DEADLINE_EXCEEDED = 4,
 	RPC_RESOURCE_EXHAUSTED = 8,
 	RPC_UNIMPLEMENTED = 12,
+	RPC_INTERNAL = 13,
+	RPC_UNAVAILABLE = 14,
 };
 
 int rpc_code(const struct err *e);
 
-/* Whether all strings of a message are UTF-8: what packs and unpacks it does not
- * look, and Go's refuses others. */
-struct ProtobufCMessage;
-bool rpc_is_text(const struct ProtobufCMessage *m);
-
-/* The words, valid UTF-8 whatever is in the error: Go's clients refuse others.
+/* The words, which end in the class, valid UTF-8 whatever is in the error: Go's clients refuse others.
  * Returns buf. */
 const char *rpc_words(const struct err *e, char *buf, size_t cap);
 
 /* What a peer said, as an error: the kind from the code, the words as they are. */
 int rpc_err(struct err *e, int code, const char *words);
+
+/* The same for one that says Unknown, with the errno value that it gives besides. */
+int rpc_err_of(struct err *e, const char *words, uint32_t sys, bool exec);

@@ -18,7 +18,7 @@ struct ttrpc_pending {
 	struct ttrpc_client *client;
 	uint32_t stream;
 	struct source deadline;
-	void (*done)(void *ctx, int r, const uint8_t *payload, size_t len, const struct err *e);
+	void (*done)(void *ctx, int r, struct ttrpc_answer *a, const struct err *e);
 	void *ctx;
 };
 
@@ -38,9 +38,9 @@ static struct ttrpc_pending *take_pending(struct ttrpc_client *c, uint32_t strea
 	return p;
 }
 
-static void finish(struct ttrpc_pending *p, int r, const ProtobufCBinaryData *payload, const struct err *e)
+static void finish(struct ttrpc_pending *p, int r, struct ttrpc_answer *a, const struct err *e)
 {
-	p->done(p->ctx, r, payload ? payload->data : NULL, payload ? payload->len : 0, e);
+	p->done(p->ctx, r, a, e);
 	free(p);
 }
 
@@ -57,14 +57,20 @@ static int on_deadline(struct source *s, uint32_t events)
 static void on_response(struct ttrpc_pending *p, const struct ttrpc_frame *f)
 {
 	Ttrpc__Response *m = f->too_long ? NULL : ttrpc__response__unpack(NULL, f->len, f->body);
+	struct ttrpc_answer a = { .fds = f->fds, .n_fds = f->n_fds };
 	struct err e;
 
 	if (!m)
 		finish(p, err_set(&e, ERR_INTERNAL, -EPROTO, "an answer that cannot be read"), NULL, &e);
+	else if (m->status && m->status->code == RPC_UNKNOWN)
+		finish(p, rpc_err_of(&e, m->status->message, m->sys, m->exec), NULL, &e);
 	else if (m->status && m->status->code)
 		finish(p, rpc_err(&e, m->status->code, m->status->message), NULL, &e);
-	else
-		finish(p, 0, &m->payload, NULL);
+	else {
+		a.payload = m->payload.data;
+		a.len = m->payload.len;
+		finish(p, 0, &a, NULL);
+	}
 	if (m)
 		ttrpc__response__free_unpacked(m, NULL);
 }
@@ -82,7 +88,7 @@ static void on_frame(struct ttrpc_conn *conn, const struct ttrpc_frame *f)
 static void end(struct ttrpc_client *c)
 {
 	struct err e;
-	int r = err_set(&e, ERR_INTERNAL, -EPIPE, "the connection has ended");
+	int r = err_set(&e, ERR_LOST, -EPIPE, "the connection has ended");
 
 	while (c->pending)
 		finish(take_pending(c, c->pending->stream), r, NULL, &e);
@@ -93,6 +99,11 @@ static void end(struct ttrpc_client *c)
 static void on_close(struct ttrpc_conn *conn, int r)
 {
 	end((struct ttrpc_client *)conn);
+}
+
+void ttrpc_client_drain(struct ttrpc_client *c)
+{
+	ttrpc_conn_drain(&c->conn);
 }
 
 void ttrpc_client_close(struct ttrpc_client *c)
@@ -172,6 +183,7 @@ int ttrpc_client_connect(struct ttrpc_client *c, struct loop *l, const char *add
 	if (r >= 0) {
 		c->conn.on_frame = on_frame;
 		c->conn.on_close = on_close;
+		c->conn.take_fds = true;
 		r = ttrpc_conn_init(&c->conn, l, take_fd(&fd));
 	}
 	return r < 0 ? err_sys(e, r, "connect to '%s'", path) : 0;

@@ -6,7 +6,7 @@
  *
  * `done` is called exactly once per call, by the loop or by
  * ttrpc_client_close(): with what was answered, or with an error: the peer's,
- * ERR_TIMEOUT at its deadline, ERR_INTERNAL with EPIPE when the connection ends.
+ * ERR_TIMEOUT at its deadline, ERR_LOST with EPIPE when the connection ends.
  */
 #pragma once
 
@@ -24,13 +24,20 @@ struct ttrpc_client {
 	void (*on_end)(struct ttrpc_client *c);
 };
 
+struct ttrpc_answer { /* during the call of `done` */
+	const uint8_t *payload; /* the packed message */
+	size_t len;
+	int *fds; /* that came with it; taken by setting -1, else closed */
+	size_t n_fds;
+};
+
 struct ttrpc_request {
 	const char *service, *method;
 	const char *namespace; /* for containerd-namespace-ttrpc; NULL: none */
 	const ProtobufCMessage *m;
 	uint32_t timeout_ms; /* 0: none */
-	/* `payload` is the packed answer, during the call; e is set when r < 0. */
-	void (*done)(void *ctx, int r, const uint8_t *payload, size_t len, const struct err *e);
+	/* r < 0: `a` is NULL, and `e` is set. */
+	void (*done)(void *ctx, int r, struct ttrpc_answer *a, const struct err *e);
 	void *ctx;
 };
 
@@ -39,6 +46,8 @@ struct ttrpc_request {
 int ttrpc_client_connect(struct ttrpc_client *c, struct loop *l, const char *address, struct err *e);
 /* On failure `done` is not called. */
 int ttrpc_client_call(struct ttrpc_client *c, const struct ttrpc_request *r, struct err *e);
+/* Takes what has arrived by now, as the loop would. */
+void ttrpc_client_drain(struct ttrpc_client *c);
 void ttrpc_client_close(struct ttrpc_client *c); /* twice is fine */
 static inline bool ttrpc_client_is_open(const struct ttrpc_client *c)
 {

@@ -10,6 +10,8 @@
 
 #include "sys.h"
 
+enum { TOGETHER = 8 }; /* frames in one message */
+
 struct ttrpc_out {
 	struct ttrpc_out *next;
 	size_t len, sent;
@@ -41,7 +43,19 @@ static void put32(uint8_t *p, uint32_t v)
 	memcpy(p, &v, sizeof v);
 }
 
-static void hand_on(struct ttrpc_conn *c)
+static void close_fds(struct ttrpc_conn *c)
+{
+	while (c->n_fds) {
+		int fd = c->fds[--c->n_fds];
+
+		if (fd >= 0)
+			sys_close(fd);
+	}
+	c->fds_are_current = false;
+}
+
+/* `with_fds`: those that have come are this frame's. */
+static void hand_on(struct ttrpc_conn *c, bool with_fds)
 {
 	uint32_t len = get32(c->header);
 	struct ttrpc_frame f = {
@@ -51,12 +65,16 @@ static void hand_on(struct ttrpc_conn *c)
 		.too_long = len > TTRPC_MESSAGE_MAX,
 		.body = c->body,
 		.len = len,
+		.fds = c->fds,
+		.n_fds = with_fds ? c->n_fds : 0,
 	};
 	uint8_t *body = c->body;
 
 	c->body = NULL;
 	c->have = 0;
 	c->on_frame(c, &f);
+	if (with_fds)
+		close_fds(c);
 	free(body);
 }
 
@@ -78,10 +96,16 @@ static int begin_body(struct ttrpc_conn *c)
 	return 0;
 }
 
+/* Of the current frame: to the end of its header, or of all. */
+static size_t missing_of(const struct ttrpc_conn *c)
+{
+	return (c->have < TTRPC_HEADER ? TTRPC_HEADER : TTRPC_HEADER + c->want) - c->have;
+}
+
 /* Of the n bytes at data, those that belong to the current frame. */
 static size_t take(struct ttrpc_conn *c, const uint8_t *data, size_t n)
 {
-	size_t missing = (c->have < TTRPC_HEADER ? TTRPC_HEADER : TTRPC_HEADER + c->want) - c->have;
+	size_t missing = missing_of(c);
 
 	if (n > missing)
 		n = missing;
@@ -95,7 +119,10 @@ static size_t take(struct ttrpc_conn *c, const uint8_t *data, size_t n)
 
 void ttrpc_conn_feed(struct ttrpc_conn *c, const uint8_t *data, size_t n)
 {
+	bool corked;
+
 	loop_owner_hold(&c->owner);
+	corked = ttrpc_conn_cork(c);
 	while (n && c->fd >= 0) {
 		bool in_header = c->have < TTRPC_HEADER;
 		size_t taken = take(c, data, n);
@@ -108,25 +135,72 @@ void ttrpc_conn_feed(struct ttrpc_conn *c, const uint8_t *data, size_t n)
 		if (r < 0)
 			lost(c, r);
 		else if (c->have >= TTRPC_HEADER && c->have == TTRPC_HEADER + c->want)
-			hand_on(c);
+			hand_on(c, !n || c->fds_are_current);
 	}
+	c->fds_are_current = c->n_fds;
+	ttrpc_conn_uncork(c, corked);
 	loop_owner_drop(&c->owner);
 }
 
+union control {
+	struct cmsghdr head;
+	char buf[CMSG_SPACE(TTRPC_FDS_MAX * sizeof(int))];
+};
+
+/* They were sent with the first byte of a frame, in a message of its own, and
+ * reading stops after such a message: so they are of the last frame that begins
+ * in what was read. */
+static void receive_fds(struct ttrpc_conn *c, const struct msghdr *m)
+{
+	const struct cmsghdr *h = CMSG_FIRSTHDR(m);
+
+	if (!h || h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+		return;
+	close_fds(c); /* of a peer that sends some twice with a frame */
+	c->n_fds = (uint8_t)((h->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+	memcpy(c->fds, CMSG_DATA(h), c->n_fds * sizeof(int));
+}
+
+/* 1: there may be more. */
 static int read_some(struct ttrpc_conn *c)
 {
 	uint8_t buf[4096];
+	union control control;
 	struct iovec iov = { buf, sizeof buf };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-	ssize_t n = sys_recvmsg(c->fd, &m, MSG_DONTWAIT);
+	ssize_t n;
 
+	if (c->take_fds) {
+		m.msg_control = control.buf;
+		m.msg_controllen = CMSG_LEN(TTRPC_FDS_MAX * sizeof(int)); /* there is space for one more */
+	}
+	if (c->fds_are_current && missing_of(c) < sizeof buf) /* those of the next frame wait */
+		iov.iov_len = missing_of(c);
+	n = sys_recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n == -EAGAIN || n == -EINTR)
 		return 0;
-	if (n <= 0)
+	if (n <= 0) {
 		lost(c, (int)n);
-	else
-		ttrpc_conn_feed(c, buf, (size_t)n);
-	return 0;
+		return 0;
+	}
+	receive_fds(c, &m);
+	ttrpc_conn_feed(c, buf, (size_t)n);
+	return 1;
+}
+
+void ttrpc_conn_drain(struct ttrpc_conn *c)
+{
+	loop_owner_hold(&c->owner);
+	while (c->fd >= 0 && read_some(c))
+		;
+	loop_owner_drop(&c->owner);
+}
+
+void ttrpc_conn_read(struct ttrpc_conn *c)
+{
+	loop_owner_hold(&c->owner);
+	(void)read_some(c);
+	loop_owner_drop(&c->owner);
 }
 
 /* ---- writing -------------------------------------------------------------- */
@@ -141,15 +215,17 @@ static int wait_for(struct ttrpc_conn *c)
 	return r;
 }
 
-static ssize_t send_some(struct ttrpc_conn *c, const struct ttrpc_out *o)
+/* What has fds goes alone. */
+static ssize_t send_some(const struct ttrpc_conn *c)
 {
-	union {
-		struct cmsghdr head;
-		char buf[CMSG_SPACE(TTRPC_FDS_MAX * sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { (uint8_t *)(uintptr_t)o->data + o->sent, o->len - o->sent };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	const struct ttrpc_out *o = c->first;
+	union control control = { 0 };
+	struct iovec iov[TOGETHER];
+	struct msghdr m = { .msg_iov = iov };
 
+	for (const struct ttrpc_out *at = o; at && m.msg_iovlen < TOGETHER && (at == o || !(at->n_fds || o->n_fds));
+	     at = at->next)
+		iov[m.msg_iovlen++] = (struct iovec){ (uint8_t *)(uintptr_t)at->data + at->sent, at->len - at->sent };
 	if (o->n_fds && !o->sent) {
 		m.msg_control = control.buf;
 		m.msg_controllen = (socklen_t)CMSG_SPACE(o->n_fds * sizeof(int));
@@ -161,26 +237,55 @@ static ssize_t send_some(struct ttrpc_conn *c, const struct ttrpc_out *o)
 	return sys_sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static int flush(struct ttrpc_conn *c)
+/* n bytes of what is first are sent; whether that was all of what was tried. */
+static bool sent(struct ttrpc_conn *c, size_t n)
 {
-	while (c->first) {
+	c->unread -= n;
+	while (c->first && n >= c->first->len - c->first->sent) {
 		struct ttrpc_out *o = c->first;
-		ssize_t n = send_some(c, o);
 
-		if (n == -EAGAIN || n == -EINTR)
-			break;
-		if (n < 0)
-			return (int)n;
-		o->sent += (size_t)n;
-		c->unread -= (size_t)n;
-		if (o->sent < o->len)
-			break;
+		n -= o->len - o->sent;
 		c->first = o->next;
 		if (!c->first)
 			c->last = &c->first;
 		out_free(o);
 	}
+	if (c->first)
+		c->first->sent += n;
+	return !n;
+}
+
+static int flush(struct ttrpc_conn *c)
+{
+	while (c->first) {
+		ssize_t n = send_some(c);
+
+		if (n == -EAGAIN || n == -EINTR)
+			break;
+		if (n < 0)
+			return (int)n;
+		if (!sent(c, (size_t)n))
+			break;
+	}
 	return wait_for(c);
+}
+
+bool ttrpc_conn_cork(struct ttrpc_conn *c)
+{
+	bool ours = !c->corked;
+
+	c->corked = true;
+	return ours;
+}
+
+/* A broken one is noticed by the loop, which reads the end of it. */
+void ttrpc_conn_uncork(struct ttrpc_conn *c, bool ours)
+{
+	if (!ours)
+		return;
+	c->corked = false;
+	if (c->first && c->fd >= 0)
+		flush(c);
 }
 
 int ttrpc_conn_send(struct ttrpc_conn *c, uint32_t stream, uint8_t type, const ProtobufCMessage *m)
@@ -224,8 +329,7 @@ int ttrpc_conn_send_fds(struct ttrpc_conn *c, uint32_t stream, uint8_t type, con
 	*c->last = o;
 	c->last = &o->next;
 	c->unread += o->len;
-	/* A broken one is noticed by the loop, which reads the end of it. */
-	flush(c);
+	ttrpc_conn_uncork(c, ttrpc_conn_cork(c));
 	return 0;
 }
 
@@ -250,7 +354,8 @@ int ttrpc_conn_init(struct ttrpc_conn *c, struct loop *l, int fd)
 	int r;
 
 	c->fd = fd;
-	c->have = c->unread = 0;
+	c->have = c->unread = c->n_fds = 0;
+	c->fds_are_current = c->corked = false;
 	c->first = NULL;
 	c->last = &c->first;
 	c->events = EPOLLIN;
@@ -269,6 +374,8 @@ void ttrpc_conn_close(struct ttrpc_conn *c)
 
 	if (fd < 0)
 		return;
+	if (c->corked)
+		flush(c);
 	c->fd = -1;
 	while (c->first) {
 		struct ttrpc_out *o = c->first;
@@ -278,6 +385,7 @@ void ttrpc_conn_close(struct ttrpc_conn *c)
 	}
 	free(c->body);
 	c->body = NULL;
+	close_fds(c);
 	/* Before the close, as a forked helper may hold a copy of it; and the last
 	 * use of `c`, which the owner may now release. */
 	source_remove(&c->io);

@@ -21,12 +21,16 @@
 enum { TTRPC_REQUEST = 1, TTRPC_RESPONSE = 2, TTRPC_DATA = 3 };
 enum { TTRPC_HEADER = 10, TTRPC_MESSAGE_MAX = 4 << 20, TTRPC_UNREAD_MAX = 8 << 20 };
 
+enum { TTRPC_FDS_MAX = 3 };
+
 struct ttrpc_frame {
 	uint32_t stream;
 	uint8_t type, flags;
 	bool too_long; /* body is NULL, len is what was announced */
 	const uint8_t *body; /* during the callback */
 	size_t len;
+	int *fds; /* taken by setting -1, else closed */
+	size_t n_fds;
 };
 
 struct ttrpc_out;
@@ -43,9 +47,14 @@ struct ttrpc_conn {
 	uint8_t header[TTRPC_HEADER];
 	size_t have, want;
 	uint8_t *body;
+	bool take_fds; /* set before; else what comes is closed */
+	bool fds_are_current; /* they came with the frame that is being read */
+	uint8_t n_fds;
+	int fds[TTRPC_FDS_MAX];
 
 	/* writing */
 	struct ttrpc_out *first, **last;
+	bool corked; /* what is sent waits, to go together */
 	size_t unread; /* bytes in the queue */
 	uint32_t events; /* that are waited for */
 };
@@ -59,9 +68,18 @@ int ttrpc_conn_init(struct ttrpc_conn *c, struct loop *l, int fd);
 int ttrpc_conn_send(struct ttrpc_conn *c, uint32_t stream, uint8_t type, const ProtobufCMessage *m);
 /* The same with fds (SCM_RIGHTS) at the first byte of the frame: taken, and
  * closed when they are sent or cannot be. */
-enum { TTRPC_FDS_MAX = 3 };
 int ttrpc_conn_send_fds(struct ttrpc_conn *c, uint32_t stream, uint8_t type, const ProtobufCMessage *m, int *fds,
 			size_t n);
+
+/* What is sent between the two goes together, as all does that is sent from within
+ * on_frame. Returns whether it is for the caller to end it. */
+bool ttrpc_conn_cork(struct ttrpc_conn *c);
+void ttrpc_conn_uncork(struct ttrpc_conn *c, bool ours);
+
+/* Reads what is there now, and calls on_frame for it; may close. */
+void ttrpc_conn_drain(struct ttrpc_conn *c);
+/* The same, but once: more is for the loop. */
+void ttrpc_conn_read(struct ttrpc_conn *c);
 
 /* The part of reading that knows no socket: for the loop, tests and the fuzzer. */
 void ttrpc_conn_feed(struct ttrpc_conn *c, const uint8_t *data, size_t n);

@@ -4,16 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "err.h"
-#include "fd.h"
 #include "rpc_status.h"
 #include "sys.h"
-
-enum { ACCEPT_AGAIN_MS = 100 };
 
 struct ttrpc_peer {
 	struct ttrpc_conn conn; /* first */
@@ -26,15 +20,22 @@ struct ttrpc_peer {
 
 /* ---- answers -------------------------------------------------------------- */
 
-static int send_status(struct ttrpc_conn *c, uint32_t stream, int code, const char *words)
+/* `m`: empty, or with what there is to say besides. */
+static int send_status_with(struct ttrpc_conn *c, uint32_t stream, int code, const char *words, Ttrpc__Response *m)
 {
 	Google__Rpc__Status status = GOOGLE__RPC__STATUS__INIT;
-	Ttrpc__Response m = TTRPC__RESPONSE__INIT;
 
 	status.code = code;
 	status.message = (char *)(uintptr_t)words;
-	m.status = &status;
-	return ttrpc_conn_send(c, stream, TTRPC_RESPONSE, &m.base);
+	m->status = &status;
+	return ttrpc_conn_send(c, stream, TTRPC_RESPONSE, &m->base);
+}
+
+static int send_status(struct ttrpc_conn *c, uint32_t stream, int code, const char *words)
+{
+	Ttrpc__Response m = TTRPC__RESPONSE__INIT;
+
+	return send_status_with(c, stream, code, words, &m);
 }
 
 static void leave_peer(struct ttrpc_call *c)
@@ -83,6 +84,8 @@ static void peer_left(struct ttrpc_peer *p)
 		p->calls = c->next; /* as leave_peer() does, but for clang's analyzer to see */
 		call_gone(c);
 	}
+	if (p->server->left)
+		p->server->left(p->server, p);
 }
 
 static void peer_drop(struct ttrpc_peer *p)
@@ -126,9 +129,14 @@ void ttrpc_reply_fds(struct ttrpc_call *c, const ProtobufCMessage *m, int *fds, 
 void ttrpc_fail(struct ttrpc_call *c, const struct err *e)
 {
 	char words[sizeof e->msg + 256];
+	Ttrpc__Response m = TTRPC__RESPONSE__INIT;
 
+	if (rpc_code(e) == RPC_UNKNOWN) {
+		m.sys = (uint32_t)e->sys;
+		m.exec = e->kind == ERR_EXEC;
+	}
 	if (c->peer)
-		send_status(&c->peer->conn, c->stream, rpc_code(e), rpc_words(e, words, sizeof words));
+		send_status_with(&c->peer->conn, c->stream, rpc_code(e), rpc_words(e, words, sizeof words), &m);
 	call_free(c);
 }
 
@@ -256,36 +264,14 @@ int ttrpc_server_add(struct ttrpc_server *s, int fd, struct ttrpc_conn **ret)
 	return 0;
 }
 
-static bool is_allowed(int fd)
+static void on_connected(struct listener *n, int fd)
 {
-	struct ucred cred;
-	socklen_t n = sizeof cred;
+	struct ttrpc_server *s = (struct ttrpc_server *)((char *)n - offsetof(struct ttrpc_server, listener));
+	struct ttrpc_conn *conn;
 
-	return sys_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) >= 0 && (cred.uid == 0 || cred.uid == geteuid());
-}
-
-static int listen_again(struct source *s, uint32_t events);
-
-static int on_accept(struct source *s, uint32_t events)
-{
-	struct ttrpc_server *server = (struct ttrpc_server *)((char *)s - offsetof(struct ttrpc_server, accept));
-	OWN_FD fd = sys_accept(server->fd);
-	int r = fd;
-
-	if (r >= 0 && is_allowed(fd))
-		ttrpc_server_add(server, take_fd(&fd), NULL);
-	if (r >= 0 || r == -EAGAIN || r == -EINTR || r == -ECONNABORTED)
-		return 0;
-	/* Out of descriptors or memory: the client waits in the backlog. */
-	source_remove(s);
-	return source_timer(s, server->loop, ACCEPT_AGAIN_MS, listen_again);
-}
-
-static int listen_again(struct source *s, uint32_t events)
-{
-	struct ttrpc_server *server = (struct ttrpc_server *)((char *)s - offsetof(struct ttrpc_server, accept));
-
-	return source_fd(s, server->loop, server->fd, EPOLLIN, on_accept);
+	/* Whoever connects has sent something by now, as a rule. */
+	if (ttrpc_server_add(s, fd, &conn) >= 0)
+		ttrpc_conn_read(conn);
 }
 
 int ttrpc_server_init(struct ttrpc_server *s, struct loop *l, int fd, void (*request)(struct ttrpc_call *c),
@@ -293,18 +279,14 @@ int ttrpc_server_init(struct ttrpc_server *s, struct loop *l, int fd, void (*req
 {
 	int r;
 
-	*s = (struct ttrpc_server){ .loop = l, .fd = fd, .request = request, .ctx = ctx };
-	r = fd >= 0 ? source_fd(&s->accept, l, fd, EPOLLIN, on_accept) : 0;
-	if (r >= 0)
-		return 0;
-	fd_closep(&s->fd);
-	return err_sys(e, r, "listen for calls");
+	*s = (struct ttrpc_server){ .loop = l, .request = request, .ctx = ctx };
+	r = listener_init(&s->listener, l, fd, on_connected);
+	return r < 0 ? err_sys(e, r, "listen for calls") : 0;
 }
 
 void ttrpc_server_done(struct ttrpc_server *s)
 {
 	while (s->peers)
 		peer_drop(s->peers);
-	source_remove(&s->accept);
-	fd_closep(&s->fd);
+	listener_close(&s->listener);
 }

@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include "listener.h"
 #include "ttrpc.pb-c.h"
 #include "ttrpc_conn.h"
 
@@ -28,11 +29,12 @@ enum { TTRPC_CALLS_MAX = 32768, TTRPC_PEERS_MAX = 256 };
 
 struct ttrpc_server {
 	struct loop *loop;
-	int fd;
-	struct source accept;
+	struct listener listener;
 	struct ttrpc_peer *peers;
 	unsigned n_peers;
 	void (*request)(struct ttrpc_call *c);
+	/* A connection has ended, after its calls were told; NULL: nobody cares. */
+	void (*left)(struct ttrpc_server *s, const struct ttrpc_peer *p);
 	void *ctx; /* the handler's */
 };
 
