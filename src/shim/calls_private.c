@@ -7,9 +7,11 @@
 #include "berth_shim.pb-c.h"
 #include "err.h"
 #include "fd.h"
+#include "hold.h"
 #include "mem.h"
 #include "service.h"
 #include "str.h"
+#include "unread.h"
 
 enum { VERSION = 1 };
 enum { EVENTS_DEFAULT = 100, EVENTS_MAX = 1000 };
@@ -159,10 +161,44 @@ void call_stdio(struct call *c)
 			fds[n++] = take_fd(&p->held[i]);
 	}
 	m.terminal = p->terminal && n;
+	if (m.terminal)
+		unread_end(p);
 	ttrpc_reply_fds(c->rpc, &m.base, fds, n);
 }
 
+/* ---- holding --------------------------------------------------------------- */
+
+void call_hold(struct call *c)
+{
+	Berth__Shim__V1__HoldResponse m = BERTH__SHIM__V1__HOLD_RESPONSE__INIT;
+	struct err e;
+
+	if (holding_hold(c->shim, c->rpc->peer, (void *)c->m, &m, &e) < 0)
+		call_fail(c, &e);
+	else
+		ttrpc_reply(c->rpc, &m.base);
+}
+
+void call_release(struct call *c)
+{
+	holding_release(c->shim, c->rpc, ((Berth__Shim__V1__ReleaseRequest *)c->m)->id);
+}
+
 /* ---- properties ----------------------------------------------------------- */
+
+/* Nothing of what has not happened. */
+static int describe_time(struct arena *a, Google__Protobuf__Timestamp **ret, const struct timespec *at, bool known)
+{
+	if (!known || !at->tv_sec)
+		return 0;
+	*ret = arena_alloc(a, sizeof **ret);
+	if (!*ret)
+		return -ENOMEM;
+	google__protobuf__timestamp__init(*ret);
+	(*ret)->seconds = at->tv_sec;
+	(*ret)->nanos = (int32_t)at->tv_nsec;
+	return 0;
+}
 
 static Berth__Shim__V1__ProcessProperties *describe(struct arena *a, const struct process *p)
 {
@@ -177,6 +213,15 @@ static Berth__Shim__V1__ProcessProperties *describe(struct arena *a, const struc
 	m->exit_status = p->status;
 	m->create_us = p->create_us;
 	m->start_us = p->start_us;
+	m->exit_signal = p->signal;
+	m->core_dumped = p->core_dumped;
+	m->oom_kills = p->state == LIFE_STOPPED ? p->oom_kills : 0;
+	m->kill_signal = p->kill_signal;
+	if (describe_time(a, &m->created_at, &p->created, true) < 0 ||
+	    describe_time(a, &m->started_at, &p->started, true) < 0 ||
+	    describe_time(a, &m->exited_at, &p->at, p->state == LIFE_STOPPED) < 0 ||
+	    describe_time(a, &m->killed_at, &p->killed, true) < 0)
+		return NULL;
 	return m;
 }
 
@@ -199,7 +244,7 @@ static int describe_all(struct arena *a, const struct task *t, Berth__Shim__V1__
 
 void call_properties(struct call *c)
 {
-	const struct task *t = call_task(c, ((Berth__Shim__V1__PropertiesRequest *)c->m)->id);
+	struct task *t = call_task(c, ((Berth__Shim__V1__PropertiesRequest *)c->m)->id);
 	Berth__Shim__V1__PropertiesResponse m = BERTH__SHIM__V1__PROPERTIES_RESPONSE__INIT;
 	OWN_ARENA struct arena a = ARENA_INIT;
 	struct err e;
@@ -210,7 +255,12 @@ void call_properties(struct call *c)
 	m.runtime = t->runtime.binary;
 	m.runtime_root = t->runtime.root;
 	m.cgroup = t->cgroup;
+	task_look_for_oom(t);
 	m.oom_kills = t->oom_kills;
+	m.lifetime = t->holding ? t->holding->lifetime : BERTH__SHIM__V1__LIFETIME__KEEP;
+	m.holders = holding_count(t->holding);
+	m.paused = t->init.state == LIFE_PAUSED;
+	m.builtin_init = t->builtin_init;
 	if (describe_all(&a, t, &m) < 0) {
 		err_sys(&e, -ENOMEM, "describe the task");
 		call_fail(c, &e);

@@ -8,6 +8,7 @@
 #include "events.pb-c.h"
 #include "exit_record.h"
 #include "fd.h"
+#include "hold.h"
 #include "identifier.h"
 #include "job.h"
 #include "service.h"
@@ -90,6 +91,7 @@ static int prepare(struct task *t, const Containerd__Task__V2__ExecProcessReques
 		exec_free(p);
 		return r;
 	}
+	clock_gettime(CLOCK_REALTIME, &p->created);
 	memcpy(p->document, q->spec->value.data, q->spec->value.len);
 	p->document_len = q->spec->value.len;
 	return 0;
@@ -119,6 +121,7 @@ static void answer_start(struct job *j, struct process *p)
 	Containerd__Task__V2__StartResponse m = CONTAINERD__TASK__V2__START_RESPONSE__INIT;
 
 	p->start_us = (uint64_t)(clock_us() - p->asked_us);
+	clock_gettime(CLOCK_REALTIME, &p->started);
 	m.pid = (uint32_t)p->pid;
 	ttrpc_reply(j->call, &m.base);
 }
@@ -230,14 +233,27 @@ void call_start(struct call *c)
 		return;
 	}
 	j = job_new(p->task, p, c->rpc, on_started);
-	if (j)
+	if (j && p->task->start >= 0)
+		job_let_go(j);
+	else if (j)
 		job_start(j, p->task->runtime.ops->start, NULL);
 }
 
 /* ---- Kill ----------------------------------------------------------------- */
 
+/* What a Kill is for: one process, or all that there are. */
+static void note(struct process *p, uint32_t sig, bool all)
+{
+	process_asked(p, sig);
+	for (struct process *x = all ? p->task->execs : NULL; x; x = x->next)
+		if (x->pidfd >= 0)
+			process_asked(x, sig);
+}
+
 static void on_signalled(struct job *j, int r, struct helper_result *ret, struct err *e)
 {
+	if (r < 0 && j->order.sig)
+		note(&j->task->init, 0, j->order.all);
 	/* It ended between the look at its state and the signal. */
 	if (r < 0 && e->kind == ERR_STATE)
 		r = err_set(e, ERR_NOT_FOUND, 0, "process already finished");
@@ -248,6 +264,16 @@ static void on_signalled(struct job *j, int r, struct helper_result *ret, struct
 static bool needs_runtime(const struct process *p, bool all)
 {
 	return !*p->id && (all || p->state == LIFE_PAUSED);
+}
+
+/* Whether all were killed by the end of the first, which has a pid namespace, without a helper. */
+static bool killed_at_once(const struct process *p, const Containerd__Task__V2__KillRequest *q)
+{
+	const struct task *t = p->task;
+	struct order o = job_order(t);
+
+	return t->runtime.ops->end && q->all && q->signal == SIGKILL && !*p->id && p->pidfd >= 0 &&
+	       p->state != LIFE_PAUSED && !t->shared_pids && !t->n_jobs && t->runtime.ops->end(&o, p->pidfd) >= 0;
 }
 
 void call_kill(struct call *c)
@@ -265,17 +291,26 @@ void call_kill(struct call *c)
 		r = err_set(&e, ERR_STATE, 0, "process not created");
 	if (r >= 0 && q->signal > (uint32_t)SIGRTMAX)
 		r = err_set(&e, ERR_INVALID, 0, "signal: %u", q->signal);
+	if (r >= 0 && killed_at_once(p, q)) {
+		note(p, q->signal, true);
+		call_end(c->rpc, 0, NULL);
+		return;
+	}
 	if (r >= 0 && needs_runtime(p, q->all)) {
 		j = job_new(p->task, NULL, c->rpc, on_signalled);
 		if (!j)
 			return;
 		j->order.sig = (int)q->signal;
 		j->order.all = q->all;
+		if (q->signal) /* now: their ends may be told before the helper's */
+			note(p, q->signal, q->all);
 		job_start(j, p->task->runtime.ops->kill, NULL);
 		return;
 	}
 	if (r >= 0)
 		r = process_signal(p, (int)q->signal, &e);
+	if (r >= 0 && q->signal)
+		note(p, q->signal, false);
 	call_end(c->rpc, r, &e);
 }
 
@@ -318,7 +353,7 @@ void call_close_io(struct call *c)
 /* A deletion is over when the runtime has removed the container, and the
  * client has what the process wrote: both at the same time. */
 struct deletion {
-	struct ttrpc_call *call;
+	struct ttrpc_call *call; /* NULL: nobody asked, since nobody holds it */
 	bool removed, drained;
 };
 
@@ -358,8 +393,12 @@ static void advance(struct process *p)
 	p->deletion = NULL;
 	if (!*p->id) {
 		publish_delete(p);
-		answer_delete(d->call, p);
-		task_free(p->task);
+		if (d->call) {
+			answer_delete(d->call, p);
+			task_free(p->task);
+		} else {
+			holding_deleted(p->task);
+		}
 	} else {
 		answer_delete(d->call, p);
 		exit_record_remove(p->task->bundle, p->id);
@@ -388,7 +427,10 @@ static void on_deleted(struct job *j, int r, struct helper_result *ret, struct e
 	if (r < 0) {
 		p->deletion = NULL;
 		stdstreams_forget_drain(p);
-		ttrpc_fail(d->call, e);
+		if (d->call)
+			ttrpc_fail(d->call, e);
+		else
+			holding_not_deleted(p->task, e);
 		free(d);
 	} else {
 		d->removed = true;
@@ -399,37 +441,52 @@ static void on_deleted(struct job *j, int r, struct helper_result *ret, struct e
 		deletion_advance(p);
 }
 
-void call_delete(struct call *c)
+static bool removed_at_once(const struct job *j)
 {
-	const Containerd__Task__V2__DeleteRequest *q = (void *)c->m;
-	struct process *p = call_process(c, q->id, q->exec_id);
+	const struct task *t = j->task;
+
+	return t->plain && t->init.state == LIFE_STOPPED && !t->n_jobs && t->runtime.ops->remove(&j->order) >= 0;
+}
+
+int deletion_begin(struct process *p, struct ttrpc_call *call, struct err *e)
+{
 	struct deletion *d = NULL;
 	struct job *j = NULL;
-	struct err e;
-	int r;
+	int r = life_check(p->state, LIFE_DELETE, e);
 
-	if (!p)
-		return;
-	r = life_check(p->state, LIFE_DELETE, &e);
 	if (r >= 0 && (p->busy || p->deletion))
-		r = err_set(&e, ERR_STATE, 0, "another operation on the process is in progress");
+		r = err_set(e, ERR_STATE, 0, "another operation on the process is in progress");
 	if (r >= 0) {
 		d = calloc(1, sizeof *d);
 		j = *p->id ? NULL : job_new(p->task, p, NULL, on_deleted);
 		if (!d || (!*p->id && !j))
-			r = err_sys(&e, -ENOMEM, "delete");
+			r = err_sys(e, -ENOMEM, "delete");
 	}
 	if (r < 0) {
-		call_fail(c, &e);
 		free(d);
 		free(j);
-		return;
+		return r;
 	}
-	*d = (struct deletion){ .call = c->rpc, .removed = *p->id };
+	if (j && removed_at_once(j)) {
+		free(j);
+		j = NULL;
+	}
+	*d = (struct deletion){ .call = call, .removed = !j };
 	p->deletion = d;
 	p->gone = *p->id;
 	if (j) /* at the same time; it cannot end before we are back in the loop */
 		job_start(j, p->task->runtime.ops->destroy, NULL);
 	if (p->deletion)
 		stdstreams_drain(p, on_drained);
+	return 0;
+}
+
+void call_delete(struct call *c)
+{
+	const Containerd__Task__V2__DeleteRequest *q = (void *)c->m;
+	struct process *p = call_process(c, q->id, q->exec_id);
+	struct err e;
+
+	if (p && deletion_begin(p, c->rpc, &e) < 0)
+		call_fail(c, &e);
 }

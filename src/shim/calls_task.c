@@ -10,6 +10,7 @@
 #include "exit_record.h"
 #include "fd.h"
 #include "file.h"
+#include "hold.h"
 #include "identifier.h"
 #include "json.h"
 #include "job.h"
@@ -105,6 +106,9 @@ static int adopt(struct task *t, struct helper_result *ret, struct err *e)
 	t->cgroup = strdup(ret->cgroup);
 	t->memory = strdup(ret->memory);
 	t->shared_pids = ret->shared_pids;
+	t->plain = ret->plain;
+	t->start = take_fd(&ret->start);
+	t->builtin_init = ret->builtin_init;
 	task_watch_oom(t, take_fd(&ret->oom));
 	r = t->cgroup && t->memory ? process_watch(&t->init, ret->pid, take_fd(&ret->pidfd)) : -ENOMEM;
 	if (r < 0)
@@ -120,7 +124,9 @@ static void on_created(struct job *j, int r, struct helper_result *ret, struct e
 
 	bool undone = r < 0 && ret->answered;
 
-	if (r >= 0)
+	if (r >= 0 && t->shim->stopping) /* nobody would find the task */
+		r = err_set(e, ERR_STATE, 0, "the shim has been told to end");
+	else if (r >= 0)
 		r = adopt(t, ret, e);
 	if (r < 0)
 		runtime_failed(e, "create");
@@ -132,6 +138,7 @@ static void on_created(struct job *j, int r, struct helper_result *ret, struct e
 	} else {
 		t->ready = true;
 		t->init.create_us = (uint64_t)(clock_us() - t->init.asked_us);
+		clock_gettime(CLOCK_REALTIME, &t->init.created);
 		publish_create(t, q);
 		answer.pid = (uint32_t)t->init.pid;
 		ttrpc_reply(j->call, &answer.base);
@@ -145,6 +152,7 @@ static int prepare(struct call *c, const Containerd__Task__V2__CreateTaskRequest
 {
 	OWN_ARENA struct arena a = ARENA_INIT;
 	struct task_options o;
+	struct holding *h;
 	int r = identifier_check(q->id, e);
 
 	if (r >= 0 && *q->bundle != '/')
@@ -155,11 +163,19 @@ static int prepare(struct call *c, const Containerd__Task__V2__CreateTaskRequest
 		r = err_set(e, ERR_UNSUPPORTED, 0, "restore from a checkpoint");
 	if (r >= 0 && task_find_any(c->shim, q->id))
 		r = err_set(e, ERR_EXISTS, 0, "task %s", q->id);
+	if (r >= 0)
+		r = job_may_begin(c->shim, e);
 	if (r < 0)
 		return r;
+	h = holding_find(c->shim, q->id);
+	if (h && strcmp(h->bundle, q->bundle) != 0)
+		return err_set(e, ERR_EXISTS, 0, "task %s, which is held with the bundle '%s'", q->id, h->bundle);
 	*ret = task_new(c->shim, q->id, q->bundle);
 	if (!*ret)
 		return err_sys(e, -ENOMEM, "create");
+	(*ret)->holding = h;
+	if (h)
+		h->task = *ret;
 	r = choose_runtime(*ret, &o, e);
 	if (r >= 0)
 		r = stdstreams_set(&(*ret)->init, q->stdin, q->stdout, q->stderr, q->terminal, e);
@@ -197,6 +213,7 @@ void call_create(struct call *c)
 		j->order.terminal = q->terminal;
 		exit_record_remove(t->bundle, ""); /* of one that was deleted before, in the same bundle */
 		job_start(j, t->runtime.ops->create, fds.fd);
+		shim_end_spare(c->shim); /* that of an external runtime has no use for it */
 	}
 	stdfds_close(&fds);
 }

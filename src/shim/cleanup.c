@@ -11,10 +11,11 @@
 #include "fd.h"
 #include "file.h"
 #include "helper.h"
+#include "last_events.h"
 #include "mem.h"
 #include "operation.h"
 #include "proc.h"
-#include "server.h"
+#include "remains.h"
 #include "settings.h"
 #include "start.h"
 #include "str.h"
@@ -52,31 +53,47 @@ static bool is_alive(struct arena *a, const struct runtime *rt, const char *id)
 	return alive;
 }
 
-/* A server that was killed has left its socket, which nobody answers. */
-static void remove_socket(struct arena *a, const char *bundle)
+/* A server that was killed has left its socket, which nobody answers. Its path
+ * in the bundle is "unix:///..."; NULL: there is no such server. */
+static const char *find_dead_socket(const struct settings *settings, const char *bundle, char *text, size_t cap)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	OWN_FD dir = sys_openat(AT_FDCWD, bundle, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	OWN_FD fd = -1;
-	struct settings settings;
-	char text[sizeof sa.sun_path + 8];
 	const char *path = text + strlen("unix://");
+	int r;
 
-	if (dir < 0 || file_read_line(dir, "address", text, sizeof text) < 0 || !str_starts(text, "unix:///"))
-		return;
+	if (dir < 0 || file_read_line(dir, "address", text, cap) < 0 || !str_starts(text, "unix:///"))
+		return NULL;
 	strcpy(sa.sun_path, path);
 	fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || sys_connect(fd, (struct sockaddr *)&sa, sizeof sa) != -ECONNREFUSED)
-		return;
-	sys_unlinkat(AT_FDCWD, path, 0);
-	if (settings_read(a, &settings, NULL) < 0)
-		return;
-	server_remove_remains(settings.state_dir, strrchr(path, '/') + 1);
+	r = fd < 0 ? fd : sys_connect(fd, (struct sockaddr *)&sa, sizeof sa);
+	if (r == -ECONNREFUSED || r == -ENOENT)
+		return path;
+	return r >= 0 && remains_is_dead(settings->state_dir, strrchr(path, '/') + 1, fd) ? path : NULL;
 }
 
-static int clean_up(struct arena *a, const struct command_line *cl, const char *bundle,
-		    Containerd__Task__V2__DeleteResponse *m, Google__Protobuf__Timestamp *at, struct err *e)
+/* What it could not tell any more, and what it has left. */
+static void finish_server(struct arena *a, const char *bundle, struct last_events *l)
 {
+	char text[sizeof((struct sockaddr_un *)0)->sun_path + 7 /* of "unix://" */];
+	struct settings settings;
+	const char *path;
+
+	if (settings_read(a, &settings, NULL) < 0)
+		return;
+	path = find_dead_socket(&settings, bundle, text, sizeof text);
+	if (!path)
+		return;
+	sys_unlinkat(AT_FDCWD, path, 0);
+	last_events_tell(&settings, strrchr(path, '/') + 1, l);
+}
+
+/* *known: its status and time are true. */
+static int clean_up(struct arena *a, const struct command_line *cl, const char *bundle,
+		    Containerd__Task__V2__DeleteResponse *m, bool *known, struct err *e)
+{
+	Google__Protobuf__Timestamp *at = m->exited_at;
 	struct helper_result ret = HELPER_RESULT;
 	struct exit_record rec;
 	const struct core facts = { .in_user_ns = proc_in_user_ns() };
@@ -96,6 +113,7 @@ static int clean_up(struct arena *a, const struct command_line *cl, const char *
 	if (r < 0)
 		return r;
 	o.runtime = &rt;
+	o.cgroup = rt.cgroup;
 	alive = rt.ops == &external_ops || is_alive(a, &rt, cl->id);
 	r = rt.ops->destroy(&ret, &o, e);
 	if (exit_record_read(a, bundle, "", &rec, NULL) >= 0) {
@@ -103,6 +121,7 @@ static int clean_up(struct arena *a, const struct command_line *cl, const char *
 		m->exit_status = rec.status;
 		at->seconds = rec.at.tv_sec;
 		at->nanos = (int32_t)rec.at.tv_nsec;
+		*known = true;
 	} else if (!alive) {
 		m->exit_status = UNKNOWN;
 	}
@@ -122,9 +141,11 @@ int shim_delete(const struct command_line *cl, struct err *e)
 {
 	Containerd__Task__V2__DeleteResponse m = CONTAINERD__TASK__V2__DELETE_RESPONSE__INIT;
 	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+	struct last_events last = { .namespace = cl->namespace, .id = cl->id, .m = &m };
 	OWN_ARENA struct arena a = ARENA_INIT;
 	const char *bundle = cl->bundle;
 	char cwd[4096];
+	struct err ignored;
 	int r;
 
 	if (str_empty(cl->id) || str_empty(cl->namespace))
@@ -136,7 +157,12 @@ int shim_delete(const struct command_line *cl, struct err *e)
 		bundle = cwd;
 	}
 	m.exited_at = &at;
-	r = clean_up(&a, cl, bundle, &m, &at, e);
-	remove_socket(&a, bundle);
-	return r < 0 ? r : print(&m, &a, e);
+	r = clean_up(&a, cl, bundle, &m, &last.known, e);
+	/* One that is to be debugged is left where it is: not deleted. */
+	last.removed = r >= 0 || !cl->debug;
+	finish_server(&a, bundle, &last);
+	if (r >= 0)
+		return print(&m, &a, e);
+	print(&m, &a, &ignored);
+	return r;
 }

@@ -82,7 +82,7 @@ void events_close(struct events *ev)
 
 bool events_are_told(const struct events *ev)
 {
-	return !ev->address || (ev->told.number >= ev->journal.last && !ev->unwritten);
+	return !ev->address || (ev->told.number >= ev->journal.last && !ev->unwritten && !ev->sending);
 }
 
 /* ---- to the daemon -------------------------------------------------------- */
@@ -101,7 +101,7 @@ static void later(struct events *ev)
 	source_timer(&ev->again, ev->loop, ms, on_again);
 }
 
-static void on_answer(void *ctx, int r, const uint8_t *payload, size_t len, const struct err *e)
+static void on_answer(void *ctx, int r, struct ttrpc_answer *a, const struct err *e)
 {
 	struct events *ev = ctx;
 	char text[1200];
@@ -109,7 +109,7 @@ static void on_answer(void *ctx, int r, const uint8_t *payload, size_t len, cons
 	bool unwritten = ev->sending_unwritten;
 
 	ev->sending = ev->sending_unwritten = false;
-	if (r < 0 && (e->kind == ERR_TIMEOUT || e->sys == EPIPE)) {
+	if (r < 0 && (e->kind == ERR_TIMEOUT || e->kind == ERR_LOST)) {
 		/* Not told: it is read again. A connection that hangs is no use. */
 		ev->told.number -= !unwritten;
 		ev->told.generation = 0;
@@ -161,6 +161,18 @@ static void sent(struct events *ev, int r, const struct journal_reader *told)
 	ev->sending = true;
 }
 
+/* `next` is the first that is still there after those that were told. */
+static void tell_of_lost(struct events *ev, uint64_t next)
+{
+	uint64_t first = (ev->lost > ev->told.number ? ev->lost : ev->told.number) + 1;
+
+	if (first >= next)
+		return;
+	log_printf(LOG_LEVEL_ERROR, "events %llu to %llu could not be told in time and are lost",
+		   (unsigned long long)first, (unsigned long long)next - 1);
+	ev->lost = next - 1;
+}
+
 static void send_next(struct events *ev)
 {
 	OWN_SB struct sb envelope = SB_INIT;
@@ -181,11 +193,10 @@ static void send_next(struct events *ev)
 			ev->all_told(ev);
 		return;
 	}
-	if (r > 0 && rd.number != ev->told.number + 1)
-		log_printf(LOG_LEVEL_ERROR, "events %llu to %llu could not be told in time and are lost",
-			   (unsigned long long)ev->told.number + 1, (unsigned long long)rd.number - 1);
-	if (r > 0)
+	if (r > 0) {
+		tell_of_lost(ev, rd.number);
 		r = forward(ev, &envelope);
+	}
 	sent(ev, r, &rd);
 }
 
@@ -206,7 +217,7 @@ static void send_new(struct events *ev, const struct sb *envelope)
 
 /* ---- from the tasks ------------------------------------------------------- */
 
-static int pack(const struct events *ev, const char *topic, const ProtobufCMessage *m, struct sb *out)
+int events_pack(const char *namespace, const char *topic, const ProtobufCMessage *m, struct sb *out)
 {
 	Containerd__Events__Envelope envelope = CONTAINERD__EVENTS__ENVELOPE__INIT;
 	Google__Protobuf__Timestamp now = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
@@ -223,7 +234,7 @@ static int pack(const struct events *ev, const char *topic, const ProtobufCMessa
 	any.value.len = protobuf_c_message_pack(m, body);
 	any.value.data = body;
 	envelope.timestamp = &now;
-	envelope.namespace_ = ev->namespace;
+	envelope.namespace_ = (char *)(uintptr_t) namespace;
 	envelope.topic = (char *)(uintptr_t)topic;
 	envelope.event = &any;
 	whole = malloc(protobuf_c_message_get_packed_size(&envelope.base) + 1);
@@ -239,7 +250,7 @@ void events_publish(struct events *ev, const char *topic, const ProtobufCMessage
 	OWN_SB struct sb envelope = SB_INIT;
 	struct err e;
 	char text[1200];
-	int r = pack(ev, topic, m, &envelope);
+	int r = events_pack(ev->namespace, topic, m, &envelope);
 
 	if (r < 0) {
 		err_sys(&e, r, "pack");

@@ -18,6 +18,7 @@ struct events {
 	struct loop *loop;
 	struct journal journal;
 	struct journal_reader told; /* the last one that the daemon has */
+	uint64_t lost; /* the last one that was said to be lost */
 	char *address; /* owned; NULL: nobody is to be told */
 	char *namespace; /* owned */
 	struct ttrpc_client client;
@@ -36,4 +37,6 @@ void events_close(struct events *ev);
 
 /* `m` is one of containerd.events; the topic is its own ("/tasks/exit"). */
 void events_publish(struct events *ev, const char *topic, const ProtobufCMessage *m);
+/* What stands in a journal for it. */
+int events_pack(const char *namespace, const char *topic, const ProtobufCMessage *m, struct sb *out);
 bool events_are_told(const struct events *ev);

@@ -46,6 +46,9 @@ int exit_record_write(const char *bundle, const struct exit_record *r, struct er
 	jw_kint(&w, "seconds", r->at.tv_sec);
 	jw_kint(&w, "nanoseconds", r->at.tv_nsec);
 	jw_kuint(&w, "oomKills", r->oom_kills);
+	jw_kuint(&w, "signal", r->signal);
+	jw_kbool(&w, "coreDumped", r->core_dumped);
+	jw_kuint(&w, "killSignal", r->kill_signal);
 	jw_end(&w);
 	if (b.failed)
 		return err_sys(e, -ENOMEM, "record the end of a process");
@@ -58,6 +61,8 @@ struct numbered {
 	uint32_t status;
 	int64_t seconds, nanoseconds;
 	uint64_t oom_kills;
+	uint32_t signal, kill_signal;
+	bool core_dumped;
 };
 
 static const struct json_field fields[] = {
@@ -69,6 +74,9 @@ static const struct json_field fields[] = {
 	JSON_FIELD("seconds", json_dec_i64, struct numbered, seconds, JSON_REQUIRED),
 	JSON_FIELD("nanoseconds", json_dec_i64, struct numbered, nanoseconds, JSON_REQUIRED),
 	JSON_FIELD("oomKills", json_dec_u64, struct numbered, oom_kills, 0),
+	JSON_FIELD("signal", json_dec_u32, struct numbered, signal, 0),
+	JSON_FIELD("coreDumped", json_dec_bool, struct numbered, core_dumped, 0),
+	JSON_FIELD("killSignal", json_dec_u32, struct numbered, kill_signal, 0),
 	{ 0 },
 };
 
@@ -104,6 +112,9 @@ int exit_record_read(struct arena *a, const char *bundle, const char *exec_id, s
 		.status = n.status,
 		.at = { .tv_sec = n.seconds, .tv_nsec = (long)n.nanoseconds },
 		.oom_kills = n.oom_kills,
+		.signal = n.signal,
+		.core_dumped = n.core_dumped,
+		.kill_signal = n.kill_signal,
 	};
 	return 0;
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
@@ -21,6 +22,9 @@ struct exit_record {
 	uint32_t status; /* as a shell shows it: the code, or 128 + the signal */
 	struct timespec at;
 	uint64_t oom_kills; /* in the container, up to then */
+	uint32_t signal; /* that ended it; 0: it exited, or it is not known */
+	bool core_dumped;
+	uint32_t kill_signal; /* the last that a client sent to it; 0: none */
 };
 
 int exit_record_write(const char *bundle, const struct exit_record *r, struct err *e);

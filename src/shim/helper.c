@@ -3,11 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fd.h"
 #include "launch.h"
 #include "log.h"
@@ -16,10 +20,17 @@
 #include "sys.h"
 
 /* What the helper sends at its end, with those of the fds that it has. */
-enum { FDS = 4 };
+enum { FDS = 5 };
 struct message {
 	int r;
 	bool has[FDS];
+	struct helper_result ret;
+	struct err e;
+};
+
+enum { END_SOON_MS = 2 };
+struct helper_answer {
+	int r;
 	struct helper_result ret;
 	struct err e;
 };
@@ -30,6 +41,7 @@ static void fds_of(struct helper_result *ret, int *fds[FDS])
 	fds[1] = &ret->fd;
 	fds[2] = &ret->oom;
 	fds[3] = &ret->out;
+	fds[4] = &ret->start;
 }
 
 /* ---- in the helper -------------------------------------------------------- */
@@ -60,29 +72,97 @@ static int keep_fds(const int *stdio, int socket)
 	return 0;
 }
 
-static _Noreturn void helper_main(const struct helper_job *job, int socket)
+/* Without the fds, and without what it cannot hand over. */
+static int cannot_answer(struct message *m, int socket, int r, const char *what)
+{
+	if (m->ret.pidfd >= 0)
+		proc_signal(m->ret.pidfd, SIGKILL);
+	*m = (struct message){ .ret = HELPER_RESULT };
+	m->r = err_set(&m->e, ERR_INTERNAL, r, "%s", what);
+	return fd_send(socket, m, sizeof *m, NULL, 0);
+}
+
+static void be_helper(struct message *m, const int *stdio, int socket)
 {
 	static const int ignored[] = HELPER_IGNORED;
-	struct message m = { .ret = HELPER_RESULT };
-	int *has[FDS], fds[FDS];
-	size_t n = 0;
 	sigset_t none;
+	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++) /* the others are as at the shim's start */
 		signal(ignored[i], SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (keep_fds(job->stdio, socket) < 0)
-		_exit(1); /* which says itself that there was no answer */
-	m.r = job->work(&m.ret, job->arg, &m.e);
-	m.ret.answered = true;
-	fds_of(&m.ret, has);
+	r = keep_fds(stdio, socket);
+	if (r < 0)
+		_exit(cannot_answer(m, socket, r, "prepare the helper's file descriptors") < 0);
+}
+
+static _Noreturn void answer(struct message *m)
+{
+	int *has[FDS], fds[FDS], r;
+	size_t n = 0;
+
+	m->ret.answered = true;
+	fds_of(&m->ret, has);
 	for (int i = 0; i < FDS; i++) {
-		m.has[i] = *has[i] >= 0;
-		if (m.has[i])
+		m->has[i] = *has[i] >= 0;
+		if (m->has[i])
 			fds[n++] = *has[i];
 	}
-	_exit(fd_send(SOCKET, &m, sizeof m, fds, n) < 0);
+	r = fd_send(SOCKET, m, sizeof *m, fds, n);
+	if (r < 0)
+		r = cannot_answer(m, SOCKET, r, "send what the helper has done");
+	_exit(r < 0);
+}
+
+static _Noreturn void helper_main(const struct helper_job *job, int socket)
+{
+	struct message m = { .ret = HELPER_RESULT };
+
+	be_helper(&m, job->stdio, socket);
+	if (job->name)
+		sys_prctl(PR_SET_NAME, (unsigned long)job->name, 0, 0);
+	m.r = job->work(&m.ret, job->arg, &m.e);
+	answer(&m);
+}
+
+/* ---- one that waits ------------------------------------------------------- */
+
+enum { STDIO = 3, NAME = 16, ORDER_MAX = 8192 };
+struct telling {
+	bool has[STDIO];
+	char name[NAME]; /* "": the shim's */
+	char order[];
+};
+
+/* Ends with the shim, or when that has no use for it. */
+static _Noreturn void spare_main(helper_told *work, void (*warm)(const void *ctx), const void *ctx, int socket)
+{
+	struct message m = { .ret = HELPER_RESULT };
+	union {
+		struct telling t;
+		char space[ORDER_MAX];
+	} u;
+	int fds[STDIO];
+	size_t n = STDIO;
+	ssize_t len;
+
+	be_helper(&m, NULL, socket);
+	if (warm)
+		warm(ctx);
+	len = fd_recv(SOCKET, &u, sizeof u, fds, &n);
+	if (len < (ssize_t)sizeof u.t)
+		_exit(0);
+	for (size_t i = 0, at = 0; i < STDIO && at < n; i++) {
+		if (!u.t.has[i])
+			continue;
+		sys_dup3(fds[at], (int)i, 0);
+		sys_close(fds[at++]);
+	}
+	if (*u.t.name)
+		sys_prctl(PR_SET_NAME, (unsigned long)u.t.name, 0, 0);
+	m.r = work(&m.ret, ctx, u.t.order, (size_t)len - sizeof u.t, &m.e);
+	answer(&m);
 }
 
 /* ---- in the shim ---------------------------------------------------------- */
@@ -112,24 +192,56 @@ static int receive(struct helper *h, struct helper_result *ret, struct err *e)
 	return m.r < 0 ? m.r : 0;
 }
 
+/* It has ended, or is about to: nothing is between its answer and its end. */
+static void finish(struct helper *h, struct helper_answer *a)
+{
+	int code;
+
+	source_remove(&h->end);
+	source_remove(&h->answer);
+	source_remove(&h->deadline);
+	code = proc_reap(h->pidfd);
+	if (a->r == -EPIPE && h->killed)
+		a->r = err_set(&a->e, ERR_TIMEOUT, -ETIMEDOUT, "the helper was killed as it did not end");
+	else if (a->r < 0 && !a->e.msg[0])
+		a->r = err_set(&a->e, ERR_INTERNAL, a->r, "the helper ended with status %d and no answer", code);
+	fd_closep(&h->pidfd);
+	fd_closep(&h->socket);
+	h->done(h, a->r, &a->ret, &a->e);
+}
+
 static int on_end(struct source *s, uint32_t events)
 {
 	struct helper *h = (struct helper *)((char *)s - offsetof(struct helper, end));
-	struct helper_result ret = HELPER_RESULT;
-	struct err e = { 0 };
-	int code, r;
+	struct helper_answer none = { .ret = HELPER_RESULT }, *a = h->early ? h->early : &none;
 
-	source_remove(&h->end);
-	source_remove(&h->deadline);
-	code = proc_reap(h->pidfd);
-	r = receive(h, &ret, &e);
-	if (r == -EPIPE && h->killed)
-		r = err_set(&e, ERR_TIMEOUT, -ETIMEDOUT, "the helper was killed as it did not end");
-	else if (r < 0 && !e.msg[0])
-		r = err_set(&e, ERR_INTERNAL, r, "the helper ended with status %d and no answer", code);
-	fd_closep(&h->pidfd);
-	fd_closep(&h->socket);
-	h->done(h, r, &ret, &e);
+	if (a == &none)
+		a->r = receive(h, &a->ret, &a->e);
+	h->early = NULL;
+	finish(h, a);
+	if (a != &none)
+		free(a);
+	return 0;
+}
+
+/* Its end follows at once, on another CPU while we wake up, and to wait for that
+ * takes less than to sleep a second time; but not for one that somebody has stopped. */
+static int on_answer(struct source *s, uint32_t events)
+{
+	struct helper *h = (struct helper *)((char *)s - offsetof(struct helper, answer));
+	struct helper_answer a = { .ret = HELPER_RESULT };
+
+	source_remove(s);
+	a.r = receive(h, &a.ret, &a.e);
+	if (proc_wait(h->pidfd, END_SOON_MS) >= 0) {
+		finish(h, &a);
+		return 0;
+	}
+	h->early = malloc(sizeof a);
+	if (h->early)
+		*h->early = a;
+	else
+		finish(h, &a);
 	return 0;
 }
 
@@ -142,25 +254,93 @@ static int on_deadline(struct source *s, uint32_t events)
 	return 0;
 }
 
+/* The socket and the pidfd of one that has been forked; -1 and -errno: none has. */
+static pid_t fork_one(int *socket, int *pidfd, int *theirs)
+{
+	int pair[2], r = sys_socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, pair);
+	pid_t pid;
+
+	if (r < 0)
+		return r;
+	pid = clone_helper(0, pidfd);
+	if (pid)
+		sys_close(pair[1]);
+	if (pid < 0)
+		sys_close(pair[0]);
+	else
+		*socket = pair[0];
+	*theirs = pair[1];
+	return pid;
+}
+
+void helper_spare_begin(struct helper_spare *s, helper_told *work, void (*warm)(const void *ctx), const void *ctx)
+{
+	int theirs;
+
+	*s = (struct helper_spare)HELPER_SPARE;
+	if (fork_one(&s->socket, &s->pidfd, &theirs) == 0)
+		spare_main(work, warm, ctx, theirs);
+}
+
+void helper_spare_end(struct helper_spare *s)
+{
+	if (s->pidfd >= 0)
+		proc_end(s->pidfd);
+	fd_closep(&s->pidfd);
+	fd_closep(&s->socket);
+}
+
+/* < 0: it is to be forked, as there is none, or it has been killed. */
+static int tell_spare(struct helper *h, const struct helper_job *job)
+{
+	struct helper_spare *s = job->spare;
+	size_t len = sizeof(struct telling) + job->len, n = 0;
+	struct telling *t;
+	int fds[STDIO], r;
+
+	if (!s || s->pidfd < 0 || len > ORDER_MAX)
+		return -ENOENT;
+	t = calloc(1, len);
+	if (!t)
+		return -ENOMEM;
+	for (int i = 0; job->stdio && i < STDIO; i++) {
+		t->has[i] = job->stdio[i] >= 0;
+		if (t->has[i])
+			fds[n++] = job->stdio[i];
+	}
+	if (job->name)
+		snprintf(t->name, sizeof t->name, "%s", job->name);
+	memcpy(t->order, job->order, job->len);
+	r = fd_send(s->socket, t, len, fds, n);
+	free(t);
+	if (r < 0)
+		return r;
+	h->socket = take_fd(&s->socket);
+	h->pidfd = take_fd(&s->pidfd);
+	return 0;
+}
+
 int helper_start(struct helper *h, struct loop *l, const struct helper_job *job,
 		 void (*done)(struct helper *h, int r, struct helper_result *ret, const struct err *e),
 		 void *ctx, struct err *e)
 {
-	OWN_FD theirs = -1;
-	int pair[2], r = sys_socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, pair);
-	pid_t pid;
+	int theirs, r = 0;
 
 	*h = (struct helper){ .socket = -1, .pidfd = -1, .done = done, .ctx = ctx };
-	if (r < 0)
-		return err_sys(e, r, "make a pair of sockets");
-	h->socket = pair[0];
-	theirs = pair[1];
-	pid = clone_helper(0, &h->pidfd);
-	if (pid == 0)
-		helper_main(job, theirs);
-	r = pid < 0 ? pid : source_fd(&h->end, l, h->pidfd, EPOLLIN, on_end);
+	if (tell_spare(h, job) < 0) {
+		r = fork_one(&h->socket, &h->pidfd, &theirs);
+		if (r == 0)
+			helper_main(job, theirs);
+	}
+	if (r >= 0)
+		r = source_fd(&h->end, l, h->pidfd, EPOLLIN, on_end);
+	if (r >= 0) {
+		r = source_fd(&h->answer, l, h->socket, EPOLLIN, on_answer);
+		if (r < 0)
+			source_remove(&h->end);
+	}
 	if (r < 0) {
-		if (pid > 0)
+		if (h->pidfd >= 0)
 			proc_end(h->pidfd);
 		fd_closep(&h->pidfd);
 		fd_closep(&h->socket);
@@ -169,4 +349,14 @@ int helper_start(struct helper *h, struct loop *l, const struct helper_job *job,
 	if (job->deadline_ms)
 		source_timer(&h->deadline, l, job->deadline_ms, on_deadline);
 	return 0;
+}
+
+void helper_hurry(struct helper *h, uint32_t ms)
+{
+	struct loop *l = h->deadline.loop;
+
+	if (!l || h->deadline.due < (uint64_t)clock_ms() + ms)
+		return;
+	source_remove(&h->deadline);
+	source_timer(&h->deadline, l, ms, on_deadline);
 }

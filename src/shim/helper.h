@@ -15,6 +15,9 @@
  * parent that is about to go.
  *
  * A helper's log lines go where the shim's go: its own fd 2 may be a container's.
+ *
+ * A fork takes as long as a tenth of a container, so the first may be made before
+ * anybody asks for it: a spare one, which waits to be told its job.
  */
 #pragma once
 
@@ -23,6 +26,7 @@
 #include <sys/types.h>
 
 #include "err.h"
+#include "live_mount.h"
 #include "loop.h"
 
 enum { HELPER_PATH = 1024 };
@@ -35,23 +39,41 @@ struct helper_result {
 	int fd; /* a terminal's master, or a file with the answer */
 	int out; /* where that terminal's output goes: a logging program's pipe */
 	int oom; /* readable when the OOM killer may have come */
+	int start; /* container_let_go() */
 	bool shared_pids; /* it has no pid namespace of its own */
+	bool plain; /* ops->remove() may do */
+	bool builtin_init; /* it is berth's own */
+	struct live_mount mount; /* that it has attached */
 	char cgroup[HELPER_PATH]; /* its path in each hierarchy; "": none */
 	char memory[HELPER_PATH]; /* the directory of its memory cgroup; "": none */
 };
-#define HELPER_RESULT { .pidfd = -1, .fd = -1, .out = -1, .oom = -1 }
+#define HELPER_RESULT { .pidfd = -1, .fd = -1, .out = -1, .oom = -1, .start = -1 }
+
+/* Forked, and waiting. */
+struct helper_spare {
+	int socket, pidfd; /* -1: none */
+};
+#define HELPER_SPARE { -1, -1 }
+
+/* What a spare one does, with `ctx` as it was at the fork. */
+typedef int helper_told(struct helper_result *ret, const void *ctx, const void *order, size_t len, struct err *e);
 
 struct helper_job {
 	int (*work)(struct helper_result *ret, void *arg, struct err *e);
 	void *arg; /* as it is at the fork */
 	const int *stdio; /* three fds that become 0, 1 and 2; -1, NULL: /dev/null */
 	uint32_t deadline_ms; /* then it is killed: ERR_TIMEOUT; 0: none */
+	const char *name; /* that ps shows, at most 15 characters; NULL: the shim's */
+	struct helper_spare *spare; /* does it, if there is one, by `order`; NULL: none is to */
+	const void *order;
+	size_t len;
 };
 
 struct helper {
-	struct source end, deadline;
+	struct source end, answer, deadline;
 	int socket, pidfd; /* -1: none runs */
 	bool killed; /* by us, at the deadline */
+	struct helper_answer *early; /* that came before its end, which takes its time */
 	/* r < 0: `e` says why. `h` may be used again. */
 	void (*done)(struct helper *h, int r, struct helper_result *ret, const struct err *e);
 	void *ctx;
@@ -64,3 +86,8 @@ struct helper {
 int helper_start(struct helper *h, struct loop *l, const struct helper_job *job,
 		 void (*done)(struct helper *h, int r, struct helper_result *ret, const struct err *e),
 		 void *ctx, struct err *e);
+/* `warm`: what it does at once, so that less is to be done later. None: so be it. */
+void helper_spare_begin(struct helper_spare *s, helper_told *work, void (*warm)(const void *ctx), const void *ctx);
+void helper_spare_end(struct helper_spare *s);
+/* Its deadline is in so many milliseconds, unless it was before that. */
+void helper_hurry(struct helper *h, uint32_t ms);

@@ -2,22 +2,50 @@
 #include "job.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 
 #include "clock.h"
 #include "err.h"
+#include "fd.h"
+#include "hold.h"
+#include "mem.h"
+#include "order.h"
 
 /* A hook may take its time; what core waits for has deadlines of its own. */
-enum { JOB_MS = 10 * 60 * 1000 };
+enum { JOB_MS = 10 * 60 * 1000, LET_GO_MS = 120 * 1000 };
+/* What hangs in a container that has ended keeps its end from being told: a
+ * daemon gives up after ten seconds. */
+enum { HURRY_MS = 5 * 1000 };
+
+struct order job_order(const struct task *t)
+{
+	return (struct order){
+		.runtime = &t->runtime,
+		.facts = &t->shim->facts,
+		.namespace = t->shim->namespace,
+		.id = t->id,
+		.bundle = t->bundle,
+		.cgroup = t->cgroup,
+	};
+}
+
+int job_may_begin(const struct shim *s, struct err *e)
+{
+	return s->n_jobs < JOBS_MAX ? 0 : err_set(e, ERR_BUSY, 0, "%u operations are in progress", s->n_jobs);
+}
 
 struct job *job_new(struct task *t, struct process *p, struct ttrpc_call *call,
 		    void (*done)(struct job *j, int r, struct helper_result *ret, struct err *e))
 {
-	struct job *j = calloc(1, sizeof *j);
 	struct err e;
+	bool may = !call || job_may_begin(t->shim, &e) >= 0;
+	struct job *j = may ? calloc(1, sizeof *j) : NULL;
 
 	if (!j) {
-		err_sys(&e, -ENOMEM, "begin an operation");
+		if (may)
+			err_sys(&e, -ENOMEM, "begin an operation");
 		if (call)
 			ttrpc_fail(call, &e);
 		return NULL;
@@ -26,14 +54,7 @@ struct job *job_new(struct task *t, struct process *p, struct ttrpc_call *call,
 	j->process = p;
 	j->call = call;
 	j->done = done;
-	j->order = (struct order){
-		.runtime = &t->runtime,
-		.facts = &t->shim->facts,
-		.namespace = t->shim->namespace,
-		.id = t->id,
-		.bundle = t->bundle,
-		.cgroup = t->cgroup,
-	};
+	j->order = job_order(t);
 	return j;
 }
 
@@ -53,6 +74,9 @@ static void finish(struct job *j, int r, struct helper_result *ret, struct err *
 	struct task *t = j->task;
 	struct shim *s = t->shim;
 
+	*j->link = j->next;
+	if (j->next)
+		j->next->link = j->link;
 	t->n_jobs--;
 	s->n_jobs--;
 	if (j->process)
@@ -60,6 +84,7 @@ static void finish(struct job *j, int r, struct helper_result *ret, struct err *
 	j->done(j, r, ret, e);
 	free(j);
 	let_go(s, t);
+	holding_settle(s, t);
 	reaper_look(s);
 }
 
@@ -70,24 +95,138 @@ static void on_done(struct helper *h, int r, struct helper_result *ret, const st
 	finish((struct job *)h, r, ret, &own);
 }
 
-void job_start(struct job *j, int (*work)(struct helper_result *ret, void *order, struct err *e), const int *stdio)
+static void begin(struct job *j)
 {
-	struct shim *s = j->task->shim;
-	struct helper_job todo = { .work = work, .arg = &j->order, .stdio = stdio, .deadline_ms = JOB_MS };
-	struct helper_result none = HELPER_RESULT;
-	struct err e;
-	int r = 0;
+	struct task *t = j->task;
 
-	if (s->n_jobs >= JOBS_MAX)
-		r = err_set(&e, ERR_INTERNAL, -EAGAIN, "too many operations at a time");
-	s->n_jobs++;
-	j->task->n_jobs++;
+	t->shim->n_jobs++;
+	t->n_jobs++;
+	j->next = t->jobs;
+	j->link = &t->jobs;
+	if (j->next)
+		j->next->link = &j->next;
+	t->jobs = j;
 	if (j->process) {
 		j->process->busy = true;
 		j->process->asked_us = clock_us();
 	}
-	if (r >= 0)
-		r = helper_start(&j->helper, &s->loop, &todo, on_done, NULL, &e);
+}
+
+/* What somebody who looks at the shim sees it do: `berthctl operations`, ps. */
+static const char *name_of(const struct job *j, int (*work)(struct helper_result *ret, void *order, struct err *e))
+{
+	const struct runtime_ops *ops = j->order.runtime->ops;
+	const struct {
+		int (*work)(struct helper_result *ret, void *order, struct err *e);
+		const char *name;
+	} rows[] = {
+		{ ops->create, "shim: create" },
+		{ ops->start, "shim: start" },
+		{ ops->exec, "shim: exec" },
+		{ ops->kill, "shim: kill" },
+		{ ops->pause, "shim: pause" },
+		{ ops->resume, "shim: resume" },
+		{ ops->update, "shim: update" },
+		{ ops->destroy, "shim: delete" },
+		{ operation_remove_bundle, "shim: clean up" },
+		{ operation_mount_add, "shim: mount" },
+		{ operation_mount_remove, "shim: unmount" },
+		{ operation_pids, "shim: list" },
+		{ operation_metrics, "shim: measure" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].work == work)
+			return rows[i].name;
+	return NULL;
+}
+
+void job_start(struct job *j, int (*work)(struct helper_result *ret, void *order, struct err *e), const int *stdio)
+{
+	struct shim *s = j->task->shim;
+	struct helper_job todo = {
+		.name = name_of(j, work),
+		.work = work,
+		.arg = &j->order,
+		.stdio = stdio,
+		.deadline_ms = JOB_MS,
+	};
+	struct helper_result none = HELPER_RESULT;
+	void *order = NULL;
+	struct err e;
+	int r;
+
+	if (s->spare.pidfd >= 0 && work == builtin_ops.create)
+		order = order_pack(&j->order, &todo.len);
+	if (order) {
+		todo.order = order;
+		todo.spare = &s->spare;
+	}
+	begin(j);
+	r = helper_start(&j->helper, &s->loop, &todo, on_done, NULL, &e);
+	free(order);
 	if (r < 0)
 		finish(j, r, &none, &e);
+}
+
+void job_hurry(struct task *t)
+{
+	for (struct job *j = t->jobs; j; j = j->next)
+		helper_hurry(&j->helper, HURRY_MS);
+}
+
+/* ---- a start without a helper ---------------------------------------------- */
+
+static int on_let_go(struct source *s, uint32_t events)
+{
+	job_let_go_end((struct job *)((char *)s - offsetof(struct job, helper.end)));
+	return 0;
+}
+
+static int on_late(struct source *s, uint32_t events)
+{
+	job_let_go_end((struct job *)((char *)s - offsetof(struct job, helper.deadline)));
+	return 0;
+}
+
+void job_let_go(struct job *j)
+{
+	struct task *t = j->task;
+	struct loop *l = &t->shim->loop;
+	struct helper_result none = HELPER_RESULT;
+	struct err e;
+	int r;
+
+	begin(j);
+	r = source_fd(&j->helper.end, l, t->start, EPOLLIN, on_let_go);
+	if (r < 0)
+		err_sys(&e, r, "wait for the container's process");
+	else
+		r = container_let_go(t->start, &e);
+	if (r == -EPIPE || r == -ECONNRESET) /* its end is about to be told */
+		r = life_check(LIFE_STOPPED, LIFE_START, &e);
+	if (r < 0) {
+		source_remove(&j->helper.end);
+		finish(j, r, &none, &e);
+		return;
+	}
+	source_timer(&j->helper.deadline, l, LET_GO_MS, on_late);
+	t->let_go = j;
+}
+
+/* Once let go it cannot be started again: better stopped than half started. */
+void job_let_go_end(struct job *j)
+{
+	struct task *t = j->task;
+	struct helper_result none = HELPER_RESULT;
+	struct err e;
+	int r = container_let_go_end(t->start, t->id, t->init.pid, t->init.pidfd, &e);
+
+	if (r < 0)
+		process_signal(&t->init, SIGKILL, NULL);
+	source_remove(&j->helper.end);
+	source_remove(&j->helper.deadline);
+	fd_closep(&t->start);
+	t->let_go = NULL;
+	finish(j, r, &none, &e);
 }

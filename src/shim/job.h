@@ -10,12 +10,14 @@
 #include "helper.h"
 #include "shim.h"
 
-/* More at a time are refused. */
+/* More at a time are refused, but for those that nobody asked for and those that
+ * end something. */
 enum { JOBS_MAX = 256 };
 
 struct job {
-	struct helper helper;
+	struct helper helper; /* job_let_go(): only its sources */
 	struct task *task;
+	struct job *next, **link; /* in flight */
 	struct process *process; /* whose `busy` it holds; NULL: nobody's */
 	struct ttrpc_call *call; /* to be answered by `done`; NULL: nobody asked */
 	struct order order;
@@ -24,8 +26,18 @@ struct job {
 	void (*done)(struct job *j, int r, struct helper_result *ret, struct err *e);
 };
 
-/* NULL: out of memory, and the call has been told. */
+/* What every operation on the task is told. */
+struct order job_order(const struct task *t);
+/* 0: one more may begin. */
+int job_may_begin(const struct shim *s, struct err *e);
+/* NULL: out of memory, or for a call too many; and the call has been told. */
 struct job *job_new(struct task *t, struct process *p, struct ttrpc_call *call,
 		    void (*done)(struct job *j, int r, struct helper_result *ret, struct err *e));
+/* The task's first process has ended: nobody waits long for what is in flight. */
+void job_hurry(struct task *t);
 /* `stdio` as in struct helper_job. What cannot be started is done with an error. */
 void job_start(struct job *j, int (*work)(struct helper_result *ret, void *order, struct err *e), const int *stdio);
+/* Instead, where there is t->start: lets the task's process go, without a helper. */
+void job_let_go(struct job *j);
+/* It has ended: what has become of that can be asked only before it is reaped. */
+void job_let_go_end(struct job *j);

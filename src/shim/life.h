@@ -26,7 +26,8 @@ struct err;
 	X(EXEC, NULL, NULL, "cannot exec in a paused state",                   \
 	  "cannot exec in a stopped state")                                                                \
 	X(UPDATE, NULL, NULL, NULL, "cannot update a stopped container")                                   \
-	X(RESIZE, NULL, NULL, NULL, "cannot resize a stopped container")
+	X(RESIZE, NULL, NULL, NULL, "cannot resize a stopped container")                                   \
+	X(MOUNT, NULL, NULL, NULL, "cannot change the mounts of a stopped container")
 
 enum life_state {
 #define X(id, name, status) LIFE_##id,

@@ -57,6 +57,36 @@ void metrics_memory_stat(const struct metrics *m, const struct metrics_name *ren
 	}
 }
 
+static void *field(ProtobufCMessage *of, const char *name)
+{
+	return (char *)of + protobuf_c_message_descriptor_get_field_by_name(of->descriptor, name)->offset;
+}
+
+static void rdma_entries(struct metrics *m, const struct stats_rdma_file *from, ProtobufCMessage *to, const char *name)
+{
+	const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(to->descriptor, name);
+	ProtobufCMessage **list = metrics_list(m, f->descriptor, from->n);
+
+	for (size_t i = 0; list && i < from->n; i++) {
+		*(const char **)field(list[i], "device") = from->v[i].device;
+		*(uint32_t *)field(list[i], "hca_handles") = from->v[i].handles;
+		*(uint32_t *)field(list[i], "hca_objects") = from->v[i].objects;
+	}
+	*(ProtobufCMessage ***)field(to, name) = list;
+	*(size_t *)((char *)to + f->quantifier_offset) = list ? from->n : 0;
+}
+
+void *metrics_rdma(struct metrics *m, const ProtobufCMessageDescriptor *d)
+{
+	void *to = metrics_new(m, d);
+
+	if (to) {
+		rdma_entries(m, &m->s->rdma.current, to, "current");
+		rdma_entries(m, &m->s->rdma.limit, to, "limit");
+	}
+	return to;
+}
+
 static bool any_open(const struct cgroup *cg)
 {
 	for (size_t i = 0; i < cg->host->n; i++)

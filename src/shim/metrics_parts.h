@@ -31,5 +31,8 @@ struct metrics_name {
 void metrics_memory_stat(const struct metrics *m, const struct metrics_name *renamed,
 			 ProtobufCMessage *to);
 
+/* The RdmaStat of either, which differ in nothing but their names. */
+void *metrics_rdma(struct metrics *m, const ProtobufCMessageDescriptor *d);
+
 ProtobufCMessage *metrics_v1(struct metrics *m);
 ProtobufCMessage *metrics_v2(struct metrics *m);

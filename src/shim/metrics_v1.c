@@ -20,8 +20,6 @@ typedef Io__Containerd__Cgroups__V1__MemoryOomControl v1_oom;
 typedef Io__Containerd__Cgroups__V1__MemoryStat v1_memory;
 typedef Io__Containerd__Cgroups__V1__Metrics v1_metrics;
 typedef Io__Containerd__Cgroups__V1__PidsStat v1_pids;
-typedef Io__Containerd__Cgroups__V1__RdmaEntry v1_rdma_entry;
-typedef Io__Containerd__Cgroups__V1__RdmaStat v1_rdma;
 typedef Io__Containerd__Cgroups__V1__Throttle v1_throttle;
 
 #define DESCRIPTOR(type) (&io__containerd__cgroups__v1__##type##__descriptor)
@@ -214,36 +212,6 @@ static v1_blkio *blkio(struct metrics *m)
 	return to;
 }
 
-/* ---- rdma ------------------------------------------------------------- */
-
-static v1_rdma_entry **rdma_entries(struct metrics *m, const struct stats_rdma_file *from)
-{
-	v1_rdma_entry **to = metrics_list(m, DESCRIPTOR(rdma_entry), from->n);
-
-	for (size_t i = 0; to && i < from->n; i++) {
-		to[i]->device = (char *)from->v[i].device;
-		to[i]->hca_handles = from->v[i].handles;
-		to[i]->hca_objects = from->v[i].objects;
-	}
-	return to;
-}
-
-static v1_rdma *rdma(struct metrics *m)
-{
-	const struct stats_rdma_file *current = &m->s->rdma.current, *limit = &m->s->rdma.limit;
-	v1_rdma *to = NULL;
-
-	if (current->present && limit->present)
-		to = metrics_new(m, DESCRIPTOR(rdma_stat));
-	if (!to)
-		return NULL;
-	to->current = rdma_entries(m, current);
-	to->n_current = to->current ? current->n : 0;
-	to->limit = rdma_entries(m, limit);
-	to->n_limit = to->limit ? limit->n : 0;
-	return to;
-}
-
 ProtobufCMessage *metrics_v1(struct metrics *m)
 {
 	v1_metrics *to = metrics_new(m, DESCRIPTOR(metrics));
@@ -256,6 +224,7 @@ ProtobufCMessage *metrics_v1(struct metrics *m)
 	to->memory = memory(m);
 	to->memory_oom_control = oom_control(m);
 	to->blkio = blkio(m);
-	to->rdma = rdma(m);
+	if (m->s->rdma.current.present && m->s->rdma.limit.present)
+		to->rdma = metrics_rdma(m, DESCRIPTOR(rdma_stat));
 	return &to->base;
 }

@@ -16,8 +16,6 @@ typedef Io__Containerd__Cgroups__V2__Metrics v2_metrics;
 typedef Io__Containerd__Cgroups__V2__PSIData v2_psi_data;
 typedef Io__Containerd__Cgroups__V2__PSIStats v2_psi;
 typedef Io__Containerd__Cgroups__V2__PidsStat v2_pids;
-typedef Io__Containerd__Cgroups__V2__RdmaEntry v2_rdma_entry;
-typedef Io__Containerd__Cgroups__V2__RdmaStat v2_rdma;
 
 #define DESCRIPTOR(type) (&io__containerd__cgroups__v2__##type##__descriptor)
 
@@ -109,32 +107,6 @@ static v2_memory_events *memory_events(struct metrics *m)
 	return to;
 }
 
-static v2_rdma_entry **rdma_entries(struct metrics *m, const struct stats_rdma_file *from)
-{
-	v2_rdma_entry **to = metrics_list(m, DESCRIPTOR(rdma_entry), from->n);
-
-	for (size_t i = 0; to && i < from->n; i++) {
-		to[i]->device = (char *)from->v[i].device;
-		to[i]->hca_handles = from->v[i].handles;
-		to[i]->hca_objects = from->v[i].objects;
-	}
-	return to;
-}
-
-static v2_rdma *rdma(struct metrics *m)
-{
-	const struct stats_rdma_file *current = &m->s->rdma.current, *limit = &m->s->rdma.limit;
-	v2_rdma *to = metrics_new(m, DESCRIPTOR(rdma_stat));
-
-	if (!to)
-		return NULL;
-	to->current = rdma_entries(m, current);
-	to->n_current = to->current ? current->n : 0;
-	to->limit = rdma_entries(m, limit);
-	to->n_limit = to->limit ? limit->n : 0;
-	return to;
-}
-
 /* ---- block devices ---------------------------------------------------- */
 
 /* The entry of that device, the next free one for a new device. */
@@ -207,7 +179,7 @@ ProtobufCMessage *metrics_v2(struct metrics *m)
 	to->pids = pids(m);
 	to->cpu = cpu(m);
 	to->memory = memory(m);
-	to->rdma = rdma(m);
+	to->rdma = metrics_rdma(m, DESCRIPTOR(rdma_stat));
 	to->io = io(m);
 	hugetlb(m, to);
 	to->memory_events = memory_events(m);

@@ -1,6 +1,7 @@
 /* The built-in runtime: calls of core, in a helper. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "logger.h"
 #include "mem.h"
 #include "operation.h"
+#include "proc.h"
 #include "rootfs_mounts.h"
 #include "spec.h"
 #include "str.h"
@@ -56,26 +58,17 @@ static int load(struct work *w, char **text, struct spec **spec, struct err *e)
 	return r < 0 ? r : spec_parse(&w->arena, *text, len, "config.json", NULL, spec, e);
 }
 
-/* What the shim needs to see the OOM killer. None of it is worth failing for. */
-static void watch_memory(struct work *w, const char *cgroup, struct helper_result *ret)
+/* Where the shim finds how often the OOM killer came. */
+static void note_cgroup(struct work *w, const char *cgroup, struct helper_result *ret)
 {
-	const struct cgroup_host *host;
-	struct cgroup cg;
-	char link[32];
-	ssize_t n = 0;
-	int i;
+	const struct cgroup_host *host = w->core.cgroup;
+	int i = cgroup ? cgroup_hierarchy_of(host, "memory") : -1;
 
-	if (!cgroup || core_cgroup(&w->core, &host, NULL) < 0 || strlen(cgroup) >= sizeof ret->cgroup)
+	if (!cgroup || strlen(cgroup) >= sizeof ret->cgroup)
 		return;
 	strcpy(ret->cgroup, cgroup);
-	i = cgroup_hierarchy_of(host, "memory");
-	if (i < 0 || cgroup_open_only(&cg, host, cgroup, "memory", NULL) < 0)
-		return;
-	ret->oom = cgroup_oom_fd(&cg, NULL);
-	snprintf(link, sizeof link, "/proc/self/fd/%d", cg.fd[i]);
-	n = sys_readlinkat(AT_FDCWD, link, ret->memory, sizeof ret->memory - 1);
-	ret->memory[n < 0 ? 0 : n] = '\0';
-	cgroup_done(&cg);
+	if (i >= 0 && snprintf(ret->memory, sizeof ret->memory, "%s%s", host->h[i].mountpoint, cgroup) >= HELPER_PATH)
+		*ret->memory = '\0';
 }
 
 static int builtin_create(struct helper_result *ret, void *order, struct err *e)
@@ -87,8 +80,12 @@ static int builtin_create(struct helper_result *ret, void *order, struct err *e)
 		.bundle = o->bundle,
 		.no_pivot = o->runtime->no_pivot_root,
 		.no_new_keyring = o->runtime->no_new_keyring,
+		.pid_file_early = true,
 		.ret_master = o->terminal ? &ret->fd : NULL,
 		.ret_cgroup = &cgroup,
+		.ret_oom = &ret->oom,
+		.ret_start = &ret->start,
+		.ret_plain = &ret->plain,
 	};
 	struct logger logger = LOGGER_INIT;
 	struct err ignored;
@@ -117,8 +114,10 @@ static int builtin_create(struct helper_result *ret, void *order, struct err *e)
 		return r;
 	}
 	ret->out = take_fd(&logger.out);
+	ret->plain = ret->plain && rootfs_mounts_are_binds(o->mounts, o->n_mounts);
 	ret->shared_pids = !co.spec->linux->ns[NS_PID].present;
-	watch_memory(&w, cgroup, ret);
+	ret->builtin_init = co.spec->builtin_init;
+	note_cgroup(&w, cgroup, ret);
 	return 0;
 }
 
@@ -206,6 +205,38 @@ static int builtin_delete(struct helper_result *ret, void *order, struct err *e)
 	return r < 0 ? r : unmounted;
 }
 
+/* In the shim: a hundred microseconds, and in the worst case as long as a fork, since both
+ * may have to wait for somebody who moves processes between cgroups. */
+static int builtin_remove(const struct order *o)
+{
+	struct work w;
+	struct err ignored;
+	int r;
+
+	begin(&w, o);
+	r = container_remove(&w.core, o->id, o->cgroup);
+	return r < 0 ? r : rootfs_mounts_undo(o->bundle, &ignored);
+}
+
+/* In the shim as well. A frozen v1 cgroup holds even a killed process: that takes a helper. */
+static int builtin_end(const struct order *o, int pidfd)
+{
+	struct cgroup cg;
+	struct err e;
+	int r = 0;
+
+	if (!str_empty(o->cgroup)) {
+		r = cgroup_open_only(&cg, o->facts->cgroup, o->cgroup, "freezer", &e);
+		if (r < 0)
+			return r;
+		r = cgroup_is_frozen(&cg, &e);
+		cgroup_done(&cg);
+	}
+	if (r != 0)
+		return r < 0 ? r : -EBUSY;
+	return proc_signal(pidfd, SIGKILL);
+}
+
 const struct runtime_ops builtin_ops = {
 	.create = builtin_create,
 	.start = builtin_start,
@@ -215,4 +246,6 @@ const struct runtime_ops builtin_ops = {
 	.resume = builtin_resume,
 	.update = builtin_update,
 	.destroy = builtin_delete,
+	.remove = builtin_remove,
+	.end = builtin_end,
 };

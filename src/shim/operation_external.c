@@ -26,8 +26,9 @@
 #include "rootfs_mounts.h"
 #include "str.h"
 #include "sys.h"
+#include "task_record.h"
 
-enum { ARGS = 24, TEXT_MAX = 1 << 20 };
+enum { ARGS = 24, TEXT_MAX = 1 << 20, CGROUP_MS = 10 * 1000 };
 
 struct command { /* one call of the runtime; a helper ends with it */
 	struct arena arena;
@@ -220,7 +221,7 @@ static int take_process(struct command *c, const char *pid_file, struct helper_r
 static void look_at(struct command *c, struct helper_result *ret)
 {
 	struct cgroup_host *host = arena_alloc(&c->arena, sizeof *host);
-	char path[64], own[64] = "", its[64] = "", *mountinfo, *cgroups;
+	char path[64], own[64] = "", its[64] = "", *mountinfo, *cgroups, *ours;
 	struct cgroup cg;
 	ssize_t n;
 	int i;
@@ -232,6 +233,8 @@ static void look_at(struct command *c, struct helper_result *ret)
 	snprintf(path, sizeof path, "/proc/%d/cgroup", (int)ret->pid);
 	if (!host || file_read(&c->arena, AT_FDCWD, "/proc/self/mountinfo", TEXT_MAX, &mountinfo, NULL, NULL) < 0 ||
 	    file_read(&c->arena, AT_FDCWD, path, TEXT_MAX, &cgroups, NULL, NULL) < 0 ||
+	    file_read(&c->arena, AT_FDCWD, "/proc/self/cgroup", TEXT_MAX, &ours, NULL, NULL) < 0 ||
+	    !strcmp(cgroups, ours) || /* it made none: what is counted and killed there is not the container's */
 	    cgroup_host_parse(host, &c->arena, mountinfo, cgroups, NULL) < 0)
 		return;
 	i = cgroup_hierarchy_of(host, "memory");
@@ -243,6 +246,18 @@ static void look_at(struct command *c, struct helper_result *ret)
 	n = sys_readlinkat(AT_FDCWD, path, ret->memory, sizeof ret->memory - 1);
 	ret->memory[n < 0 ? 0 : n] = '\0';
 	cgroup_done(&cg);
+}
+
+/* For a `delete` that does not find the runtime any more. */
+static void record_cgroup(const struct order *o, char *cgroup)
+{
+	struct runtime rt = *o->runtime;
+	char text[1200];
+	struct err e;
+
+	rt.cgroup = cgroup;
+	if (*cgroup && task_record_write(o->bundle, &rt, &e) < 0)
+		log_line(LOG_LEVEL_WARNING, err_text(&e, text, sizeof text));
 }
 
 static int create(struct command *c, struct helper_result *ret, struct err *e)
@@ -267,8 +282,10 @@ static int create(struct command *c, struct helper_result *ret, struct err *e)
 	r = console_end(c, &console, r, &ret->fd, e);
 	if (r >= 0)
 		r = take_process(c, "init.pid", ret, e);
-	if (r >= 0)
-		look_at(c, ret);
+	if (r < 0)
+		return r;
+	look_at(c, ret);
+	record_cgroup(c->o, ret->cgroup);
 	return r;
 }
 
@@ -397,6 +414,30 @@ static int external_update(struct helper_result *ret, void *order, struct err *e
 	return r;
 }
 
+/* What a runtime that is gone would have done, as far as that can be known. */
+static int remove_without(const struct order *o, struct err *e)
+{
+	OWN_ARENA struct arena a = ARENA_INIT;
+	OWN_FD root = sys_openat(AT_FDCWD, o->runtime->root, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	struct cgroup_host *host = arena_alloc(&a, sizeof *host);
+	struct cgroup cg;
+	int r = host ? cgroup_host_read(host, &a, e) : err_sys(e, -ENOMEM, "look for cgroups");
+
+	if (r >= 0)
+		r = cgroup_open(&cg, host, o->cgroup, e);
+	if (r < 0)
+		return r;
+	r = cgroup_signal_all(&cg, SIGKILL, e);
+	if (r >= 0 && o->runtime->systemd_cgroup && host->mode == CGROUP_V2)
+		r = cgroup_wait_empty(&cg, CGROUP_MS, e); /* systemd removes it; before it has seen that, we must not */
+	else if (r >= 0)
+		r = cgroup_destroy(&cg, CGROUP_MS, e);
+	cgroup_done(&cg);
+	if (r >= 0 && root >= 0)
+		file_remove_tree(root, o->id);
+	return r;
+}
+
 static int external_delete(struct helper_result *ret, void *order, struct err *e)
 {
 	const struct order *o = order;
@@ -404,11 +445,15 @@ static int external_delete(struct helper_result *ret, void *order, struct err *e
 	int unmounted, r = simple(o, "delete", "--force", NULL, e);
 
 	/* A runtime that is gone cannot remove anything, however often it is asked. */
-	if (r < 0 && e->kind == ERR_EXEC)
+	if (r < 0 && e->kind == ERR_EXEC && str_empty(o->cgroup)) {
 		log_printf(LOG_LEVEL_WARNING, "container %s is left to itself: %s: %s", o->id, e->msg,
 			   err_cause(e->sys));
-	if (r < 0 && (e->kind == ERR_EXEC || strstr(e->msg, "does not exist")))
 		r = 0;
+	} else if (r < 0 && e->kind == ERR_EXEC) {
+		r = remove_without(o, e);
+	} else if (r < 0 && strstr(e->msg, "does not exist")) {
+		r = 0;
+	}
 	unmounted = rootfs_mounts_undo(o->bundle, r < 0 ? &second : e);
 	return r < 0 ? r : unmounted;
 }

@@ -9,6 +9,7 @@
 #include "events.pb-c.h"
 #include "exit_record.h"
 #include "fd.h"
+#include "hold.h"
 #include "job.h"
 #include "log.h"
 #include "proc.h"
@@ -119,7 +120,10 @@ static void commit(struct process *p)
 		.pid = p->pid,
 		.status = p->status,
 		.at = p->at,
-		.oom_kills = p->task->oom_kills,
+		.oom_kills = p->oom_kills,
+		.signal = p->signal,
+		.core_dumped = p->core_dumped,
+		.kill_signal = p->kill_signal,
 	};
 	struct err e;
 	char text[1200];
@@ -165,6 +169,7 @@ static bool others_are_gone(struct task *t)
 void process_settle(struct process *p)
 {
 	struct task *t = p->task;
+	struct shim *s = p->shim;
 
 	if (p->busy || !p->ended)
 		return;
@@ -172,29 +177,43 @@ void process_settle(struct process *p)
 		if (!others_are_gone(t) || p->busy || !p->ended)
 			return;
 		task_look_for_oom(t);
+	} else if (p->signal == SIGKILL) {
+		task_look_for_oom(t);
 	}
+	p->oom_kills = t->oom_kills;
 	commit(p);
-	if (p != &t->init)
+	if (p != &t->init) {
 		process_settle(&t->init);
-	else
-		deletion_advance(p);
+		return;
+	}
+	deletion_advance(p);
+	holding_settle(s, t);
 }
 
 static int on_end(struct source *s, uint32_t events)
 {
 	struct process *p = (struct process *)((char *)s - offsetof(struct process, exit));
+	struct proc_end end;
 	int r;
 
 	source_remove(s);
+	if (p == &p->task->init && p->task->let_go)
+		job_let_go_end(p->task->let_go);
 	clock_gettime(CLOCK_REALTIME, &p->at);
-	r = proc_reap(p->pidfd);
+	r = proc_reap_end(p->pidfd, &end);
 	if (r < 0)
 		log_printf(LOG_LEVEL_ERROR, "task %s: the status of process %d is lost: %s", p->task->id, (int)p->pid,
 			   err_cause(-r));
 	p->status = r < 0 ? 255 : (uint32_t)r;
+	p->signal = (uint32_t)end.signal;
+	p->core_dumped = end.core_dumped;
 	fd_closep(&p->pidfd);
 	p->ended = true;
+	task_tell_init(p->task);
+	reaper_look(p->shim); /* which may have stopped at this one */
 	stdstreams_end_input(p);
+	if (p == &p->task->init)
+		job_hurry(p->task);
 	process_settle(p);
 	return 0;
 }
@@ -213,6 +232,12 @@ int process_signal(struct process *p, int sig, struct err *e)
 	if (r == -ESRCH)
 		return err_set(e, ERR_NOT_FOUND, 0, "process already finished");
 	return r < 0 ? err_sys(e, r, "signal process %d", (int)p->pid) : 0;
+}
+
+void process_asked(struct process *p, uint32_t sig)
+{
+	p->kill_signal = sig;
+	clock_gettime(CLOCK_REALTIME, &p->killed);
 }
 
 void process_free_members(struct process *p)

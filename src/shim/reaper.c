@@ -39,6 +39,8 @@ void reaper_look(struct shim *s)
 		if (is_known(s, si.si_pid)) /* its own source is about to fire, and looks again */
 			return;
 		sys_waitid(P_PID, si.si_pid, &si, WEXITED | WNOHANG | __WALL);
+		for (struct task *t = s->tasks; t; t = t->next)
+			task_tell_init(t); /* whoever's it was: a helper that was killed leaves such */
 	}
 }
 
@@ -59,6 +61,9 @@ int reaper_start(struct shim *s, struct err *e)
 	sigset_t mask;
 	int r;
 
+	sys_default_signals(); /* it unblocks all, and the signalfd needs this one blocked */
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		signal(ignored[i], SIG_IGN);
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGCHLD);
 	r = sys_prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0);
@@ -66,10 +71,5 @@ int reaper_start(struct shim *s, struct err *e)
 		s->signals = r = loop_signalfd(&mask);
 	if (r >= 0)
 		r = source_fd(&s->signal, &s->loop, s->signals, EPOLLIN, on_signal);
-	if (r < 0)
-		return err_sys(e, r, "watch for orphans");
-	sys_default_signals();
-	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
-		signal(ignored[i], SIG_IGN);
-	return 0;
+	return r < 0 ? err_sys(e, r, "watch for orphans") : 0;
 }

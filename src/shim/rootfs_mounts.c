@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <unistd.h>
 
 #include "err.h"
 #include "fd.h"
@@ -132,6 +133,9 @@ static int make_one(const char *dir, const Containerd__Types__Mount *m, struct e
 		r = add_option(&o, m->options[i], e);
 	if (r >= 0) {
 		r = o.data.failed ? -ENOMEM : from_common_directory(&o);
+		/* mount(2) reads one page, and what is beyond it would be passed over. */
+		if (r >= 0 && o.data.len >= (size_t)sysconf(_SC_PAGESIZE))
+			r = -E2BIG;
 		if (r >= 0)
 			r = mount_all(dir, m, &o);
 		if (r < 0)
@@ -161,6 +165,21 @@ int rootfs_mounts_make(const char *bundle, Containerd__Types__Mount *const *moun
 	if (r < 0)
 		rootfs_mounts_undo(bundle, &ignored);
 	return r;
+}
+
+static bool is_bind(const Containerd__Types__Mount *m)
+{
+	for (size_t i = 0; i < m->n_options; i++)
+		if (!strcmp(m->options[i], "bind") || !strcmp(m->options[i], "rbind"))
+			return true;
+	return false;
+}
+
+bool rootfs_mounts_are_binds(Containerd__Types__Mount *const *mounts, size_t n)
+{
+	while (n && is_bind(mounts[n - 1]))
+		n--;
+	return !n;
 }
 
 int rootfs_mounts_undo(const char *bundle, struct err *e)

@@ -9,12 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dir.h"
 #include "err.h"
 #include "fd.h"
 #include "file.h"
+#include "hold.h"
 #include "log.h"
+#include "order.h"
 #include "proc.h"
+#include "remains.h"
 #include "service.h"
 #include "settings.h"
 #include "str.h"
@@ -24,6 +26,8 @@
 enum { LINGER_MS = 5 * 60 * 1000 };
 /* A shim without tasks, to which nobody is connected either, ends after this. */
 enum { IDLE_MS = 5 * 60 * 1000 };
+/* Who starts a shim creates at once; another Create than that waits for a fork. */
+enum { SPARE_MS = 10 * 1000 };
 
 static void on_all_told(struct events *ev)
 {
@@ -79,6 +83,26 @@ void shim_is_idle(struct shim *s)
 		source_timer(&s->idle, &s->loop, IDLE_MS, on_idle);
 }
 
+static int on_unused(struct source *src, uint32_t events)
+{
+	shim_end_spare((struct shim *)((char *)src - offsetof(struct shim, unused)));
+	return 0;
+}
+
+/* Now, when it serves: who has called `start` is busy with its answer. */
+static void fork_spare(struct shim *s)
+{
+	helper_spare_begin(&s->spare, order_create, order_warm, s);
+	if (s->spare.pidfd >= 0)
+		source_timer(&s->unused, &s->loop, SPARE_MS, on_unused);
+}
+
+void shim_end_spare(struct shim *s)
+{
+	source_remove(&s->unused);
+	helper_spare_end(&s->spare);
+}
+
 static void on_failed(struct loop *l, struct source *s, int r)
 {
 	log_printf(LOG_LEVEL_ERROR, "an event was lost: %s", err_cause(-r));
@@ -98,58 +122,6 @@ static int name_instance(struct shim *s, struct err *e)
 	snprintf(text, sizeof text, "%s-%d-%llu", s->boot_id, (int)getpid(), (unsigned long long)st.start_time);
 	s->instance = strdup(text);
 	return s->instance ? 0 : err_sys(e, -ENOMEM, "begin");
-}
-
-/* "<name>.<pid>" */
-void server_remove_remains(const char *state_dir, const char *name)
-{
-	OWN_FD dir = sys_openat(AT_FDCWD, state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	struct dir_reader rd = { .fd = dir };
-	const struct dir_entry *d;
-	size_t len = strlen(name);
-	int32_t pid;
-
-	while (dir >= 0 && (d = dir_next(&rd)))
-		if (!strncmp(d->name, name, len) && d->name[len] == '.' && parse_i32(d->name + len + 1, &pid) >= 0 &&
-		    sys_kill(pid, 0) == -ESRCH)
-			file_remove_tree(dir, d->name);
-}
-
-/* ---- what stays for a while ------------------------------------------------ */
-
-#define GONE "gone"
-
-/* By the minute in which the shims ended: as many as are in one go together. */
-static void remove_old(int gone, int64_t oldest)
-{
-	struct dir_reader rd = { .fd = gone };
-	const struct dir_entry *d;
-	int64_t minute;
-
-	while ((d = dir_next(&rd)))
-		if (parse_i64(d->name, &minute) >= 0 && minute < oldest)
-			file_remove_tree(gone, d->name);
-}
-
-/* The journal for whoever still reads it; the others of long ago go. */
-static void retire(const struct shim *s)
-{
-	OWN_SB struct sb path = SB_INIT;
-	OWN_FD to = -1, gone = -1;
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	sb_printf(&path, "%s/" GONE "/%lld", s->settings.state_dir, (long long)now.tv_sec / 60);
-	if (s->settings.keep_events && s->events.journal.last && !path.failed)
-		to = file_mkdirs(path.s, 0700, NULL);
-	if (to < 0 || sys_renameat(AT_FDCWD, s->directory, to, strrchr(s->directory, '/') + 1) < 0)
-		file_remove_tree(AT_FDCWD, s->directory);
-	path.len = 0;
-	sb_printf(&path, "%s/" GONE, s->settings.state_dir);
-	if (!path.failed)
-		gone = sys_openat(AT_FDCWD, path.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	if (gone >= 0)
-		remove_old(gone, now.tv_sec / 60 - s->settings.keep_events);
 }
 
 /* The pid keeps apart a shim that is just ending and the next with its socket. */
@@ -197,27 +169,31 @@ static int begin(struct shim *s, const struct server_options *o, struct err *e)
 		r = name_instance(s, e);
 	if (r >= 0)
 		r = ttrpc_server_init(&s->server, &s->loop, o->listen_fd, service_request, s, e);
+	s->server.left = holding_left;
 	return r;
 }
 
 int server_run(const struct server_options *o, struct err *e)
 {
-	struct shim s = { .signals = -1, .loop = LOOP_INIT, .events.client.conn.fd = -1 };
+	struct shim s = { .signals = -1, .loop = LOOP_INIT, .spare = HELPER_SPARE, .events.client.conn.fd = -1 };
 	int r = begin(&s, o, e);
 
 	if (r < 0)
 		fd_write_all(o->ready_fd, e, sizeof *e);
 	sys_close(o->ready_fd);
+	if (r >= 0 && o->spare)
+		fork_spare(&s);
 	if (r >= 0) {
 		r = loop_run(&s.loop);
 		if (r < 0)
 			err_sys(e, r, "serve");
 	}
+	shim_end_spare(&s);
 	events_close(&s.events);
 	fd_closep(&s.signals);
 	loop_done(&s.loop);
 	if (s.directory)
-		retire(&s);
+		remains_retire(&s.settings, s.directory, s.events.journal.last);
 	free(s.directory);
 	free(s.instance);
 	return r;

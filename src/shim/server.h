@@ -1,6 +1,8 @@
 /* The long-lived process: from a listening socket to Shutdown. */
 #pragma once
 
+#include <stdbool.h>
+
 struct cgroup_host;
 struct err;
 struct settings;
@@ -14,9 +16,7 @@ struct server_options {
 	const char *name; /* of its directory below settings->state_dir, to which its pid is added */
 	const struct settings *settings;
 	const struct cgroup_host *cgroup_host; /* NULL: none */
+	bool spare; /* the first container is, as far as one knows, the built-in runtime's */
 };
-
-/* Directories of servers with this name that were killed. */
-void server_remove_remains(const char *state_dir, const char *name);
 
 int server_run(const struct server_options *o, struct err *e);

@@ -5,7 +5,7 @@
 
 #include "berth_shim.pb-c.h"
 #include "err.h"
-#include "rpc_status.h"
+#include "rpc_unpack.h"
 #include "str.h"
 #include "task.pb-c.h"
 
@@ -41,7 +41,8 @@ void call_fail(struct call *c, const struct err *e)
 
 void runtime_failed(struct err *e, const char *operation)
 {
-	e->kind = ERR_INTERNAL;
+	if (e->kind != ERR_EXEC) /* which is Unknown, too */
+		e->kind = ERR_INTERNAL;
 	err_wrap(e, 0, "OCI runtime %s failed", operation);
 }
 
@@ -114,11 +115,9 @@ void service_request(struct ttrpc_call *rpc)
 		call_fail(&c, &e);
 		return;
 	}
-	c.m = protobuf_c_message_unpack(m->request, NULL, q->payload.len, q->payload.data);
-	if (!c.m || !rpc_is_text(c.m)) {
+	c.m = rpc_unpack(m->request, q->payload.data, q->payload.len);
+	if (!c.m) {
 		err_set(&e, ERR_INVALID, 0, "%s: the request cannot be read", m->name);
-		if (c.m)
-			protobuf_c_message_free_unpacked(c.m, NULL);
 		call_fail(&c, &e);
 		return;
 	}

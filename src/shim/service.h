@@ -38,9 +38,13 @@ struct call {
 	X(Hello, hello, hello_request)   \
 	X(Events, events, events_request) \
 	X(Stdio, stdio, stdio_request) \
-	X(Properties, properties, properties_request)
+	X(Properties, properties, properties_request) \
+	X(MountAdd, mount_add, mount_add_request) \
+	X(MountRemove, mount_remove, mount_remove_request) \
+	X(Hold, hold, hold_request) \
+	X(Release, release, release_request)
 
-/* calls_task.c, calls_process.c, calls_private.c */
+/* calls_task.c, calls_process.c, calls_private.c, calls_mount.c */
 #define X(name, function, request) void call_##function(struct call *c);
 SERVICE_METHODS(X)
 PRIVATE_METHODS(X)

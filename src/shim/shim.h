@@ -16,6 +16,7 @@
 
 #include "container.h"
 #include "events.h"
+#include "helper.h"
 #include "life.h"
 #include "loop.h"
 #include "mem.h"
@@ -25,6 +26,9 @@
 #include "ttrpc_server.h"
 
 struct deletion;
+struct job;
+struct holding;
+struct mounted;
 struct process;
 struct stream;
 struct subscriber;
@@ -53,8 +57,14 @@ struct process {
 	struct source exit;
 	int64_t asked_us; /* when the operation that is in progress began */
 	uint64_t create_us, start_us; /* how long they took */
+	struct timespec created, started; /* when they were done; all 0: not yet */
 	uint32_t status; /* as a shell shows it */
+	uint32_t signal; /* that ended it; 0: none */
+	bool core_dumped;
+	uint64_t oom_kills; /* the task's, by its end */
 	struct timespec at;
+	uint32_t kill_signal; /* that a client sent last; 0: none */
+	struct timespec killed;
 	struct waiter *waiters;
 
 	char *path[STDIO_COUNT]; /* the client's; "": none */
@@ -62,6 +72,7 @@ struct process {
 	struct stream *streams[STDIO_COUNT]; /* NULL: none, or not the shim's to move */
 	int held[STDIO_COUNT]; /* the shim's ends, until a client takes them; -1 */
 	int master; /* of the terminal; -1 */
+	struct source unread; /* see unread.h */
 	struct source drain; /* a deadline; see stdstreams_drain() */
 	drained_fn *drained;
 };
@@ -71,14 +82,21 @@ struct task {
 	struct task *next;
 	char *id, *bundle;
 	bool ready; /* created, and not deleted: calls may find it */
-	unsigned n_jobs; /* in flight: it stays until they are done */
+	struct job *jobs; /* in flight: it stays until they are done */
+	unsigned n_jobs;
 	struct runtime runtime;
 	uint32_t io_uid, io_gid;
 	bool shared_pids; /* its processes outlive the first one */
+	bool plain; /* as in struct helper_result */
+	bool builtin_init; /* the first one waits to be alone; see task_tell_init() */
 	char *cgroup, *memory; /* as in struct helper_result */
+	int start; /* container_let_go(); -1: the runtime starts it, or it was */
+	struct job *let_go; /* that does it now; NULL: none */
 	int oom; /* -1: not watched */
 	struct source oom_source, oom_again;
 	uint64_t oom_kills; /* told so far */
+	struct holding *holding; /* NULL: nobody ever held it */
+	struct mounted *mounted; /* by MountAdd (calls_mount.c) */
 	struct process init;
 	struct process *execs;
 };
@@ -94,10 +112,12 @@ struct shim {
 	char *directory; /* of its own, removed at the end: the journal */
 	char *instance; /* of this shim, among all there ever were with its socket */
 	struct subscriber *subscribers;
+	struct holding *holdings;
 	struct task *tasks;
+	struct helper_spare spare; /* for the first Create, if it comes soon */
 	unsigned n_jobs;
 	int signals;
-	struct source signal, stop, idle;
+	struct source signal, stop, idle, unused;
 	bool stopping;
 };
 
@@ -117,6 +137,10 @@ void exec_free(struct process *p);
 /* An exec that runs, or that a job is starting. */
 bool task_has_live_execs(const struct task *t);
 
+/* A process that may have been in the container has been reaped here, of which
+ * the kernel tells a built-in init nothing. */
+void task_tell_init(struct task *t);
+
 /* The OOM killer: an event for what is new. */
 void task_watch_oom(struct task *t, int fd);
 void task_look_for_oom(struct task *t);
@@ -129,6 +153,8 @@ int process_watch(struct process *p, pid_t pid, int pidfd);
 void process_settle(struct process *p);
 void process_free_members(struct process *p);
 int process_signal(struct process *p, int sig, struct err *e);
+/* Somebody wants it to get this signal. */
+void process_asked(struct process *p, uint32_t sig);
 
 /* Answers the call when the process has ended. */
 void process_wait(struct process *p, struct ttrpc_call *call);
@@ -137,8 +163,14 @@ void process_wait(struct process *p, struct ttrpc_call *call);
 int reaper_start(struct shim *s, struct err *e);
 void reaper_look(struct shim *s);
 
-/* calls_process.c: a deletion that had to wait for this may go on; may free the process. */
+/* calls_process.c: a process that has stopped (or was never started) is removed;
+ * `call` NULL: the task's first, which nobody holds (hold.h). */
+int deletion_begin(struct process *p, struct ttrpc_call *call, struct err *e);
+/* A deletion that had to wait for this may go on; may free the process. */
 void deletion_advance(struct process *p);
+
+/* calls_mount.c: they go with the container. */
+void mounted_free(struct task *t);
 
 /* calls_private.c: for struct events. */
 void subscribers_tell(struct events *ev);
@@ -148,5 +180,7 @@ void subscribers_tell(struct events *ev);
 /* Nobody is to find it any more; ends the loop when nothing is left to do and
  * all events are told. */
 void shim_stop(struct shim *s);
+/* Its first Create has come, or it ends. */
+void shim_end_spare(struct shim *s);
 /* The last task is gone: a daemon that died now would never ask for that. */
 void shim_is_idle(struct shim *s);

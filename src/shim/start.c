@@ -20,6 +20,7 @@
 #include "json.h"
 #include "log.h"
 #include "mem.h"
+#include "remains.h"
 #include "server.h"
 #include "settings.h"
 #include "sha256.h"
@@ -139,12 +140,13 @@ static int bind_socket(struct starting *st)
 		OWN_FD other = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 		r = other < 0 ? other : sys_connect(other, (struct sockaddr *)&sa, sizeof sa);
-		if (r >= 0 || r == -EAGAIN) { /* a full backlog is somebody's */
+		if ((r >= 0 && !remains_is_dead(st->settings.state_dir, st->name, other)) || r == -EAGAIN) {
+			/* (a full backlog is somebody's) */
 			umask(mask);
 			return 1;
 		}
 		sys_unlinkat(AT_FDCWD, st->socket, 0);
-		server_remove_remains(st->settings.state_dir, st->name);
+		remains_remove(st->settings.state_dir, st->name);
 		r = sys_bind(fd, (struct sockaddr *)&sa, sizeof sa);
 	}
 	umask(mask);
@@ -256,10 +258,17 @@ static int set_up(struct starting *st, struct err *e)
  * pipe does not block; what does not fit is dropped. */
 static int keep_fds(const struct starting *st, int ready)
 {
+	const int flags = O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 	OWN_FD null = sys_openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
-	OWN_FD log = sys_openat(AT_FDCWD, "log", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
-	int fds[FIRST_CLOSED] = { null, null, log < 0 ? null : log, st->listen, ready }, r = 0;
+	OWN_FD log = sys_openat(AT_FDCWD, "log", flags, 0);
+	int fds[FIRST_CLOSED], r = 0;
 
+	if (log < 0 && st->cl->debug) /* opened anew: whoever shares it with us is not to notice */
+		log = sys_openat(AT_FDCWD, "/proc/self/fd/2", flags | O_APPEND, 0);
+	fds[STDIN_FILENO] = fds[STDOUT_FILENO] = null;
+	fds[STDERR_FILENO] = log < 0 ? null : log;
+	fds[LISTEN] = st->listen;
+	fds[READY] = ready;
 	for (int i = 0; r >= 0 && i < FIRST_CLOSED; i++)
 		r = fds[i] = sys_fcntl(fds[i], F_DUPFD_CLOEXEC, FIRST_CLOSED);
 	for (int i = 0; r >= 0 && i < FIRST_CLOSED; i++)
@@ -282,6 +291,7 @@ static _Noreturn void serve(struct starting *st, int ready)
 		.name = st->name,
 		.settings = &st->settings,
 		.cgroup_host = st->host,
+		.spare = settings_is_builtin(&st->settings, st->options.binary_name),
 	};
 	struct err e;
 	char text[1200];
@@ -291,6 +301,8 @@ static _Noreturn void serve(struct starting *st, int ready)
 	umask(022);
 	sys_prctl(PR_SET_NAME, (unsigned long)"containerd-shim", 0, 0);
 	r = keep_fds(st, ready);
+	if (r >= 0) /* clients are told by the kernel that they are connected to us */
+		r = sys_listen(LISTEN, LISTEN_BACKLOG);
 	if (r >= 0)
 		r = sys_chdir("/");
 	log_open(&(struct log_options){ .debug = st->cl->debug }, NULL);

@@ -13,6 +13,7 @@
 #include "str.h"
 #include "stream.h"
 #include "sys.h"
+#include "unread.h"
 
 /* ---- paths ---------------------------------------------------------------- */
 
@@ -180,6 +181,7 @@ int stdstreams_attach(struct process *p, int master, int out, struct err *e)
 		return 0;
 	if (is_held(p->path[STDOUT])) {
 		p->held[STDOUT] = r = sys_fcntl(master, F_DUPFD_CLOEXEC, 3);
+		unread_begin(p);
 		return r < 0 ? err_sys(e, r, "keep the terminal") : 0;
 	}
 	flags = sys_fcntl(master, F_GETFL, 0);
@@ -190,6 +192,8 @@ int stdstreams_attach(struct process *p, int master, int out, struct err *e)
 		r = attach_one(p, STDIN, -1, e);
 	if (r >= 0 && (to >= 0 || *p->path[STDOUT]))
 		r = attach_one(p, STDOUT, take_fd(&to), e);
+	else if (r >= 0)
+		unread_begin(p);
 	if (r >= 0 && p->input_ended)
 		stdstreams_close_input(p);
 	return r < 0 ? r : 0;
@@ -267,6 +271,7 @@ void stdstreams_drain(struct process *p, drained_fn *drained)
 
 void stdstreams_stop(struct process *p)
 {
+	unread_end(p);
 	for (int i = 0; i < STDIO_COUNT; i++) {
 		if (p->streams[i])
 			stream_let_go(p->streams[i]);

@@ -1,6 +1,7 @@
 /* Tasks and their processes: finding, making, freeing; the OOM killer. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -9,6 +10,7 @@
 #include "err.h"
 #include "events.pb-c.h"
 #include "fd.h"
+#include "hold.h"
 #include "shim.h"
 #include "str.h"
 #include "sys.h"
@@ -35,7 +37,7 @@ struct task *task_new(struct shim *s, const char *id, const char *bundle)
 	if (!t)
 		return NULL;
 	t->shim = s;
-	t->oom = -1;
+	t->start = t->oom = -1;
 	t->id = strdup(id);
 	t->bundle = strdup(bundle);
 	t->next = s->tasks;
@@ -60,6 +62,9 @@ void task_free(struct task *t)
 	source_remove(&t->oom_source);
 	source_remove(&t->oom_again);
 	fd_closep(&t->oom);
+	fd_closep(&t->start);
+	mounted_free(t);
+	holding_lost(t);
 	if (!t->shim->tasks)
 		shim_is_idle(t->shim);
 	free(t->runtime.binary);
@@ -127,6 +132,12 @@ bool task_has_live_execs(const struct task *t)
 		if (p->pidfd >= 0 || p->ended || (p->busy && p->state == LIFE_CREATED))
 			return true;
 	return false;
+}
+
+void task_tell_init(struct task *t)
+{
+	if (t->builtin_init && t->init.pidfd >= 0)
+		proc_signal(t->init.pidfd, SIGCHLD);
 }
 
 /* ---- out of memory -------------------------------------------------------- */

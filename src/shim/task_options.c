@@ -7,7 +7,7 @@
 #include "bootstrap.pb-c.h"
 #include "err.h"
 #include "mem.h"
-#include "rpc_status.h"
+#include "rpc_unpack.h"
 #include "runc_options.pb-c.h"
 #include "runc_v1.pb-c.h"
 #include "str.h"
@@ -79,12 +79,9 @@ int task_options_decode(struct arena *a, const Google__Protobuf__Any *any, struc
 
 		if (strcmp(name, types[i].type->name) != 0)
 			continue;
-		m = protobuf_c_message_unpack(types[i].type, NULL, any->value.len, any->value.data);
-		if (!m || !rpc_is_text(m)) {
-			if (m)
-				protobuf_c_message_free_unpacked(m, NULL);
+		m = rpc_unpack(types[i].type, any->value.data, any->value.len);
+		if (!m)
 			return err_set(e, ERR_INVALID, 0, "options: no message of type '%s'", name);
-		}
 		r = types[i].copy(a, m, ret);
 		protobuf_c_message_free_unpacked(m, NULL);
 		return r < 0 ? err_sys(e, -ENOMEM, "read the options") : 0;

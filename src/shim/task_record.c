@@ -36,6 +36,8 @@ int task_record_write(const char *bundle, const struct runtime *rt, struct err *
 	jw_kstr(&w, "binary", rt->binary);
 	jw_kstr(&w, "root", rt->root);
 	jw_kbool(&w, "systemdCgroup", rt->systemd_cgroup);
+	if (!str_empty(rt->cgroup))
+		jw_kstr(&w, "cgroup", rt->cgroup);
 	jw_end(&w);
 	if (b.failed)
 		return err_sys(e, -ENOMEM, "record the task");
@@ -52,6 +54,7 @@ static const struct json_field fields[] = {
 	JSON_FIELD("binary", json_dec_string, struct numbered, rt.binary, JSON_REQUIRED),
 	JSON_FIELD("root", json_dec_string, struct numbered, rt.root, JSON_REQUIRED),
 	JSON_FIELD("systemdCgroup", json_dec_bool, struct numbered, rt.systemd_cgroup, 0),
+	JSON_FIELD("cgroup", json_dec_string, struct numbered, rt.cgroup, 0),
 	{ 0 },
 };
 
