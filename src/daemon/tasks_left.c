@@ -1,0 +1,137 @@
+/* What shims have left for us; see tasks_left.h. */
+#include "tasks_left.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cursors.h"
+#include "engine.h"
+#include "journal_left.h"
+#include "str.h"
+#include "sys.h"
+#include "told.h"
+
+struct left {
+	struct told_list *list;
+	const struct cursor *row; /* whose events are told; NULL: of shims without a row */
+	struct told *told; /* the row's */
+	uint32_t pid; /* its shim's */
+	bool found; /* its journal */
+};
+
+static void tell(struct left *l, const char *id, uint64_t number, const Containerd__Events__Envelope *m)
+{
+	const struct timespec at = { m->timestamp ? (time_t)m->timestamp->seconds : 0,
+				     m->timestamp ? m->timestamp->nanos : 0 };
+	const struct timespec last = cursors_last_told(l->list->cursors);
+	struct bus_event ev = {
+		.ns = m->namespace_,
+		.topic = m->topic,
+		.at = at,
+		.type = m->event->type_url,
+		.body = m->event->value.data,
+		.len = m->event->value.len,
+	};
+
+	if (l->row && (strcmp(l->row->id, id) != 0 || strcmp(l->row->namespace, m->namespace_) != 0))
+		return;
+	if (!l->row && (at.tv_sec < last.tv_sec || (at.tv_sec == last.tv_sec && at.tv_nsec <= last.tv_nsec)))
+		return;
+	told_publish(l->list, l->told, &ev, number);
+}
+
+static void on_event(void *ctx, uint64_t number, const Containerd__Events__Envelope *m)
+{
+	/* Every event of a task has its id first. */
+	Containerd__Events__TaskOOM *first =
+		m->event ? containerd__events__task_oom__unpack(NULL, m->event->value.len, m->event->value.data) : NULL;
+
+	if (!first)
+		return;
+	tell(ctx, first->container_id, number, m);
+	containerd__events__task_oom__free_unpacked(first, NULL);
+}
+
+/* "NAME.PID" */
+static uint32_t pid_of(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot ? (uint32_t)strtoul(dot + 1, NULL, 10) : 0;
+}
+
+static bool has_row(const struct cursors *c, uint32_t pid)
+{
+	for (int row = -1; (row = cursor_next(c, row)) >= 0;)
+		if (cursor_pid(cursor_at(c, row)) == pid)
+			return true;
+	return false;
+}
+
+static void on_journal(void *ctx, const char *path, const char *name)
+{
+	struct left *l = ctx;
+	uint32_t pid = pid_of(name);
+
+	if (l->row ? pid == l->pid && !l->found : !has_row(l->list->cursors, pid)) {
+		l->found = true;
+		journal_left_tell(path, l->row ? l->row->number : 0, on_event, l);
+	}
+}
+
+static void each_journal(const struct engine_settings *s, struct left *l)
+{
+	OWN_SB struct sb shims = SB_INIT;
+
+	sb_printf(&shims, "%s/" ENGINE_SHIMS, s->state);
+	if (!shims.failed && l->row) /* it may be just ending */
+		journal_live_each(shims.s, on_journal, l);
+	if (!shims.failed)
+		journal_left_each(shims.s, on_journal, l);
+}
+
+static void tell_row(struct told_list *list, const struct engine_settings *s, int row)
+{
+	const struct cursor *r = cursor_at(list->cursors, row);
+	struct left l = { .list = list, .row = r, .pid = cursor_pid(r) };
+
+	if (told_waits(list, row))
+		return;
+	l.told = told_new(list, row);
+	each_journal(s, &l);
+	if (l.told)
+		told_end(l.told);
+}
+
+void tasks_tell_left(struct told_list *l, const struct engine_settings *s, const char *namespace, const char *id)
+{
+	for (int row = -1; (row = cursor_next(l->cursors, row)) >= 0;) {
+		const struct cursor *r = cursor_at(l->cursors, row);
+
+		if (!strcmp(r->id, id) && !strcmp(r->namespace, namespace))
+			tell_row(l, s, row);
+	}
+}
+
+static bool has_bundle(const struct engine_settings *s, const struct cursor *r)
+{
+	OWN_SB struct sb path = SB_INIT;
+
+	sb_printf(&path, "%s/%s/%s", s->state, r->namespace, r->id);
+	return path.failed || sys_faccessat(AT_FDCWD, path.s, F_OK) >= 0;
+}
+
+void tasks_tell_all_left(struct told_list *l, const struct engine_settings *s)
+{
+	struct left others = { .list = l };
+
+	if (!cursors_had_run(l->cursors))
+		return;
+	each_journal(s, &others);
+	for (int row = -1; (row = cursor_next(l->cursors, row)) >= 0;)
+		if (!has_bundle(s, cursor_at(l->cursors, row)))
+			tell_row(l, s, row);
+}
