@@ -3,7 +3,8 @@
  * steps, each a call of the task service, the end of an operation (well, badly,
  * or by its death), or the end of a process. Nothing is forked: helper_start()
  * of src/shim/helper.c is replaced here by one whose operations end when a step
- * says so, and a process is a pipe that closes. What must hold whatever comes:
+ * says so, and a process is a pipe that closes; some wait on a connection to be
+ * let go, or leave no more behind than an empty directory. What must hold whatever comes:
  * every call has one answer, events are in order, nothing is left open.
  */
 #include <endian.h>
@@ -17,13 +18,17 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "berth_shim.pb-c.h"
 #include "err.h"
 #include "events.pb-c.h"
 #include "fd.h"
 #include "file.h"
+#include "handshake.h"
 #include "helper.h"
+#include "hold.h"
 #include "job.h"
 #include "log.h"
 #include "service.h"
@@ -40,6 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { OPERATIONS = 64, PROCESSES = 64, CALLS = 2048, STEPS = 1000 };
 enum { TASKS = 2, EXECS = 3 };
+enum { NO_PID = 1 << 23 }; /* above any that there is */
 
 static const char *const ids[TASKS] = { "a", "b" };
 static const char *const exec_ids[EXECS] = { "", "x", "y" };
@@ -53,6 +59,7 @@ static struct operation {
 
 static struct {
 	int lives; /* our end of the pipe; -1: it has ended */
+	int start; /* of the connection on which it waits; closed when it executes */
 	char task; /* its id */
 	pid_t pid;
 } processes[PROCESSES];
@@ -82,9 +89,52 @@ int helper_start(struct helper *h, struct loop *l, const struct helper_job *job,
 	return 0;
 }
 
+void helper_spare_begin(struct helper_spare *s, helper_told *work, void (*warm)(const void *ctx), const void *ctx)
+{
+}
+
+void helper_spare_end(struct helper_spare *s)
+{
+}
+
+void helper_hurry(struct helper *h, uint32_t ms) /* steps end them, not time */
+{
+}
+
 static void end_process(size_t i)
 {
+	fd_closep(&processes[i].start);
 	fd_closep(&processes[i].lives);
+}
+
+/* It executes its program, or says why not; if it was not let go, it just ends. */
+static void go_on(size_t i, bool well)
+{
+	const struct hs_msg failed = { .phase = HS_FAILED, .stage = STAGE_IDS, .sys = EPERM };
+	struct hs_msg m;
+	bool let_go = recv(processes[i].start, &m, sizeof m, MSG_DONTWAIT) == sizeof m;
+
+	if (!let_go)
+		end_process(i);
+	else if (!well)
+		CHECK(send(processes[i].start, &failed, sizeof failed, 0) == sizeof failed);
+	fd_closep(&processes[i].start);
+}
+
+/* What container_remove() finds. */
+static bool make_state(const struct job *j)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%s", j->order.runtime->root, j->order.id);
+	CHECK(mkdir(j->order.runtime->root, 0700) == 0 || errno == EEXIST);
+	CHECK(mkdir(path, 0700) == 0 || errno == EEXIST);
+	strcat(path, "/lock");
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	CHECK(fd >= 0);
+	close(fd);
+	return true;
 }
 
 static int new_process(struct helper_result *ret, const struct job *j)
@@ -95,9 +145,16 @@ static int new_process(struct helper_result *ret, const struct job *j)
 		return -EAGAIN;
 	CHECK(pipe2(pair, O_CLOEXEC) == 0);
 	ret->pidfd = pair[0];
-	ret->pid = 1000 + (pid_t)n_processes;
+	ret->pid = NO_PID + (pid_t)n_processes;
 	ret->shared_pids = n_processes % 2;
+	ret->plain = n_processes % 3 && make_state(j);
+	processes[n_processes].start = -1;
 	processes[n_processes].lives = pair[1];
+	if (!j->order.exec_id && n_processes % 4) {
+		CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+		ret->start = pair[0];
+		processes[n_processes].start = pair[1];
+	}
 	processes[n_processes].task = *j->task->id;
 	processes[n_processes++].pid = ret->pid;
 	return 0;
@@ -147,16 +204,20 @@ static void put32(uint8_t *p, uint32_t v)
 	memcpy(p, &v, sizeof v);
 }
 
-static void send_call(const char *method, const ProtobufCMessage *m, bool may_wait)
+#define TASK_SERVICE "containerd.task.v3.Task"
+#define OWN_SERVICE "berth.shim.v1.Shim"
+
+static void send_to(const char *service_name, const char *method, const ProtobufCMessage *m, bool may_wait)
 {
 	Ttrpc__Request q = TTRPC__REQUEST__INIT;
 	uint8_t payload[1024], frame[2048];
-	char service[] = "containerd.task.v3.Task", name[32];
+	char service[32], name[32];
 	size_t len;
 
 	if (n_calls == CALLS)
 		return;
 	CHECK(protobuf_c_message_get_packed_size(m) <= sizeof payload);
+	strcpy(service, service_name);
 	strcpy(name, method);
 	q.service = service;
 	q.method = name;
@@ -170,6 +231,11 @@ static void send_call(const char *method, const ProtobufCMessage *m, bool may_wa
 	calls[n_calls].may_wait = may_wait;
 	calls[n_calls++].answers = 0;
 	ttrpc_conn_feed(conn, frame, TTRPC_HEADER + len);
+}
+
+static void send_call(const char *method, const ProtobufCMessage *m, bool may_wait)
+{
+	send_to(TASK_SERVICE, method, m, may_wait);
 }
 
 static void take_answers(void)
@@ -229,12 +295,41 @@ static void call_exec_process(const char *id, const char *exec_id)
 	send_call("Exec", &m.base, false);
 }
 
+/* Every lifetime, of tasks that are there and of some to be made; two bundles. */
+static void call_hold_task(const char *id, uint8_t which)
+{
+	Berth__Shim__V1__HoldRequest m = BERTH__SHIM__V1__HOLD_REQUEST__INIT;
+
+	m.id = text(id);
+	m.lifetime = which % 4;
+	m.bundle = text(which & 0x10 ? "" : which & 0x40 ? dir : "/elsewhere");
+	send_to(OWN_SERVICE, "Hold", &m.base, false);
+}
+
+static void call_mount(const char *id, uint8_t which)
+{
+	static const char *const mounts[] = {
+		"{\"destination\":\"/a\",\"source\":\"/\",\"type\":\"bind\"}",
+		"{\"destination\":\"/a/../b\",\"source\":\"/\",\"options\":[\"rbind\",\"ro\"]}",
+		"{\"destination\":\"/a\",\"type\":\"tmpfs\"}",
+		"{",
+	};
+	static const char *const destinations[] = { "/a", "b", "/c", "" };
+	Berth__Shim__V1__MountAddRequest add = BERTH__SHIM__V1__MOUNT_ADD_REQUEST__INIT;
+	Berth__Shim__V1__MountRemoveRequest remove = BERTH__SHIM__V1__MOUNT_REMOVE_REQUEST__INIT;
+
+	add.id = remove.id = text(id);
+	add.mount = text(mounts[which / 2 % 4]);
+	remove.destination = text(destinations[which / 2 % 4]);
+	send_to(OWN_SERVICE, which & 8 ? "MountAdd" : "MountRemove", which & 8 ? &add.base : &remove.base, false);
+}
+
 /* The requests that hold no more than the ids: all begin with them. */
 static void call_with_ids(uint8_t which, const char *id, const char *exec_id)
 {
 	static const struct {
 		const char *method;
-		bool exec, may_wait;
+		bool exec, may_wait, own;
 	} known[] = {
 		{ "Start", true, false },
 		{ "Delete", true, false },
@@ -250,13 +345,15 @@ static void call_with_ids(uint8_t which, const char *id, const char *exec_id)
 		{ "Connect", false, false },
 		{ "Checkpoint", false, false },
 		{ "Nothing", false, false },
+		{ "Release", false, false, true },
+		{ "Properties", false, false, true },
 	};
 	Containerd__Task__V2__StateRequest m = CONTAINERD__TASK__V2__STATE_REQUEST__INIT;
 
 	which %= sizeof known / sizeof known[0];
 	m.id = text(id);
 	m.exec_id = text(known[which].exec ? exec_id : "");
-	send_call(known[which].method, &m.base, known[which].may_wait);
+	send_to(known[which].own ? OWN_SERVICE : TASK_SERVICE, known[which].method, &m.base, known[which].may_wait);
 }
 
 /* ---- events --------------------------------------------------------------- */
@@ -384,6 +481,25 @@ static void turn(void)
 	take_answers();
 }
 
+/* The client dies, and another comes. */
+static void new_client(void)
+{
+	int pair[2];
+
+	take_answers();
+	for (unsigned i = 0; i < n_calls; i++)
+		calls[i].may_wait = true; /* for ever, now */
+	close(client);
+	for (int i = 0; i < 2; i++) /* its end is seen at once, or after more has been done */
+		turn();
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+	client = pair[1];
+	if (shim.stopping) /* it has closed its end of the old one, and takes no new ones */
+		close(pair[0]);
+	else
+		CHECK(ttrpc_server_add(&shim.server, pair[0], &conn) == 0);
+}
+
 static void step(uint8_t what, uint8_t which)
 {
 	const char *id = ids[which % TASKS], *exec_id = exec_ids[which / TASKS % EXECS];
@@ -401,11 +517,20 @@ static void step(uint8_t what, uint8_t which)
 			end_operation(which / ENDS % n_operations, what % 8 == 2 ? WELL : (enum end)(which % ENDS));
 		break;
 	case 4:
-		if (n_processes)
+		if (n_processes && which & 0x80 && processes[which % n_processes].start >= 0)
+			go_on(which % n_processes, which & 0x40);
+		else if (n_processes)
 			end_process(which % n_processes);
 		break;
 	case 5:
-		turn();
+		if (which >= 0xf0)
+			new_client();
+		else if (which >= 0xe0)
+			call_mount(id, which);
+		else if (which >= 0x80)
+			call_hold_task(id, which);
+		else
+			turn();
 		break;
 	default:
 		call_with_ids(what / 8, id, exec_id);
@@ -421,7 +546,7 @@ static void begin(void)
 	snprintf(path, sizeof path, "%s/events", dir);
 	n_operations = n_calls = 0;
 	n_processes = 0;
-	shim = (struct shim){ .loop = LOOP_INIT, .namespace = "fuzz", .signals = -1 };
+	shim = (struct shim){ .loop = LOOP_INIT, .namespace = "fuzz", .signals = -1, .spare = HELPER_SPARE };
 	shim.settings.root = shim.settings.runtime_root = dir;
 	CHECK(loop_init(&shim.loop, NULL) == 0);
 	CHECK(events_open(&shim.events, &shim.loop, "fuzz", NULL, path, NULL) == 0);
@@ -429,6 +554,8 @@ static void begin(void)
 	client = pair[1];
 	CHECK(ttrpc_server_init(&shim.server, &shim.loop, -1, service_request, &shim, NULL) == 0);
 	CHECK(ttrpc_server_add(&shim.server, pair[0], &conn) == 0);
+	shim.server.left = holding_left;
+	shim.socket = "";
 }
 
 /* All operations end, then all processes, until nothing is left to do. */
@@ -474,12 +601,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	fds = count_fds();
 	begin();
-	for (size_t i = 0; i + 1 < size && i < 2 * STEPS; i += 2)
+	for (size_t i = 0; i + 1 < size && i < 2 * STEPS && !shim.stopping; i += 2)
 		step(data[i], data[i + 1]);
 	finish();
 	ttrpc_server_done(&shim.server);
+	finish(); /* what was held until now */
+	for (const struct holding *h = shim.holdings; h; h = h->next)
+		CHECK(!h->holds && (h->again.loop || h->lifetime <= BERTH__SHIM__V1__LIFETIME__KEEP));
 	while (shim.tasks)
 		task_free(shim.tasks);
+	while (shim.holdings)
+		holding_free(shim.holdings);
 	events_close(&shim.events);
 	loop_done(&shim.loop);
 	close(client);

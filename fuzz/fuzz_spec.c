@@ -80,9 +80,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *text = (const char *)data;
 	struct spec_process *p;
 	struct spec_resources *r;
+	struct spec_mount *m;
 
 	parse_spec(text, size);
 	(void)spec_parse_process(&a, text, size, "fuzz", &p, NULL);
 	(void)spec_parse_resources(&a, text, size, "fuzz", &r, NULL);
+	if (spec_parse_mount(&a, text, size, "fuzz", &m, NULL) >= 0 && m->destination[0] != '/')
+		abort();
 	return 0;
 }
