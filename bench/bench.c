@@ -22,12 +22,12 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#include "sampling.h"
+
 #define MAX_RUNTIMES 8
 #define MAX_ARGS 24
 #define MAX_TEXT 256
@@ -92,18 +92,6 @@ struct command {
 	char word[MAX_ARGS][MAX_TEXT];
 };
 
-static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	fputs("bench: ", stderr);
-	vfprintf(stderr, format, ap);
-	fprintf(stderr, ": %s\n", strerror(errno));
-	va_end(ap);
-	exit(1);
-}
-
 static void __attribute__((format(printf, 2, 3))) arg(struct command *c, const char *format, ...)
 {
 	va_list ap;
@@ -115,19 +103,6 @@ static void __attribute__((format(printf, 2, 3))) arg(struct command *c, const c
 
 /* ---- clocks ---- */
 
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-static uint64_t timeval_ns(struct timeval t)
-{
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_usec * 1000;
-}
-
 static uint64_t children_ns(void)
 {
 	struct rusage u;
@@ -136,32 +111,10 @@ static uint64_t children_ns(void)
 	return timeval_ns(u.ru_utime) + timeval_ns(u.ru_stime);
 }
 
-/* cpuacct.usage is one number of nanoseconds, cpu.stat begins with usage_usec. */
-static uint64_t usage_ns(const struct bench *b)
-{
-	char text[64];
-	ssize_t n;
-
-	n = pread(b->usage_fd, text, sizeof(text) - 1, 0);
-	if (n <= 0)
-		die("read the CPU usage");
-	text[n] = '\0';
-	if (!strncmp(text, "usage_usec ", 11))
-		return strtoull(text + 11, NULL, 10) * 1000;
-	return strtoull(text, NULL, 10);
-}
-
 /* CPU of the whole cgroup less the driver's own; the sum over children where there is none. */
 static uint64_t tree_ns(const struct bench *b)
 {
-	return b->usage_fd < 0 ? children_ns() : usage_ns(b) - clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-}
-
-static void idle(long ms)
-{
-	const struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
-
-	nanosleep(&t, NULL);
+	return b->usage_fd < 0 ? children_ns() : usage_ns(b->usage_fd) - clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 /* ---- processes ---- */
@@ -189,7 +142,7 @@ static pid_t spawn(struct bench *b, const struct command *c)
 	r = posix_spawn(&pid, argv[0], &b->files, NULL, argv, env);
 	if (r) {
 		errno = r;
-		die("start '%s'", argv[0]);
+		die("start '%s': %m", argv[0]);
 	}
 	return pid;
 }
@@ -209,7 +162,7 @@ static void call(struct bench *b, const struct command *c, struct sample *s)
 	pid_t pid = spawn(b, c);
 
 	if (wait4(pid, &status, 0, &u) < 0)
-		die("wait for '%s'", c->word[0]);
+		die("wait for '%s': %m", c->word[0]);
 	note(s, status, &u);
 }
 
@@ -298,7 +251,7 @@ static pid_t read_pid(const struct bench *b, const char *name)
 	snprintf(path, sizeof(path), "%s/exec-%s.pid", b->work, name);
 	f = fopen(path, "re");
 	if (!f || fscanf(f, "%d", &pid) != 1)
-		die("read '%s'", path);
+		die("read '%s': %m", path);
 	fclose(f);
 	return pid;
 }
@@ -464,15 +417,6 @@ static void take(struct bench *b, const struct bench_case *bc, const struct runt
 
 /* ---- rounds ---- */
 
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
 static bool wanted(const struct bench *b, const struct bench_case *bc, const struct runtime *rt,
 		   long round)
 {
@@ -500,7 +444,7 @@ static void run_round(struct bench *b, long round, long gap_ms)
 	struct {
 		const struct bench_case *bc;
 		const struct runtime *rt;
-	} todo[ARRAY_SIZE(cases) * MAX_RUNTIMES], swap;
+	} todo[ARRAY_SIZE(cases) * MAX_RUNTIMES];
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -511,13 +455,7 @@ static void run_round(struct bench *b, long round, long gap_ms)
 			todo[n++].rt = &b->rt[k];
 		}
 	}
-	for (size_t i = n; i > 1; i--) {
-		size_t k = next_random(&b->seed) % i;
-
-		swap = todo[i - 1];
-		todo[i - 1] = todo[k];
-		todo[k] = swap;
-	}
+	shuffle(todo, n, sizeof todo[0], &b->seed);
 	for (size_t i = 0; i < n; i++) {
 		struct sample s = { .count = 1 };
 
@@ -540,32 +478,6 @@ static void run_mode(struct bench *b, const char *mode, long rounds, long gap_ms
 
 /* ---- start-up ---- */
 
-static void enter_cpuacct(struct bench *b)
-{
-	char path[MAX_TEXT + 32];
-	int fd;
-
-	b->usage_fd = -1;
-	if (!b->cpuacct)
-		return;
-	snprintf(path, sizeof(path), "%s/driver", b->cpuacct);
-	if (mkdir(path, 0755) < 0 && errno != EEXIST)
-		die("make '%s'", path);
-	snprintf(path, sizeof(path), "%s/driver/cgroup.procs", b->cpuacct);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, "0", 1) < 0)
-		die("join '%s'", path);
-	close(fd);
-	snprintf(path, sizeof(path), "%s/cpuacct.usage", b->cpuacct);
-	b->usage_fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (b->usage_fd < 0) {
-		snprintf(path, sizeof(path), "%s/cpu.stat", b->cpuacct);
-		b->usage_fd = open(path, O_RDONLY | O_CLOEXEC);
-	}
-	if (b->usage_fd < 0)
-		die("open '%s'", path);
-}
-
 static void redirect_children(struct bench *b)
 {
 	char path[MAX_TEXT];
@@ -582,10 +494,8 @@ static void add_runtime(struct bench *b, char *text)
 	struct runtime *rt = &b->rt[b->n_rt];
 	char *eq = strchr(text, '=');
 
-	if (!eq || b->n_rt == MAX_RUNTIMES) {
-		errno = EINVAL;
+	if (!eq || b->n_rt == MAX_RUNTIMES)
 		die("runtime '%s'", text);
-	}
 	*eq = '\0';
 	rt->name = text;
 	rt->path = eq + 1;
@@ -632,7 +542,7 @@ static int parse(struct bench *b, int argc, char **argv)
 		case 'o':
 			b->out = fopen(optarg, "we");
 			if (!b->out)
-				die("write '%s'", optarg);
+				die("write '%s': %m", optarg);
 			break;
 		default:
 			return -1;
@@ -659,9 +569,9 @@ int main(int argc, char **argv)
 	for (int i = 0; i < b.n_rt; i++)
 		snprintf(b.rt[i].root, sizeof(b.rt[i].root), "%s/root-%s", b.work, b.rt[i].name);
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
-		die("become a subreaper");
+		die("become a subreaper: %m");
 	signal(SIGALRM, on_alarm);
-	enter_cpuacct(&b);
+	b.usage_fd = b.cpuacct ? usage_enter(b.cpuacct) : -1;
 	redirect_children(&b);
 	if (b.out)
 		fputs("mode,round,case,runtime,wall_us,cpu_us,rusage_us,rss_kib,status,count\n",

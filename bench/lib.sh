@@ -7,7 +7,7 @@ runtimes=()
 bench_compile() {
 	local flags="-std=gnu11 -O2 -Wall -Wextra"
 	mkdir -p "$out"
-	${CC:-cc} $flags -static -o "$out/bench" "$here/bench.c"
+	${CC:-cc} $flags -static -o "$out/bench" "$here/bench.c" "$here/sampling.c"
 	${CC:-cc} $flags -static -o "$out/floor" "$here/floor.c"
 	${CC:-cc} -Os -static -nostdlib -nostartfiles -o "$out/true" "$here/true.c"
 	cc -std=gnu11 -O2 -o "$out/mkbpf" "$here/mkbpf.c" -lseccomp || rm -f "$out/mkbpf"

@@ -10,7 +10,6 @@
  * the process, of containerd's whole thread group, and what ctr's end reports.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,7 +17,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,7 +24,7 @@
 #include "shim_memory.h"
 #include "shim_peer.h"
 
-enum { DEADLINE = 60, MEMORY_DEADLINE = 600, MAX_PEERS = 4, QUIET_NS = 20000, SETTLE_MS = 100 };
+enum { DEADLINE = 60, MEMORY_DEADLINE = 600, MAX_PEERS = 4 };
 
 struct bench {
 	struct host host;
@@ -55,47 +53,15 @@ struct sample {
 
 /* ---- clocks ---------------------------------------------------------------- */
 
-/* Of the whole cgroup, in ns: cpuacct.usage, or cpu.stat of v2. */
-static uint64_t usage_ns(const struct bench *b)
-{
-	char text[64];
-	ssize_t n = pread(b->usage_fd, text, sizeof text - 1, 0);
-
-	if (n <= 0)
-		die("read the CPU usage: %s", strerror(errno));
-	text[n] = '\0';
-	if (!strncmp(text, "usage_usec ", 11))
-		return strtoull(text + 11, NULL, 10) * 1000;
-	return strtoull(text, NULL, 10);
-}
-
 /* Ours first: reading it brings our share of the cgroup's up to date. */
-static uint64_t tree_ns(const struct bench *b)
+static uint64_t tree_ns(const void *ctx)
 {
+	const struct bench *b = ctx;
 	uint64_t own = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 
 	if (b->containerd)
 		own += clock_ns(b->containerd_clock);
-	return usage_ns(b) - own;
-}
-
-/* What goes on after the answer belongs to the sample: until nothing moves. */
-static uint64_t settled_ns(const struct bench *b)
-{
-	uint64_t before = tree_ns(b), now = before;
-
-	for (int i = 0; i < SETTLE_MS; i++, before = now) {
-		idle(1);
-		now = tree_ns(b);
-		if (now < before + QUIET_NS)
-			break;
-	}
-	return now;
-}
-
-static uint64_t timeval_ns(struct timeval t)
-{
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_usec * 1000;
+	return usage_ns(b->usage_fd) - own;
 }
 
 static void begin(const struct bench *b, struct sample *s, const char *name, const struct peer *p)
@@ -113,7 +79,7 @@ static void end(struct bench *b, struct sample *s, uint64_t end)
 	double wall, cpu;
 
 	s->end = end ? end : clock_ns(CLOCK_MONOTONIC);
-	cpu = (double)(int64_t)(settled_ns(b) - s->cpu - s->minus) / 1000;
+	cpu = (double)(int64_t)(settled_ns(tree_ns, b) - s->cpu - s->minus) / 1000;
 	wall = (double)(s->end - s->begin) / 1000;
 	events_forget(&b->host);
 	if (b->round >= 0)
@@ -278,21 +244,12 @@ static void take_exec(struct bench *b, const struct peer *p)
 
 /* ---- rounds ----------------------------------------------------------------- */
 
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
 static void run_round(struct bench *b)
 {
 	struct {
 		void (*take)(struct bench *b, const struct peer *p);
 		const struct peer *p;
-	} todo[3 * MAX_PEERS + 1], swap;
+	} todo[3 * MAX_PEERS + 1];
 	size_t n = 0;
 
 	todo[n].take = take_floor;
@@ -305,13 +262,7 @@ static void run_round(struct bench *b)
 			todo[n++].p = &b->peer[i];
 		}
 	}
-	for (size_t i = n; i > 1; i--) {
-		size_t k = next_random(&b->seed) % i;
-
-		swap = todo[i - 1];
-		todo[i - 1] = todo[k];
-		todo[k] = swap;
-	}
+	shuffle(todo, n, sizeof todo[0], &b->seed);
 	for (size_t i = 0; i < n; i++) {
 		alarm(DEADLINE);
 		todo[i].take(b, todo[i].p);
@@ -356,29 +307,6 @@ static void on_alarm(int sig)
 
 	(void)sig;
 	_exit(write(2, text, sizeof text - 1) < 0 ? 3 : 2);
-}
-
-/* We and all we start below one cgroup, which we read. */
-static void enter_cpuacct(struct bench *b)
-{
-	char path[MAX_TEXT + 32];
-	int fd;
-
-	snprintf(path, sizeof path, "%s/driver", b->cpuacct);
-	if (mkdir(path, 0755) < 0 && errno != EEXIST)
-		die("make '%s': %s", path, strerror(errno));
-	snprintf(path, sizeof path, "%s/driver/cgroup.procs", b->cpuacct);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, "0", 1) < 0)
-		die("join '%s': %s", path, strerror(errno));
-	close(fd);
-	snprintf(path, sizeof path, "%s/cpuacct.usage", b->cpuacct);
-	b->usage_fd = open(path, O_RDONLY | O_CLOEXEC);
-	snprintf(path, sizeof path, "%s/cpu.stat", b->cpuacct);
-	if (b->usage_fd < 0)
-		b->usage_fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (b->usage_fd < 0)
-		die("open '%s': %s", path, strerror(errno));
 }
 
 /* NAME=SHIM[,BINARY], or floor=PATH */
@@ -474,7 +402,7 @@ int main(int argc, char **argv)
 		die("become a subreaper: %s", strerror(errno));
 	signal(SIGALRM, on_alarm);
 	signal(SIGPIPE, SIG_IGN);
-	enter_cpuacct(&b);
+	b.usage_fd = usage_enter(b.cpuacct);
 	host_open(&b.host);
 	if (b.memory)
 		run_memory(&b);

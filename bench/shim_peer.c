@@ -6,7 +6,6 @@
 #include <ftw.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,33 +27,6 @@
 #define NAMESPACE "bench"
 
 enum { ANSWER_MS = 30000 };
-
-void die(const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	fputs("bench: ", stderr);
-	vfprintf(stderr, format, ap);
-	fputc('\n', stderr);
-	va_end(ap);
-	exit(1);
-}
-
-uint64_t clock_ns(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-void idle(long ms)
-{
-	const struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
-
-	nanosleep(&t, NULL);
-}
 
 static char *text_of(const char *s)
 {
@@ -318,7 +290,7 @@ struct answer {
 	struct err e;
 };
 
-static void on_answer(void *ctx, int r, const uint8_t *payload, size_t len, const struct err *e)
+static void on_answer(void *ctx, int r, struct ttrpc_answer *answer, const struct err *e)
 {
 	struct answer *a = ctx;
 
@@ -327,7 +299,7 @@ static void on_answer(void *ctx, int r, const uint8_t *payload, size_t len, cons
 	if (r < 0)
 		a->e = *e;
 	else
-		a->m = protobuf_c_message_unpack(a->type, NULL, len, payload);
+		a->m = protobuf_c_message_unpack(a->type, NULL, answer->len, answer->payload);
 	loop_stop(a->loop, 0);
 }
 

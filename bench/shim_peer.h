@@ -13,10 +13,9 @@
 #include <sys/types.h>
 
 #include "loop.h"
+#include "sampling.h"
 #include "ttrpc_client.h"
 #include "ttrpc_server.h"
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 enum { MAX_TEXT = 256, EVENTS = 64 };
 
@@ -55,11 +54,6 @@ struct shim {
 struct stdio {
 	char path[3][MAX_TEXT]; /* "": none */
 };
-
-void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...);
-
-uint64_t clock_ns(clockid_t id);
-void idle(long ms);
 
 void host_open(struct host *h);
 
