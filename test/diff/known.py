@@ -75,6 +75,8 @@ def taken_back(d, at, b, t):
     more = set(t.split()[3].split(",")) - set(b.split()[3].split(","))
     if "rrelatime" in options(d, at):
         more.discard("nosymfollow")  # crun 1.8 takes the one for the other
+    if "noatime" in b.split()[3].split(","):
+        more.discard("relatime")  # the kernel's default, where that of the source is lost
     return all(UNDO.get(word, set()) & {o[1:] if o in gen.REC_OPTIONS and o != "ro" else o for o in options(d, at)} for word in more)
 
 
@@ -106,6 +108,18 @@ def same_lines(value):
 def lines(value):
     """The lines, but for what read-only file systems are told by."""
     return set(re.sub(*WRITE, re.sub(*SUPER, value)).split("\n"))
+
+
+def once(value, *patterns):
+    """The different lines after these changes."""
+    for pattern, to in patterns:
+        value = re.sub(pattern, to, value)
+    return set(value.split("\n"))
+
+
+def every_device(d):
+    """No rule forbids all devices."""
+    return all(x["allow"] or "major" in x for x in get(d, "linux", "resources", "devices") or [])
 
 
 def default_listed(d):
@@ -150,6 +164,9 @@ RUNC = [
         "a foreground container has the caller's own descriptors; runc puts pipes between"),
     Row(r"mount\.(.*)", lambda d, b, t, m, err, us: masked(d, m[1]) and last(b).startswith("tmpfs dev /null ") and "/null " in last(t),
         "a masked file is the host's null device, which the container cannot replace; runc takes the container's"),
+    Row("outcome", lambda d, b, t, m, err, us: b == "ran" and null_changed(d) and "/etc/passwd" in get(d, "linux", "maskedPaths") and
+        "bufio.Scanner: token too long" in err,
+        "a masked file is the host's null device, which the container cannot replace; runc takes the container's"),
     Row(r"mount\.(.*)", lambda d, b, t, m, err, us: not mount_of(d, m[1]).get("source") and
         same_but(b, t, (r"^(\S+) \S* ", r"\1 ")),
         "a mount without a source has its type as the source, as in crun and util-linux; runc's is empty"),
@@ -161,13 +178,14 @@ RUNC = [
         "the specification requires ociVersion; runc does not look"),
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and re.search(r"/process/args/\d+: must be a string, not null", us),
         "the specification: an argument is a string; Go takes null for an empty one"),
-    Row("outcome", lambda d, b, t, m, err, us: b == "ran" and "tmpcopyup: failed to copy" in err and get(d, "linux", "uidMappings"),
-        "tmpcopyup copies files, directories and links; runc also devices, which no user namespace can make"),
+    Row("outcome", lambda d, b, t, m, err, us: b == "ran" and "tmpcopyup: failed to copy" in err and
+        (get(d, "linux", "uidMappings") or re.search("lchown .*: no such file", err)),
+        "tmpcopyup copies all that can be made there; runc fails at a device where none can, and at a FIFO, a socket or a character device everywhere"),
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and "" in (get(d, "annotations") or {}),
         "the specification: keys of annotations must not be empty; runc does not look"),
     Row("outcome", lambda d, b, t, m, err, us: b == "ran" and 'namespace {\\"time' in err,
         "runc 1.1 knows no time namespaces"),
-    Row("outcome", lambda d, b, t, m, err, us: b == "ran" and "but no uid mappings found" in err and
+    Row("outcome|exit", lambda d, b, t, m, err, us: b != "refused" and "but no uid mappings found" in err and
         any(n.get("path") for n in get(d, "linux", "namespaces") if n["type"] == "user"),
         "a joined user namespace has its maps; runc 1.1 wants them again"),
     Row("sched", lambda d, b, t, m, err, us: get(d, "process", "scheduler") and t.startswith("policy 0 flags 0 nice 0"),
@@ -181,7 +199,8 @@ RUNC = [
     Row(r"cgroup\.memory\.kmem\.tcp\.limit_in_bytes", lambda d, b, t, m, err, us: get(d, "linux", "resources", "memory", "kernelTCP"),
         "runc 1.1 leaves out kernelTCP with the rest of kernel memory; the controller has it"),
     Row(r"(at|dev|list|top)\.(.*)", lambda d, b, t, m, err, us: mount_of(d, m[2]).get("type") == "mqueue" and
-        any(n["type"] == "user" for n in get(d, "linux", "namespaces")) and same_but(b, t, (r":65534\b", ":0")),
+        any(n["type"] == "user" for n in get(d, "linux", "namespaces")) and
+        same_but(b, t, (r":65534\b", ":0"), (r"^(.*)\n\1$" if "/" in get(d, "linux", "readonlyPaths") else "($^)", r"\1")),
         "with runc, the group of the message queues is one that the user namespace does not have"),
     Row(r"(at|path|list|dev|open)\.(.*)", lambda d, b, t, m, err, us: masked(d, m[2]) and null_changed(d),
         "a masked file is the host's null device, also where the document makes another thing of the container's"),
@@ -192,7 +211,7 @@ RUNC = [
         b.startswith("40755") and same_but(b, t, (r"(?m)^\d+", ""), (r"write (ok|EACCES|EROFS)", "")),
         "the directory of a cgroup mount has mode 755; runc takes that of what it covers"),
     Row(r"mount\.(.*)", lambda d, b, t, m, err, us: {"bind", "rbind"} & options(d, m[1]) and
-        same_but(b, t, (r"(?<=r[ow]),[a-z,]*", "")) and (len(b) > len(t) or
+        same_but(b, t, (r"(?<=r[ow]),[a-z,]*", "")) and (len(b) > len(t) or ",noatime" in b and ",noatime" not in t or
         {"suid", "dev", "exec", "atime", "diratime", "nostrictatime", "relatime", "norelatime", "strictatime"} & options(d, m[1])),
         "a bind mount keeps the restrictions of its source unless an option lifts them; runc drops all when there is any option"),
     Row(r"hook\.poststop-\d", lambda d, b, t, m, err, us: same_but(b, t, (r'"pid": (0|null)', "")),
@@ -222,7 +241,7 @@ RUNC = [
         "this runc knows no seccomp flags"),
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and "duplicate rlimit" in us,
         "the specification: the same limit twice is an error; runc takes the last"),
-    Row(r"(at|list|path|top)\.(.*)", lambda d, b, t, m, err, us: any(
+    Row(r"(at|list|path|top|dev)\.(.*)", lambda d, b, t, m, err, us: any(
         x.get("type") == "tmpfs" and any(o.startswith("mode=") for o in x.get("options") or [])
         for x in above(d, m[2])) and (b == "EACCES" or b is None and m[1] == "list" or same_but(b, t, (r"(?m)^4\d+", ""), (r"write \w+", ""))),
         "the mode that a tmpfs is mounted with counts; runc gives it that of the directory below"),
@@ -260,11 +279,12 @@ RUNC = [
         "runc cannot bind in a mount namespace that it has made unbindable"),
     Row("outcome", lambda d, b, t, m, err, us: b == "ran" and re.search("mount /\\S+, flags: 0x[0-9a-f]+: (invalid argument|no such file)", err) and
         hidden_readonly(d),
-        "a read-only tmpfs becomes so before another mount hides it; runc looks for it at the end"),
+        "a read-only tmpfs becomes so by its descriptor, whatever hides it; runc looks for its name at the end"),
     Row(r"mount\.(.*)", lambda d, b, t, m, err, us: any("rnorelatime" in (x.get("options") or []) for x in above(d, m[1])) and
         same_but(b, t, (",(relatime|noatime)", "")),
         "rnorelatime gives the kernel's default, as ratime does; runc 1.1 asks the kernel for nothing"),
-    Row(r"(mount|at)\.(.*)", lambda d, b, t, m, err, us: hidden_readonly(d, m[2]) and same_but(b, t, (r" r[ow](,\S+)? ", " "), SUPER, WRITE),
+    Row(r"(mount|at)\.(.*)", lambda d, b, t, m, err, us: hidden_readonly(d, m[2]) and
+        same_but(b, t, (r" r[ow](,\S+)? ", " "), SUPER, WRITE, (r"^tmpfs \S* ", ""), (r",mode=\d+", "")),
         "a read-only tmpfs is that tmpfs, not what is mounted over it later, which runc makes read-only"),
     Row("exit", lambda d, b, t, m, err, us: "open /dev/tty: no such device" in err,
         "runc wants a terminal of its own for one in the container"),
@@ -317,6 +337,11 @@ RUNC = [
     Row(r"mount\..*", lambda d, b, t, m, err, us: (get(d, "linux", "rootfsPropagation") or "") in ("shared", "rshared") and
         same_but(b, t, (" shared ", "  ")),
         "only the container's root and what asks for it is shared, not every mount made below it"),
+    Row(r"mount\.(.*)", lambda d, b, t, m, err, us: shared_root(d) and t.startswith("cgroup systemd ") and
+        same_but(b, t, (" shared ", "  "), ("^cgroup (systemd|cgroup) ", "")),
+        "the hierarchies of a cgroup mount are binds, and shared where the container's root is; runc's with a cgroup namespace are none"),
+    Row("outcome", lambda d, b, t, m, err, us: b == "refused" and re.search("create device '.*': no such device", us) and userns(d),
+        "in a user namespace a device is the host's of that path, and an error where that is another; runc takes what is there"),
     Row(r"cgroup\.cpu\.shares", lambda d, b, t, m, err, us: b == "3" and get(d, "linux", "resources", "cpu", "idle") == 1,
         "runc 1.1 knows no cpu.idle, with which the kernel shows 3 shares"),
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and "invalid cross-device link" in us and
@@ -336,7 +361,7 @@ RUNC = [
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and re.search(
         r"id mappings need a user namespace|/linux/devices/\d+/path: .* must be an absolute path|write '0' to memory.use_hierarchy", us),
         "what cannot be had is an error that names it; runc leaves it out"),
-    Row("outcome|exit", lambda d, b, t, m, err, us: re.search("error adding seccomp rule .*: file exists", err),
+    Row("outcome|exit", lambda d, b, t, m, err, us: re.search("error adding seccomp (filter )?rule .*: file exists", err),
         "a rule that is there already adds nothing; runc fails"),
     Row(r"mount\.(.*)", lambda d, b, t, m, err, us: re.match("(sysfs|proc|mqueue) ", b) and same_but(b, t, SUPER),
         "a read-only file system of a namespace is so as a mount, for the sake of others in the namespace, as with crun"),
@@ -417,7 +442,7 @@ CRUN = [
         ("sigtimedwait: Operation" in err or "error executing hook" in err or get(d, "hooks", "startContainer") and not err.strip()),
         "the filter goes on last; crun runs startContainer hooks under it"),
     Row("outcome", lambda d, b, t, m, err, us: b == "ran" and re.search("(failed open\\(\\)ing|mknod) ./?dev/\\w+.?: Operation not permitted", err) and
-        any(not x["allow"] and "minor" not in x and x.get("major") == 1 for x in get(d, "linux", "resources", "devices")),
+        any(not x["allow"] and "minor" not in x and x.get("major") in (1, 5) for x in get(d, "linux", "resources", "devices")),
         "the default devices are allowed whatever rules there are for more; crun leaves them forbidden, and needs them"),
     Row("outcome", lambda d, b, t, m, err, us: b == "ran" and "timeout expired for" in err and hook_timeout(d),
         "a hook that has ended is not waited for; where the container ends at the same time crun 1.8 gets one SIGCHLD for both, and waits on"),
@@ -434,7 +459,7 @@ CRUN = [
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and "error running poststart hook" in us,
         "a failing poststart hook is an error, as in runc, which may end the program before it prints; in crun it is a warning"),
     Row(r"hook\.(order|poststart-\d)", lambda d, b, t, m, err, us: "error running poststart hook" in us and
-        (b is None or b == re.sub(r"(^|\n)poststart-\d(?=\n)", lambda x: x[0] if x[0].strip() in b.split("\n") else "", t)),
+        (b is None or b == re.sub(r"(^|\n)poststart-\d(?=\n)", lambda x: x[0] if x[0].strip() in b.split("\n") else "", t).lstrip("\n")),
         "after a failing poststart hook there are no others, as in runc; crun runs them"),
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and "/cpu/quota: write " in us and
         get(d, "linux", "resources", "cpu", "burst") > get(d, "linux", "resources", "cpu", "quota"),
@@ -443,12 +468,9 @@ CRUN = [
         "nobody could be told that of the one who tells it, as in runc; in crun the program cannot write"),
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and re.search("create device '\\S+': file exists", us),
         "the specification: another file in the place of a device is an error; crun leaves it there"),
-    Row("outcome", lambda d, b, t, m, err, us: b == "refused" and re.search("remount '\\S+' read-only: (invalid argument|no such file)", us) and
-        hidden_readonly(d) and any(place(x["destination"]) != x["destination"] for x in d["mounts"]),
-        "a read-only tmpfs becomes so at the end, as in runc: one that a link of the image lets a later mount hide is not found; crun does it by descriptor"),
-    Row("outcome", lambda d, b, t, m, err, us: b == "refused" and re.search("bind '\\S+' on '\\S+': read-only file system", us) and
-        any("ro" in x["options"] for x in above(d, re.search(r" on '(\S+)':", us)[1]) if {"bind", "rbind"} & set(x["options"])),
-        "a bind mount is read-only from then on, as in runc, and has no new mount points; in crun it becomes so at the end"),
+    Row("outcome", lambda d, b, t, m, err, us: b == "refused" and re.search("(bind '\\S+' on|create device) '\\S+': read-only file system", us) and
+        any("ro" in x["options"] for x in above(d, re.search(r" (?:on|device) '(\S+)':", us)[1]) if {"bind", "rbind"} & set(x["options"])),
+        "a bind mount is read-only from then on, as in runc, and has no new mount points and devices; in crun it becomes so at the end"),
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and re.search(r"/linux/sysctl/\S+: sysctl '\S+' is given twice", us),
         "a sysctl under two names is an error; crun sets both"),
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and "/mounts needs a mount namespace" in us,
@@ -466,12 +488,16 @@ CRUN = [
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and re.search(
         "must be a whole number, not a string|/hostname: must be a string, not|must be at most|/timeout: must be greater than 0|"
         "duplicate (namespace|rlimit)|must be an absolute path|no '='|environment variable '=.*': no name|/cpu/shares: the minimum allowed|"
-        "Paths/\\d+: must not be empty|/devices/\\d+/(major: is missing|type: unknown device type)|Mappings: is missing: a new user namespace", us),
+        "(Paths/\\d+|syscalls/\\d+/names): must not be empty|/devices/\\d+/(major: is missing|type: unknown device type)|Mappings: is missing: a new user namespace", us),
         "the specification's types, limits and paths; crun does not look"),
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and "a hole in an earlier rule" in us,
         "with cgroup v1 a rule cannot take back a part of another; crun leaves the whole"),
     Row("outcome", lambda d, b, t, m, err, us: b == "refused" and re.search("create device '.*': no such (device|file)", us) and userns(d),
         "in a user namespace a device is the host's of that path; crun makes one where that is another or none"),
+
+    Row("outcome", lambda d, b, t, m, err, us: b == "refused" and "/" in get(d, "linux", "maskedPaths") and
+        re.search(r"exec: .*/usr/bin/inspect: no such file", us),
+        "where the root is a masked path a link back to it leads to the mask, as in runc; crun leaves it out"),
 
     # -- the process
     Row("keyring", lambda d, b, t, m, err, us: same_but(b, t, (r";\d+;\d+;3f1[3b]000[08];(_ses\.)?", "")),
@@ -506,8 +532,10 @@ CRUN = [
         "a default device that the document lists is as its own rules say, as with runc; crun allows it whatever they say"),
     Row(r"cgroup\.cpu\.cfs_burst_us", lambda d, b, t, m, err, us: b == str(get(d, "linux", "resources", "cpu", "burst")) and t == "0",
         "crun 1.8 knows no cpu.burst"),
-    Row(r"cgroup\.devices\.list", lambda d, b, t, m, err, us: t == "a *:* rwm" and
-        all(x["allow"] or "major" in x for x in get(d, "linux", "resources", "devices") or []),
+    Row(r"cgroup\.devices\.list", lambda d, b, t, m, err, us: t == "a *:* rwm" and every_device(d),
+        "without a first rule for all a container has the default devices; crun gives it every device of the host"),
+    Row(r"(at|dev|open)\.(.*)", lambda d, b, t, m, err, us: every_device(d) and any(x["path"] == m[2] for x in get(d, "linux", "devices")) and
+        "EPERM" in b and same_lines(b) == same_lines(t) and "EPERM" not in t,
         "without a first rule for all a container has the default devices; crun gives it every device of the host"),
     Row(r"cgroup\.devices\.list", lambda d, b, t, m, err, us: same_but(b, t, (r"c (10:200 [rwm]+|5:1 rwm)\|?", "")),
         "the default devices are runc 1.1's, with /dev/net/tun and without a console that is not there"),
@@ -519,6 +547,16 @@ CRUN = [
         "rbind" in (x.get("options") or []) and (m[1] == "cgroup" and x["source"] == "/sys/fs/cgroup" or
         place(m[2]).startswith(place(x["destination"]) + "/")) for x in d["mounts"]),
         "in a user namespace an rbind mount has what is mounted below it; crun 1.8 leaves that out"),
+    Row(r"(at|mount)\.(.*)", lambda d, b, t, m, err, us: b is None and userns(d) and any(
+        x["type"] == "sysfs" and {"iversion", "noiversion", "loud", "silent"} & set(x["options"]) for x in above(d, m[2])),
+        "these are options of the specification; crun 1.8 hands the file system what it refuses, and in a user namespace then binds the host's"),
+    Row(r"(at|mount)\.(.*)", lambda d, b, t, m, err, us: userns(d) and below(d, m[2], "cgroup") and "\n" in b and "\n" not in t and
+        any("rbind" in x["options"] for x in above(d, m[2])) and (once(b, MODE, WRITE) == once(t, MODE, WRITE) if m[1] == "at" else
+        re.match("tmpfs tmpfs|cgroup cgroup", last(b)) and re.match("(tmpfs|cgroup) (cgroup|/sys/fs/cgroup/)", t)),
+        "in a user namespace an rbind mount has what is mounted below it, a cgroup mount covers it; crun 1.8 leaves that out"),
+    Row(r"mount\.(.*)", lambda d, b, t, m, err, us: same_but(b, t, TAGS) and any(
+        "rbind" in x["options"] and {"shared", "unbindable"} & set(x["options"]) and place(m[1]) != place(x["destination"]) for x in above(d, m[1])),
+        "an option for the propagation is that mount's own, and rshared and its like are for those below; crun's with rbind is for all"),
     Row(r"mount\..*", lambda d, b, t, m, err, us: (get(d, "linux", "rootfsPropagation") or "") in ("shared", "rshared") and
         same_but(b, t, TAGS, SUPER, (",size=0k", ""), OPTIONS),
         "only the container's root and what asks for it is shared, not every mount made below it"),
@@ -550,6 +588,9 @@ CRUN = [
     Row(r"(at|list|top|dev|path)\.(.*)", lambda d, b, t, m, err, us: below(d, m[2], "cgroup") and (
         (b is None and t.endswith(" net_cls,net_prio")) or same_but(b, t, MODE, WRITE)),
         "a cgroup mount is runc's: a directory of mode 755 with the hierarchies; crun's has 1777 and links"),
+    Row(r"open\.(.*)", lambda d, b, t, m, err, us: below(d, m[1], "cgroup") and b.endswith(" read EACCES write EACCES") and
+        same_but(b, t, (r"(read|write) \w+", "")),
+        "a cgroup mount is runc's: nosuid, nodev and noexec whatever is written there; a device works in crun's"),
     Row(r"(at|list|top|dev|path)\.(.*)", lambda d, b, t, m, err, us: "tmpfs" in types(d, m[2]) and
         same_but(b, t, (r"(?m)^4\d+", ""), (r"write \w+", "")),
         "a tmpfs has the mode of the directory that it covers unless an option says another; crun's has the kernel's, 1777"),
@@ -566,7 +607,7 @@ CRUN = [
         "rbind" in x["options"] and set(gen.REC_OPTIONS) & set(x["options"]) and (len(b) > len(t) or "rrelatime" in x["options"]) for x in above(d, m[1])),
         "a recursive option is one of all mounts below too; crun 1.8 loses it there, and takes rrelatime for nosymfollow"),
     Row(r"mount\.(.*)", lambda d, b, t, m, err, us: ((set(gen.PROPAGATION) | {"lazytime", "async"}) & options(d, m[1]) or
-        any({"rshared", "rslave", "rprivate", "runbindable"} & set(x.get("options") or []) for x in above(d, m[1]))) and same_but(b, t, TAGS, (",lazytime|,nodiratime|,sync", "")),
+        any({"rshared", "rslave", "rprivate", "runbindable"} & set(x.get("options") or []) for x in above(d, m[1]))) and same_but(b, t, TAGS, (",lazytime|,nodiratime|,sync", ""), (",mode=\\d+" if "tmpfs" in types(d, m[1]) else "$^", "")),
         "a mount has its options and the propagation that they ask for; crun loses some of one or the other"),
     Row(r"at\.(.*)", lambda d, b, t, m, err, us: (below(d, m[1], "sysfs") or below(d, m[1], "devpts")) and
         same_but(b, t, (r"write (ok|EROFS|EACCES)", "")),
@@ -600,12 +641,18 @@ CRUN = [
         "in a joined user namespace a file system is mounted as asked for; crun binds one of its own making"),
     Row(r"mount\./proc/.*", lambda d, b, t, m, err, us: userns(d) and t.startswith("proc none /") and same_but(b, t, ("^proc (proc|none) ", "")),
         "in a joined user namespace a file system is mounted as asked for; crun binds one of its own making"),
-    Row(r"(at|mount|path)\.(.*)", lambda d, b, t, m, err, us: userns(d) and (b is None or b.startswith("1")) and
+    Row(r"(at|mount|path|dev)\.(.*)", lambda d, b, t, m, err, us: userns(d) and (b is None or b.startswith("1")) and
         re.match("1[0-7]{4} |tmpfs none /", t) and any(x["type"] == "p" and x["path"] == m[2] for x in get(d, "linux", "devices")),
         "a FIFO can be made in a user namespace; crun binds one of its own making"),
 ]
 
 KNOWN = {"runc": RUNC, "crun": CRUN}
+
+
+def sorting(line):
+    """Type, root and source of a mount, but for a source that is the peer's own choice."""
+    kind, source, root = line.split()[:3]
+    return kind, root, "" if kind == "cgroup" or source in ("cgroup", "tmpfs") else source
 
 
 def explains(peer, field, config, got, errs):
@@ -615,7 +662,7 @@ def explains(peer, field, config, got, errs):
         b, t = b.split("\n"), t.split("\n")
         if userns(config):
             # Binds are opened first, by the caller: the order of the ids is not that of what covers what.
-            b, t = (sorted(x, key=lambda line: line.split()[:3:2] + [line.split()[1] * (not line.startswith("cgroup "))]) for x in (b, t))
+            b, t = (sorted(x, key=sorting) for x in (b, t))
         pairs = [(x, y) for x, y in zip(b, t) if x != y]
         reasons = [one(peer, field, config, x, y, errs) for x, y in pairs]
         if None not in reasons:

@@ -88,9 +88,9 @@ peer_go() {
 	RT=berth
 }
 
-# racing SECONDS A B: A and B change places all the while; race_over ends it.
+# racing A B: A and B change places all the while; race_over ends it.
 racing() {
-	"$IT_OUT/attack" swap "$@" 3>&- 4>&- &
+	"$IT_OUT/attack" swap 7200 "$@" 3>&- 4>&- &
 	RACER=$!
 }
 
@@ -100,8 +100,8 @@ times() {
 }
 
 race_over() {
-	kill "$RACER" 2>/dev/null || true
-	wait "$RACER" 2>/dev/null || true
+	kill "$RACER" || { echo "the attack was over before this"; return 1; }
+	wait "$RACER" || true
 }
 
 # ---- mount points that are links ---------------------------------------------
@@ -133,7 +133,7 @@ l["maskedPaths"] += ["/file2", "/abs/file"]; l["readonlyPaths"] += ["/rel/dir"];
 	conf "$OWN"'c["hooks"] = {"createContainer": [{"path": "/bin/sh", "args": ["sh", out + "/look"]}]}
 for n in range(0, 16, 2):
     mount("/vol/a/%d" % n, "tmpfs", "tmpfs"); mount("/vol/a/%d" % (n + 1), out + "/rootfs/data", "bind", "bind")' true
-	racing 30 "$IT_OUT/own/vol/a" "$IT_OUT/own/vol/b"
+	racing "$IT_OUT/own/vol/a" "$IT_OUT/own/vol/b"
 	for _ in $(seq "$(times 40)"); do
 		output=$(go 2>&1) || expect_in level=error || break
 	done
@@ -192,7 +192,7 @@ after_looking() {
 c["hooks"] = {"createContainer": [{"path": "/bin/sh", "args": ["sh", out + "/look"]}]}
 '"$2" true || return 1
 	: >"$IT_OUT/hooks"
-	racing 100 "$IT_OUT/own/vol/a" "$IT_OUT/own/vol/b"
+	racing "$IT_OUT/own/vol/a" "$IT_OUT/own/vol/b"
 	for ((n = 0; n < $(times "$times") || (n < 200 && $(wc -l <"$IT_OUT/hooks") < 1); n++)); do
 		output=$(BERTH=$IT_OUT/slow go 2>&1) || expect_in level=error || { race_over; return 1; }
 	done
@@ -206,7 +206,7 @@ c["hooks"] = {"createContainer": [{"path": "/bin/sh", "args": ["sh", out + "/loo
 
 	mkdir -p "$IT_OUT/own/vol/a"
 	ln -s "$UP/dir" "$IT_OUT/own/vol/b"
-	racing 30 "$IT_OUT/own/vol/a" "$IT_OUT/own/vol/b"
+	racing "$IT_OUT/own/vol/a" "$IT_OUT/own/vol/b"
 	for i in $(seq "$(times 40)"); do
 		conf "$OWN"'
 for n in range(8):
@@ -231,7 +231,8 @@ p["cwd"] = "/vol/a/cwd-'"$i"'/x"' true
 	mkfifo "$IT_OUT/own/real/pipe"
 	inside 'none
 none
-link' "$OWN"'mount("/vol", "tmpfs", "tmpfs", "tmpcopyup"); mount("/rel", "tmpfs", "tmpfs", "tmpcopyup"); mount("/real", "tmpfs", "tmpfs", "tmpcopyup")' \
+link
+pipe' "$OWN"'mount("/vol", "tmpfs", "tmpfs", "tmpcopyup"); mount("/rel", "tmpfs", "tmpfs", "tmpcopyup"); mount("/real", "tmpfs", "tmpfs", "tmpcopyup")' \
 		'for d in /vol /rel; do [ -e $d/file ] && cat $d/file || echo none; done; ls /real; cat /real/link 2>/dev/null || true'
 	expect 'secret
 secret
@@ -326,7 +327,7 @@ ran' || return 1
 	mknod -m 666 "$IT_OUT/own/shared/null" c 1 3
 	ln -s /proc/sys/kernel/domainname "$IT_OUT/own/shared/evil"
 	conf "$OWN"'c["mounts"] = [m for m in c["mounts"] if m["destination"] == "/proc"]; mount("/dev", out + "/own/shared", "bind", "bind"); l["maskedPaths"] = ["/proc/keys"]' 'ls -l /proc/keys | cut -c1-10'
-	racing 20 "$IT_OUT/own/shared/null" "$IT_OUT/own/shared/evil"
+	racing "$IT_OUT/own/shared/null" "$IT_OUT/own/shared/evil"
 	for i in $(seq "$(times 25)"); do
 		output=$(go 2>&1) || { race_over; echo "$output"; return 1; }
 		expect_in crw-rw-rw- || { race_over; return 1; }
@@ -368,7 +369,7 @@ ran' || return 1
 	ln -s /vol/fake "$IT_OUT/own/procl"
 	# Whichever of the two names has procfs now: keys is the null device.
 	conf "$OWN" 'i=0; while [ $i -lt 40 ]; do for d in proc procl; do [ ! -e /$d/keys ] || stat -c "%F" /$d/keys 2>/dev/null; (echo x >/$d/sys/kernel/hostname) 2>&1 | grep -o "Read-only"; done; i=$((i + 1)); done; true'
-	racing 25 "$IT_OUT/own/proc" "$IT_OUT/own/procl"
+	racing "$IT_OUT/own/proc" "$IT_OUT/own/procl"
 	for i in $(seq "$(times 40)"); do
 		output=$(go 2>&1) || { expect_in level=error || break; continue; }
 		case $output in *'regular'*) race_over; echo "not masked: $output"; return 1 ;; esac
@@ -396,6 +397,13 @@ ran' || return 1
 	rmdir "$IT_OUT/own/proc"
 	mv "$IT_OUT/own/fake" "$IT_OUT/own/proc"
 	fails pparmor "$OWN"'c["mounts"] = []; l["maskedPaths"] = []; l["readonlyPaths"] = []; p["apparmorProfile"] = "strict"'
+	# Nor where there is AppArmor: the kernel's own file is written to. (Here it is
+	# pretended, so that the kernel refuses the word.)
+	ns sh -c 'mount -t tmpfs none /sys/module && mkdir -p /sys/module/apparmor/parameters &&
+		echo Y >/sys/module/apparmor/parameters/enabled'
+	fails "apply the AppArmor profile 'strict'" "$OWN"'c["mounts"] = []; l["maskedPaths"] = []; l["readonlyPaths"] = []; p["apparmorProfile"] = "strict"'
+	fails "apply the AppArmor profile 'strict'" "$OWN"'l["maskedPaths"] = []; l["readonlyPaths"] = []; p["apparmorProfile"] = "strict"'
+	ns umount /sys/module
 	expect '' "$(cat "$IT_OUT/own/proc"/{self,thread-self}/attr/{exec,current})"
 }
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env bats
+# The same paths of the same program as in the other files: once is enough.
+# bats file_tags=nosan
 # diff.bats: generated config.json files under berth, runc and crun, with an
 # inspector inside that prints what it sees (test/diff/run). What differs is in
 # the table of test/diff/known.py, with a reason, or fails. BERTH_SOAK=1 runs
 # 10,000 instead of 500; BERTH_DIFF_SEED=N others.
 
 # Before lib.bash, which has the time of an ordinary test.
-BATS_TEST_TIMEOUT=450
-[ -z "${BERTH_SOAK:-}" ] || BATS_TEST_TIMEOUT=7200
-export BATS_TEST_TIMEOUT
+export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-450}
 load lib.bash
 
 setup_file() {

@@ -353,3 +353,119 @@ docker_words() {
 	words 'exec: "/noexec": permission denied' box /noexec
 	words 'exec: "/etc": permission denied' box /etc
 }
+
+# everything a default container sees is as with runc
+docker_default() {
+	both dr box /probe
+	expect_in 'Seccomp:	2'
+	expect_in 'FROM_IMAGE=yes'
+}
+
+# a bad executable or interpreter fails like runc's
+docker_bad_programs() {
+	both dr box /badelf
+	both dr box /badinterp
+	[ "$status" != 0 ]
+}
+
+# a sysctl that does not exist
+docker_no_such_sysctl() {
+	sysctl_rc() { dr --sysctl net.no.such=1 box true >/dev/null 2>&1; echo $?; }
+	both sysctl_rc
+}
+
+# --user by name, by id, with groups
+docker_users() {
+	both dr --user kay box /probe id
+	expect_in 'uid=1000(kay)'
+	both dr --user 1000:2000 --group-add 6 box /probe status
+	both dr --user 4711 box /probe
+}
+
+# --cap-drop and --cap-add
+docker_capabilities() {
+	both dr --cap-drop ALL box /probe status
+	both dr --cap-drop ALL --cap-add CHOWN --cap-add NET_RAW box /probe status
+	both dr --cap-add SYS_ADMIN --user kay box /probe status
+}
+
+# --security-opt seccomp and no-new-privileges
+docker_security_opt() {
+	cat >"$BATS_TEST_TMPDIR/profile.json" <<-'J'
+		{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+		  {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28}]}
+	J
+	both dr --security-opt "seccomp=$BATS_TEST_TMPDIR/profile.json" box mkdir /tmp/x
+	expect_in 'No space left'
+	both dr --security-opt seccomp=unconfined box /probe status
+	expect_in 'Seccomp:	0'
+	both dr --security-opt no-new-privileges box /probe status
+	expect_in 'NoNewPrivs:	1'
+	# docker's default profile refuses a new user namespace.
+	both dr box unshare -U true
+	[ "$status" != 0 ]
+}
+
+# --shm-size, --ipc, --pid, --uts host
+docker_host_namespaces() {
+	both dr --shm-size 1m box sh -c 'grep /dev/shm /proc/mounts; df -k /dev/shm | tail -n1'
+	both dr --ipc host --pid host --uts host box sh -c '/probe ns; /probe mounts; hostname'
+	expect_in 'pid pid:world'
+}
+
+# namespaces of another container
+docker_shared_namespaces() {
+	joined() {
+		d run --rm --runtime "$(runtime_name)" --ipc "container:$1-$RT" --pid "container:$1-$RT" --network "container:$1-$RT" \
+			box sh -c 'for n in ipc pid net; do [ "$(readlink /proc/self/ns/$n)" = "$(readlink /proc/1/ns/$n)" ] && echo $n; done; tr "\0" " " </proc/1/cmdline'
+	}
+	for RT in berth peer; do
+		d run -d --name "share-$RT" --runtime "$(runtime_name)" --ipc shareable --network none box sleep 60 >/dev/null
+	done
+	both joined share
+	expect_in $'ipc\npid\nnet'
+}
+
+# --ulimit, --oom-score-adj, --sysctl
+docker_ulimits() {
+	both dr --ulimit nofile=100:200 --ulimit core=0 --ulimit cpu=50 --oom-score-adj 123 box /probe limits
+	expect_in 'oom_score_adj 123'
+	both dr --sysctl kernel.shmmax=123456 --sysctl net.ipv4.ip_unprivileged_port_start=7 box /probe sysctl
+	expect_in 'kernel/shmmax 123456'
+}
+
+# --hostname, --workdir, -e, --env-file
+docker_names_and_environment() {
+	echo 'FILE_VAR=from file' >"$BATS_TEST_TMPDIR/env"
+	both dr --hostname box7 --domainname example.test --workdir /home/kay/new -e A=1 -e 'B=two words' \
+		--env-file "$BATS_TEST_TMPDIR/env" box sh -c 'hostname; cat /proc/sys/kernel/domainname; pwd; env | sort | grep -v HOSTNAME'
+	expect_in 'B=two words'
+}
+
+# --device
+docker_devices() {
+	both dr --device /dev/zero:/dev/nought:r box sh -c 'exec 2>&1; ls -l /dev/nought | cut -c1-10; head -c3 /dev/nought | od -An -tx1; : >/dev/nought; /probe values'
+	both dr --device-cgroup-rule 'c 1:3 rm' box /probe values
+}
+
+# --cgroupns private
+docker_private_cgroupns() {
+	both dr --cgroupns private box /probe cgroup
+	both dr --cgroupns private box /probe mounts
+}
+
+# limits, read back inside the cgroup
+docker_limits() {
+	both dr -m 64m --memory-swap 96m --memory-reservation 32m --cpus 0.5 --cpu-shares 300 \
+		--cpuset-cpus 0 --cpuset-mems 0 --pids-limit 77 box /probe
+	expect_in 'memory/memory.limit_in_bytes 67108864'
+	expect_in 'cpu/cpu.cfs_quota_us 50000'
+	expect_in 'pids/pids.max 77'
+	both dr --memory-swappiness 10 --oom-kill-disable -m 32m box /probe values
+}
+
+# the pids limit holds
+docker_pids_limit() {
+	both dr --pids-limit 5 box sh -c 'for i in 1 2 3 4 5 6 7; do sleep 1 & done 2>&1; wait' 
+	expect_in 'fork'
+}

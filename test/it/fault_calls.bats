@@ -7,7 +7,6 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
-	[ -n "${BERTH_SOAK:-}" ] && export BATS_TEST_TIMEOUT=1200
 	export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-120}
 	export FAULTS=$BATS_TEST_DIRNAME/../fault/faults
 	if [ ! -x "${BERTH_FAULT_BIN:-}" ] || [ ! -x "${BERTH:-}" ]; then

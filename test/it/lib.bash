@@ -33,7 +33,7 @@ it_berth() {
 	export BERTH PEER
 }
 
-# One test hangs at most this long.
+# One test hangs at most this long; tools/suite sets more for the full sizes.
 export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-120}
 
 # A tool the suite cannot do without: missing is a failure where the suites are
@@ -266,7 +266,7 @@ on_tty() {
 	[ "$1" != ns ] || set -- $IT_ENTER -- "${@:2}"
 	printf -v cmd '%q ' "$@"
 	# Its end of input shows as an echoed ^@ or ^D, at any place.
-	script -qefc "stty rows 33 cols 99; $cmd" /dev/null | tr -d '\r\b' | sed 's/\^[@D]//g'
+	SHELL=$BASH script -qefc "stty rows 33 cols 99; $cmd" /dev/null | tr -d '\r\b' | sed 's/\^[@D]//g'
 	return "${PIPESTATUS[0]}"
 }
 

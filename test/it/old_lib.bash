@@ -27,7 +27,7 @@ old_runtime() {
 	export BERTH
 }
 
-OLD_KINDS='life userns stage recursive idmap closed quick filter agent'
+OLD_KINDS='life userns stage recursive idmap closed quick filter agent init'
 
 # What a program sees of its container (the order of mounts is who made them first), without what differs by nature.
 # shellcheck disable=SC2016
@@ -46,6 +46,7 @@ old_bundles() {
 p["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 100}]
 mount("/m-tmp", "tmpfs", "tmpfs", "size=64k", "mode=711", "noexec")
 mount("/data", "tmpfs", "tmpfs", "tmpcopyup", "ro")
+mount("/m-ro", "tmpfs", "tmpfs", "ro", "noexec", "mode=711"); mount("/m-ro", "tmpfs", "tmpfs", "nodev", "mode=711")
 mount("/m-bind", src, "bind", "rbind", "ro", "nosuid", "rslave")
 mount("/m-file", src + "/file", "bind", "bind", "noexec")
 p["oomScoreAdj"] = 77
@@ -70,6 +71,7 @@ c["hooks"] = {k: [hook] for k in ("createContainer", "startContainer", "poststar
 	SPEC_SUFFIX=.kill conf 'l["seccomp"] = {"defaultAction": "SCMP_ACT_KILL_PROCESS"}' true
 	SPEC_SUFFIX=.filter conf 'l["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW",
 "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 5}]}' 'mkdir /x; echo done'
+	SPEC_SUFFIX=.init conf 'c["annotations"] = {"io.berth.init": "true"}'
 	SPEC_SUFFIX=.agent conf 'l["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": os.environ["IT"] + "/agent/sock",
 "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_NOTIFY"}]}' 'mkdir /tmp/new; echo on'
 }
@@ -92,9 +94,18 @@ old_try() {
 		rt run -b "$IT_OUT/berth.agent" c || rc=$?
 		ns_stop agent
 		;;
+	init) old_init || rc=$? ;;
 	*) rt run -b "$IT_OUT/berth.$1" c || rc=$? ;;
 	esac
 	echo "exit $rc"
+}
+
+# Its output would be the init's, and with it the pipe would stay open.
+old_init() {
+	rt create -b "$IT_OUT/berth.init" c >"$IT_OUT/init.out" 2>&1 || { cat "$IT_OUT/init.out"; return 1; }
+	rt start c && rt exec c sh -c 'cat /proc/1/comm; readlink /proc/1/exe; (sleep 0.2 &)' && rt kill c TERM || return
+	it_wait 5 old_stopped || { echo "it did not end"; return 1; }
+	rt delete c
 }
 
 # Everything that one container can be asked for, up to what fails first.

@@ -9,7 +9,6 @@ bats_require_minimum_version 1.5.0
 
 # bats file_tags=nosan
 setup_file() {
-	[ -z "${BERTH_SOAK:-}" ] || export BATS_TEST_TIMEOUT=7200
 	export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-300}
 	export SUITES='life_states life_output life_quick spec_mounts spec_namespaces spec_process spec_userns
 		spec_seccomp spec_hooks spec_security spec_terminal spec_cgroup'
@@ -21,15 +20,20 @@ FALLBACK+=,faccessat2,pidfd_send_signal,keyctl,epoll_pwait2
 SANDBOX=$FALLBACK,pidfd_getfd,bpf
 OF_5_10=mount_setattr,epoll_pwait2
 
-# What cannot be: recursive options and id-maps are mount_setattr; a source that only root of the host can reach wants
-# open_tree; the listener of a filter is taken by pidfd_getfd.
+# What cannot be: recursive options and id-maps are mount_setattr, and so is it that a bind leaves the host's peers before
+# it is attached, for a user namespace: left after that it is shared no more; a source that only root of the host can reach wants
+# open_tree; the listener of a filter is taken by pidfd_getfd; a keyring is made, and asked for, by keyctl.
 CANNOT='mounts: the recursive options
+mounts: in a user namespace too what is bound on a shared mount is shared
 mounts: id-mapped, with the mount'\''s own maps or the container'\''s
 userns: bind sources only root of the host can reach, in a new and in a joined one
 seccomp: the agent is sent the listener and answers, with run
 seccomp: the agent with create and start, and with exec
+seccomp: the agent gets its listener under an open file limit of 4
 seccomp: an agent that hangs up
-seccomp: an unprivileged caller'\''s agent gets the listener, too'
+seccomp: an unprivileged caller'\''s agent gets the listener, too
+process: the session keyring has the name and the rights that runc gives it
+process: --no-new-keyring keeps the caller'\''s session keyring, for an exec too'
 
 # suites ERRNO CALLS FILE…: what fails is listed in CANNOT; with BERTH_SOAK=1 all files.
 suites() {

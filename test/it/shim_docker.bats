@@ -1,49 +1,25 @@
 #!/usr/bin/env bats
-# shim_docker.bats: a dockerd that finds the shim where it looks for containerd's
-# own. Its default runtime, `runc`, is then the built-in one; it is compared with
-# runc itself, which the same shim runs as an external one (`peer`).
-#
-#   SHIM=/usr/bin/containerd-shim-runc-v2 bats test/it/shim_docker.bats
-#
-# compares runc with runc, both run by containerd's own.
+# shim_docker.bats: what docker makes of the shim; see shim_docker_lib.bash.
 # bats file_tags=nosan
 
 load lib.bash
 load shim_lib.bash
 load setup_docker.bash
 load docker_lib.bash
-
-runtime_name() {
-	if [ "$RT" = berth ]; then echo runc; else echo "$RT"; fi
-}
-
-rt() {
-	if [ "$RT" = berth ] && ! is_peer; then echo "$BERTH"; else echo "$PEER"; fi
-}
+load shim_docker_lib.bash
 
 setup_file() {
 	it_need dockerd docker-init script busybox python3
 	it_shim
 	it_world
-	ns mkdir "$IT/bin"
-	ns ln -s "$SHIM" "$IT/bin/containerd-shim-runc-v2"
-	export DOCKER_PATH=$IT/bin:$PATH
-	export BUNDLES=$IT/exec/containerd/daemon/io.containerd.runtime.v2.task/moby
-	export DOCKER_STATE="/run/berth/shim $BUNDLES"
-	docker_up --bridge=none --iptables=false --live-restore
+	shim_docker_up --bridge=none --iptables=false --live-restore
 	for RT in berth peer; do
 		d run -d --name "keep-$RT" --hostname kept --runtime "$(runtime_name)" --network none \
 			-e WHO=kept -m 128m --pids-limit 99 box sleep 3600 >/dev/null
 	done
 }
 
-teardown_file() {
-	local bad=0
-
-	docker_down || bad=1
-	it_end || bad=1
-	return "$bad"
-}
+teardown_file() { shim_docker_down; }
 
 @test "shim docker: it is this shim, and each container is its own runtime's" {
 	local id
@@ -100,6 +76,23 @@ $(seq 300000 | md5sum)"
 @test "shim docker: exit code 125 for what the runtime refuses" { docker_exit_125; }
 @test "shim docker: a file mounted onto a directory is explained" { docker_file_on_directory; }
 @test "shim docker: the runtime's own words arrive" { docker_words; }
+@test "shim docker: a bad executable or interpreter fails like runc's" { docker_bad_programs; }
+@test "shim docker: a sysctl that does not exist" { docker_no_such_sysctl; }
+
+# ---- the options, each compared as a whole ----------------------------------
+
+@test "shim docker: everything a default container sees is as with runc" { docker_default; }
+@test "shim docker: --user by name, by id, with groups" { docker_users; }
+@test "shim docker: --cap-drop and --cap-add" { docker_capabilities; }
+@test "shim docker: --security-opt seccomp and no-new-privileges" { docker_security_opt; }
+@test "shim docker: --shm-size, --ipc, --pid, --uts host" { docker_host_namespaces; }
+@test "shim docker: namespaces of another container" { docker_shared_namespaces; }
+@test "shim docker: --ulimit, --oom-score-adj, --sysctl" { docker_ulimits; }
+@test "shim docker: --hostname, --workdir, -e, --env-file" { docker_names_and_environment; }
+@test "shim docker: --device" { docker_devices; }
+@test "shim docker: --cgroupns private" { docker_private_cgroupns; }
+@test "shim docker: limits, read back inside the cgroup" { docker_limits; }
+@test "shim docker: the pids limit holds" { docker_pids_limit; }
 @test "shim docker: --read-only and --tmpfs" { docker_read_only; }
 @test "shim docker: volumes, writable and not" { docker_volumes; }
 @test "shim docker: --init" { docker_init; }
@@ -162,6 +155,7 @@ $(seq 300000 | md5sum)"
 @test "shim docker: stop of a container that ignores TERM is 137, and restart" { docker_stop; }
 @test "shim docker: attach, and detach keys" { docker_attach; }
 @test "shim docker: --restart on-failure" { docker_restart_policy; }
+@test "shim docker: health check" { docker_health; }
 @test "shim docker: a container deleted or killed behind its back" { docker_behind; }
 
 @test "shim docker: rm -f of what runs, with all that it has started" {

@@ -103,6 +103,7 @@ teardown_file() { shim_down; }
 		EVENTS.wait(t.id, "exit")
 		if OURS: # the peer's comes by another way, at any time
 		    eq(EVENTS.said(t.id), ["create", "start", "oom", "exit 137"])
+		    eq(json.load(open(t.bundle + "/exit.json"))["oomKills"], 1)
 		u = Task("sh", "-c", "sleep 0.1; kill -9 $$", group="no oom").run()
 		eq(u.kill(), 137)
 		time.sleep(0.1)
@@ -127,6 +128,12 @@ teardown_file() { shim_down; }
 		    if e.topic == "/tasks/exit":
 		        s = t.State(exec_id=e.exec)
 		        seen[e.exec] = (s.status, s.exit_status, s.pid)
+		        if OURS: # and in the record
+		            with open(t.bundle + "/" + ("exec.%s." % e.exec if e.exec else "") + "exit.json") as f:
+		                r = json.load(f)
+		            eq((r["version"], r["execId"], r["status"], r["pid"], r["oomKills"]), (1, e.exec, s.exit_status, s.pid, 0))
+		            eq((r["seconds"], r["nanoseconds"]), (s.exited_at.seconds, s.exited_at.nanos))
+		            seen["record " + e.exec] = r["status"]
 		    if e.topic == "/tasks/start":
 		        seen["start"] = t.status()
 		EVENTS.on = look
@@ -134,8 +141,9 @@ teardown_file() { shim_down; }
 		t.run()
 		x = t.exec("x", "sh", "-c", "exit 4")
 		t.Wait()
-		until(lambda: "" in seen)
-		eq(seen, {"start": RUNNING, "x": (STOPPED, 4, x), "": (STOPPED, 3, t.pid)})
+		records = {"record x": 4, "record ": 3} if OURS else {}
+		until(lambda: len(seen) == 3 + len(records))
+		eq(seen, {"start": RUNNING, "x": (STOPPED, 4, x), "": (STOPPED, 3, t.pid), **records})
 	PY
 }
 
@@ -216,6 +224,32 @@ teardown_file() { shim_down; }
 		EVENTS.wait(u.id, "exit", timeout=8)
 		eq(EVENTS.said(t.id), ["create", "start", "exec-added x", "exec-started x", "exit x 4", "exit 3", "delete 3"])
 		eq(EVENTS.said(u.id), ["create", "start", "paused", "resumed", "exit 137"])
+	PY
+}
+
+@test "shim: the last event is told again when the daemon dies before it has taken it, and the shim is to end" {
+	ours_only 'it does not wait for its events'
+	shim <<-'PY'
+		seen = []
+		def on(event):
+		    if event.topic == "/tasks/delete":
+		        seen.append(event)
+		        if len(seen) == 1: # so long that Shutdown comes first
+		            time.sleep(1)
+		            EVENTS.server.die()
+		t = Task("true").run().stopped()
+		EVENTS.on = on
+		t.Delete()
+		t.created = False
+		until(lambda: seen)
+		t.Shutdown()
+		time.sleep(0.3)
+		assert alive(t.shim)
+		until(lambda: EVENTS.server.listener is None)
+		time.sleep(0.3)
+		EVENTS.server.back()
+		until(lambda: len(seen) == 2)
+		gone(t.shim)
 	PY
 }
 
@@ -330,6 +364,45 @@ teardown_file() { shim_down; }
 		EVENTS.server.back()
 		EVENTS.wait(t.id, "delete", timeout=20)
 		eq(EVENTS.said(t.id), ["create", "start"] + ["paused", "resumed"] * 600 + ["exit 137", "delete 137"])
+	PY
+}
+
+# bats test_tags=nosan
+@test "shim: of more events than are kept the newest are told, and how many are lost" {
+	ours_only 'it drops them without a word'
+	shim <<-'PY'
+		import berth_shim_pb2 as own
+		t = Task().run()
+		EVENTS.wait(t.id, "start")
+		time.sleep(0.5) # until it is acknowledged
+		EVENTS.server.die()
+		n, name = 9000, lambda i: "x%d-" % i + "y" * 69
+		calls = []
+		for i in range(n): # none of them is started
+		    calls += [t.begin("Exec", exec_id=name(i), spec=program("true")), t.begin("Delete", exec_id=name(i))]
+		    if i % 100 == 99:
+		        eq({c.status()[0] for c in calls}, {OK})
+		        calls = []
+		    if i in (6200, n - 1): # so that it tries to tell what is left, several times
+		        time.sleep(7)
+		journal, = glob.glob("/run/berth/shim/*.%d/events" % t.shim)
+		assert os.path.getsize(journal) <= 1 << 20
+		got = t.conn.call("berth.shim.v1.Shim", "Events", own.EventsRequest(limit=1000), own.EventsResponse).events
+		first = got[0].number # the gap is seen there, too
+		assert 1000 < first < n, first
+		eq([e.number for e in got], list(range(first, first + 1000)))
+		eq(t.kill(), 137)
+		t.Delete()
+		EVENTS.server.back()
+		EVENTS.wait(t.id, "delete", timeout=30)
+		said = EVENTS.said(t.id)
+		eq(said[:2] + said[-2:], ["create", "start", "exit 137", "delete 137"])
+		eq(said[2:-2], ["exec-added " + name(i) for i in range(first - 3, n)])
+		import re # each of them is said to be lost once
+		lost = lambda: [int(n) for m in re.findall(rb"events (\d+) to (\d+) could not be told in time and are lost", t.log) for n in m]
+		until(lambda: lost()[-1:] == [first - 1], say="lost: %s, up to %d" % (lost(), first - 1))
+		eq(lost()[0], 3)
+		eq([b - a for a, b in zip(lost()[1::2], lost()[2::2])], [1] * (len(lost()) // 2 - 1))
 	PY
 }
 

@@ -185,6 +185,10 @@ def rss():
 		        got = r.ask(n, request(V2, method, payload, METADATA))
 		        assert got and got[0] == n and got[1] in (INVALID, UNKNOWN, NOT_FOUND, INTERNAL), (method, payload, got)
 		        n += 2
+		if OURS: # at a NUL the id would end
+		    got = r.ask(n, request(V2, "State", b"\x0a\x03a\0b", METADATA))
+		    assert got and got[:2] == (n, INVALID), got
+		    n += 2
 		unharmed()
 		eq(r.ask(n, call("State")), (n, OK, ""))
 	PY
@@ -199,7 +203,7 @@ def rss():
 		    got = r.ask(n, request(V2, "State", payload, METADATA))
 		    assert got[1] in (INVALID, UNKNOWN, NOT_FOUND, INTERNAL), got
 		    n += 2
-		for name in ("a\0b", "\n\n", "%s%n", "x" * 70000, "\u202e"):
+		for name in ("\n\n", "%s%n", "x" * 70000, "\u202e"):
 		    got = r.ask(n, call("State", exec_id=name))
 		    eq(got[:2], (n, NOT_FOUND))
 		    n += 2
@@ -293,6 +297,48 @@ def rss():
 	PY
 }
 
+# bats test_tags=nosan
+@test "shim: more operations than it has in progress at a time are refused, without harm" {
+	ours_only 'it has no limit'
+	shim <<-PY
+		pids = IT + "/hung-pids"
+		t = Task(group="full")
+		runtime = t.script('case " \$* " in *" exec "*) echo \$\$ >>%s; exec sleep 1000;; esac' % pids, 'exec $PEER "\$@"')
+		t.create(options=options(binary_name=runtime)).start()
+		ended, fresh = Task("sh", "-c", "exit 3", group="full").run(), Task(group="full").launch()
+		eq(ended.Wait().exit_status, 3)
+		starts = []
+		for n in range(257):
+		    t.add("x%d" % n, "true", stdout="", stderr="")
+		for n in range(256):
+		    starts.append(t.begin("Start", exec_id="x%d" % n))
+		until(lambda: os.path.exists(pids) and len(open(pids).read().split()) == 256, 60)
+		fds_before = fds(t.shim)
+		t.refuses(*[(EXHAUSTED, "256 operations are in progress: resource exhausted", *call) for call in (
+		    ("Start", {"exec_id": "x256"}), ("Pause",), ("Pids",), ("Stats",), ("Kill", {"signal": 15, "all": True}),
+		    ("Update", {"resources": limits(pids={"limit": 50})}))])
+		eq(t.status("x256"), CREATED)
+		fresh.fails(EXHAUSTED, "resource exhausted", "Create", bundle=fresh.bundle)
+		fresh.fails(NOT_FOUND, "not found", "State")
+		eq(fds(t.shim), fds_before)
+		# What ends something is not refused.
+		eq(ended.Delete().exit_status, 3)
+		t.allows(("Kill", {"signal": 0}), ("State",))
+		for pid in open(pids).read().split():
+		    os.kill(int(pid), KILL)
+		for s in starts:
+		    within(s.status(30)[1], "OCI runtime exec failed")
+		eq(len(t.Pids().processes), 1)
+		fresh.run()
+		w = t.begin("Start", exec_id="x256") # it was not spent
+		until(lambda: len(open(pids).read().split()) == 257)
+		os.kill(int(open(pids).read().split()[-1]), KILL)
+		within(w.status(10)[1], "OCI runtime exec failed")
+		eq(t.kill(), 137)
+		os.unlink(pids)
+	PY
+}
+
 @test "shim: Create of one id by many at once: one does it" {
 	shim <<-'PY'
 		t = Task().launch()
@@ -305,6 +351,7 @@ def rss():
 		eq(s.status, CREATED)
 		t.pid, t.created = s.pid, True
 		t.start()
+		EVENTS.wait(t.id, "start")
 		eq([x.split()[0] for x in EVENTS.said(t.id)].count("create"), 1)
 	PY
 }

@@ -29,15 +29,20 @@ shim_up() {
 	it_need busybox protoc python3
 	it_shim || return 1
 	it_world || return 1
-	it_rootfs "$IT_OUT/rootfs"
-	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/* "$IT_OUT" 2>/dev/null || true
 	mkdir "$IT_OUT/api"
 	protoc -I "$IT_TOP/api" --python_out="$IT_OUT/api" "$IT_TOP"/api/*.proto || return 1
-	"$PEER" spec -b "$IT_OUT"
+	shim_base
 	# The interpreter that Debian's python3-protobuf is for.
 	IT_PYTHON=python3
 	"$IT_PYTHON" -c 'import google.protobuf' 2>/dev/null || IT_PYTHON=/usr/bin/python3
 	export IT_PYTHON PYTHONDONTWRITEBYTECODE=1
+}
+
+# A root file system, and base.json: a config.json that tests change.
+shim_base() {
+	it_rootfs "$IT_OUT/rootfs"
+	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/* "$IT_OUT" 2>/dev/null || true
+	"$PEER" spec -b "$IT_OUT"
 	python3 - <<-'PY'
 		import json, os
 		name = os.environ["IT_OUT"] + "/config.json"

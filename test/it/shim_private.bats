@@ -94,6 +94,41 @@ def topics(answer):
 	PY
 }
 
+@test "shim: its own service: without a daemon's address every event is kept for whoever asks here" {
+	ours_only 'it has none'
+	shim <<-PY
+		$WITH
+		import events_pb2
+		def little(c):
+		    c["linux"]["resources"] = {"memory": {"limit": 16 << 20, "swap": 16 << 20}}
+		t = Task(config=little)
+		t.launch(env={"TTRPC_ADDRESS": ""})
+		next_one = begin("Events")
+		t.run()
+		eq(topics(next_one.result()), ["create"])
+		t.exec("x", "sh", "-c", "exit 4")
+		t.Wait(exec_id="x")
+		t.Delete(exec_id="x")
+		t.Pause()
+		t.Resume()
+		t.exec("y", "tail", "/dev/zero")
+		eq(t.Wait(exec_id="y").exit_status, 137)
+		eq(t.kill(), 137)
+		t.Delete()
+		said, after = [], 0
+		while after < own("Hello", version=1).last_event: # a few at a time
+		    some = own("Events", after=after, limit=4).events
+		    eq([e.number for e in some], list(range(after + 1, after + 1 + len(some))))
+		    said, after = said + list(some), some[-1].number
+		eq([e.envelope.topic.removeprefix("/tasks/") for e in said], ["create", "start", "exec-added", "exec-started", "exit",
+		    "paused", "resumed", "exec-added", "exec-started", "oom", "exit", "exit", "delete"])
+		exits = [events_pb2.TaskExit.FromString(e.envelope.event.value) for e in said if e.envelope.topic == "/tasks/exit"]
+		eq([(e.id, e.exit_status) for e in exits], [("x", 4), ("y", 137), (t.id, 137)])
+		eq({e.envelope.namespace for e in said}, {NS})
+		eq(EVENTS.said(t.id), [])
+	PY
+}
+
 @test "shim: its own service: what is known of a task" {
 	ours_only 'it has none'
 	shim <<-PY
@@ -114,6 +149,102 @@ def topics(answer):
 		    if q.state != "created":
 		        assert 0 < q.start_us < 10 ** 7
 		eq(begin("Properties", id="nobody").status()[0], NOT_FOUND)
+	PY
+}
+
+@test "shim: its own service: how a process ended, when, and who asked for it" {
+	ours_only 'it has none'
+	shim <<-PY
+		$WITH
+		def at(stamp):
+		    return stamp.seconds + stamp.nanos / 1e9
+		def of(exec_id=""):
+		    return {q.exec_id: q for q in own("Properties", id=t.id).processes}[exec_id]
+		began = time.time()
+		t.create()
+		p = of()
+		assert began <= at(p.created_at) <= time.time()
+		eq([p.HasField(f) for f in ("started_at", "exited_at", "killed_at")], [False] * 3)
+		t.start()
+		p = of()
+		assert at(p.created_at) <= at(p.started_at) <= time.time()
+		# by itself, by a signal of its own, of a client, of somebody else
+		for exec_id, script, sig, want in (("exits", "exit 137", 0, (137, 0, 0)), ("own", "kill -SEGV \$\$", 0, (139, 11, 0)),
+		                                   ("asked", "sleep 1000", TERM, (143, 15, 15)), ("no-way", "trap '' TERM; touch /tmp/\$\$; while :; do sleep 0.1; done", TERM, None)):
+		    pid = t.exec(exec_id, "sh", "-c", script)
+		    if sig:
+		        if not want:
+		            time.sleep(0.3)
+		        t.Kill(signal=sig, exec_id=exec_id)
+		    if not want: # asked, and did not; then it was somebody else
+		        time.sleep(0.1)
+		        eq((of(exec_id).state, of(exec_id).kill_signal), ("running", TERM))
+		        os.kill(pid, KILL)
+		        want = (137, 9, 15)
+		    w = t.Wait(exec_id=exec_id)
+		    p = of(exec_id)
+		    eq((exec_id, p.exit_status, p.exit_signal, p.kill_signal), (exec_id, *want))
+		    eq(p.exited_at, w.exited_at)
+		    assert began <= at(p.created_at) <= at(p.started_at) <= at(p.exited_at)
+		    eq(p.HasField("killed_at"), bool(sig))
+		    if sig:
+		        assert at(p.started_at) <= at(p.killed_at) <= at(p.exited_at)
+		    with open(t.bundle + "/exec.%s.exit.json" % exec_id) as f:
+		        e = json.load(f)
+		    eq((e["status"], e["signal"], e["killSignal"], e["oomKills"]), (*want, 0))
+		# what could not be started
+		t.add("bad", "/no/such")
+		t.fails(UNKNOWN, "", "Start", exec_id="bad")
+		p = of("bad")
+		eq((p.state, p.exit_status, p.HasField("created_at"), p.HasField("started_at"), p.HasField("exited_at")),
+		   ("stopped", 255, True, False, True))
+		# all of them, and a signal that nobody got is none
+		t.exec("both", "sleep", "1000")
+		eq(t.begin("Kill", exec_id="bad", signal=TERM).status()[0], NOT_FOUND)
+		eq(of("bad").kill_signal, 0)
+		eq((of("both").kill_signal, of().kill_signal), (0, 0))
+		t.Kill(signal=0)
+		assert not of().HasField("killed_at")
+		t.Pause()
+		assert own("Properties", id=t.id).paused and of().state == "paused"
+		t.Resume()
+		assert not own("Properties", id=t.id).paused
+		t.Kill(signal=KILL, all=True)
+		t.Wait()
+		eq([(of(x).exit_signal, of(x).kill_signal) for x in ("both", "")], [(9, 9), (9, 9)])
+		with open(t.bundle + "/exit.json") as f:
+		    e = json.load(f)
+		eq((e["signal"], e["killSignal"]), (9, 9))
+		# a core
+		t = Task("sh", "-c", "ulimit -c unlimited; cd /tmp; kill -SEGV \$\$; sleep 1", config=lambda c: c["linux"].update(
+		    namespaces=[n for n in c["linux"]["namespaces"] if n["type"] != "pid"])).run()
+		t.Wait()
+		eq((of().exit_signal, of().exit_status), (11, 139))
+		with open("/proc/sys/kernel/core_pattern") as f:
+		    if f.read().strip() == "core":
+		        eq(of().core_dumped, bool(glob.glob(IT_OUT + "/rootfs/tmp/core*")))
+		for f in glob.glob(IT_OUT + "/rootfs/tmp/*"):
+		    if os.path.isfile(f):
+		        os.remove(f)
+	PY
+}
+
+@test "shim: its own service: how often the OOM killer came, by the end of each process" {
+	ours_only 'it has none'
+	shim <<-PY
+		$WITH
+		def small(c):
+		    c["linux"]["resources"] = {"memory": {"limit": 16 << 20}}
+		t = Task(config=small).run()
+		t.exec("before", "true")
+		t.Wait(exec_id="before")
+		t.exec("eats", "sh", "-c", "exec dd if=/dev/zero of=/dev/null bs=200M count=1")
+		eq(t.Wait(exec_id="eats").exit_status, 137)
+		p = own("Properties", id=t.id)
+		q = {x.exec_id: x for x in p.processes}
+		eq((p.oom_kills, q["before"].oom_kills, q["eats"].oom_kills), (1, 0, 1))
+		eq((q["eats"].exit_signal, q["eats"].kill_signal), (9, 0))
+		EVENTS.wait(t.id, "oom")
 	PY
 }
 

@@ -95,6 +95,31 @@ def overlay(d, *more):
 	PY
 }
 
+# What mount(2) does not read would be a layer that is missing, in silence.
+@test "shim: an overlay of many layers; one whose options do not fit is refused" {
+	shim <<-'PY'
+		top = IT + "/many/" + 150 * "t"
+		def layers(n, name):
+		    """Each an empty directory, the last but one with a file; and the root file system."""
+		    dirs = [top + "/" + name % i for i in range(n)]
+		    for d in dirs:
+		        os.makedirs(d)
+		    os.mknod(dirs[-1] + "/last")
+		    return types_pb2.Mount(type="overlay", source="overlay", options=["lowerdir=" + ":".join(dirs + [top + "/root"])])
+
+		os.makedirs(top)
+		os.symlink(IT_OUT + "/rootfs", top + "/root")
+		t = Task("ls", "/last", mounts=[layers(60, "%d")]) # 10 KB, but for what all names begin with
+		t.run()
+		eq(t.Wait().exit_status, 0)
+		t.Delete()
+		t = Task(mounts=[layers(60, "%d" + 150 * "l")]).launch()
+		t.fails((UNKNOWN, INVALID), "argument list too long", "Create", bundle=t.bundle, rootfs=t.mounts)
+		eq([m for m in mountinfo() if t.bundle in m], [])
+		shutil.rmtree(IT + "/many")
+	PY
+}
+
 @test "shim: a container that fails leaves no mount" {
 	shim <<-'PY'
 		t = Task("no-such-program", mounts=[bind(IT_OUT + "/rootfs")]).launch()

@@ -28,8 +28,9 @@ teardown_file() { shim_down; }
 	shim <<-'PY'
 		before = set(processes())
 		t = Task().launch()
-		now = {n: p for n, p in processes().items() if n not in before}
-		eq(list(now.values()), [t.shim])
+		now = {p for n, p in processes().items() if n not in before}
+		eq(now, {t.shim} | set(children(t.shim)))
+		assert len(now) <= 2, now
 		p = "/proc/%d/" % t.shim
 		assert os.getpgid(t.shim) != os.getpgid(0)
 		assert os.path.realpath(p + "cwd") in ("/", t.bundle)
@@ -40,6 +41,44 @@ teardown_file() { shim_down; }
 		eq(ppid(t.pid), t.shim) # although it was made by another process
 		score = lambda p: int(open("/proc/%d/oom_score_adj" % p).read())
 		eq(score(t.shim), min(score(os.getpid()) + 1, 1000))
+	PY
+}
+
+@test "shim: the first Create is the work of a process that waits for it, for ten seconds" {
+	ours_only 'it forks none'
+	shim <<-'PY'
+		late = Task().launch() # connected, so it has been forked
+		first, = children(late.shim)
+		began = time.monotonic()
+
+		t = Task().launch()
+		waits, = children(t.shim)
+		eq(sorted(int(n) for n in os.listdir("/proc/%d/fd" % waits)), [0, 1, 2, 3, 4]) # 3: its job, 4: the log
+		t.create()
+		eq(children(t.shim), [t.pid])
+		t.start()
+
+		t = Task().launch() # one that is killed is missed by nobody
+		waits, = children(t.shim)
+		os.kill(waits, KILL)
+		gone(waits)
+		t.run()
+		eq(children(t.shim), [t.pid])
+
+		t = Task().launch()
+		waits, = children(t.shim)
+		os.kill(t.shim, KILL)
+		gone(waits)
+
+		t = Task().launch()
+		waits, = children(t.shim)
+		t.end()
+		gone(waits)
+
+		until(lambda: not children(late.shim), 20, "it waits for ever")
+		assert 5 < time.monotonic() - began < 20, time.monotonic() - began
+		assert not alive(first)
+		late.run()
 	PY
 }
 
@@ -55,7 +94,11 @@ teardown_file() { shim_down; }
 		    with open("/proc/%d/status" % t.shim) as f:
 		        return next(l.split()[1] for l in f if l.startswith(key))
 		eq(status("Threads"), "1")
-		assert fds(t.shim) <= 10, os.listdir("/proc/%d/fd" % t.shim)
+		before = fds(t.shim)
+		assert before <= 10, os.listdir("/proc/%d/fd" % t.shim)
+		ends = [t.inp("y-stdin"), t.out("y-stdout"), t.out("y-stderr")]
+		t.exec("y", "sleep", "1000", **dict(zip(("stdin", "stdout", "stderr"), (e.path for e in ends))))
+		assert fds(t.shim) <= before + 7, os.listdir("/proc/%d/fd" % t.shim)
 		with open("/proc/%d/smaps_rollup" % t.shim) as f:
 		    dirty = next(int(l.split()[1]) for l in f if l.startswith("Anonymous"))
 		assert dirty <= 100, "%d KiB" % dirty # with a slack: bench measures it
@@ -109,7 +152,8 @@ teardown_file() { shim_down; }
 		    x.join()
 		eq(len({t.address for t in tasks}), 1)
 		eq(len({t.shim for t in tasks}), 1)
-		eq(len([n for n in processes() if os.path.basename(SHIM) in n]), 1)
+		one = tasks[0].shim
+		eq(len([n for n, p in processes().items() if os.path.basename(SHIM) in n and ppid(p) != one]), 1)
 	PY
 }
 
@@ -149,6 +193,34 @@ teardown_file() { shim_down; }
 		for d in dirs:
 		    until(lambda: not open(d + "/cgroup.procs").read().strip())
 		    os.rmdir(d)
+	PY
+}
+
+# bats test_tags=nosan
+@test "shim: SCHED_CORE gives it a cookie for core scheduling before the server begins, or start fails" {
+	ours_only 'of its many calls of prctl strace cannot answer one'
+	it_need strace
+	shim <<-'PY'
+		trace = IT + "/trace"
+		def answered(result):
+		    # The same on every kernel: the first prctl of `start` is answered for it. The server is not followed.
+		    return ["strace", "-qq", "-o", trace, "-e", "trace=prctl,fork,clone", "-e", "inject=prctl:%s:when=1" % result]
+		env = {"SCHED_CORE": "1"}
+		t = Task()
+		for error, words in ("ENODEV", b"no such device"), ("EINVAL", b"invalid argument"): # no SMT; a kernel without it
+		    rc, out, err = t.command("start", env=env, under=answered("error=" + error))
+		    eq((rc, out), (1, b""))
+		    within(err, b"SCHED_CORE: give the shim a cookie for core scheduling: " + words)
+		    eq([n for n in processes() if os.path.basename(SHIM) in n], [])
+		    eq(os.listdir("/run/containerd/s"), [])
+		t.launch(env=env, under=answered("retval=0"))
+		first, then = open(trace).read().splitlines()
+		within(first, "prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, 0x1 /* PIDTYPE_TGID */, ")
+		assert then.startswith(("fork(", "clone(")), then # the server inherits it, and all that it starts
+		t.run()
+		u = Task().launch(under=answered("retval=0"))
+		assert "prctl" not in open(trace).read()
+		os.unlink(trace)
 	PY
 }
 
@@ -383,6 +455,28 @@ teardown_file() { shim_down; }
 	PY
 }
 
+@test "shim: a hook that hangs leaves State, Kill and Delete of its own container answering" {
+	ours_only 'one lock is held while a runtime runs'
+	shim <<-'PY'
+		def hooked(c):
+		    c["hooks"] = {"poststart": [{"path": "/bin/sh", "args": ["sh", "-c", "echo >%s/hangs; exec sleep 1000" % IT]}]}
+		t = Task(config=hooked).create()
+		start = t.begin("Start")
+		until(lambda: os.path.exists(IT + "/hangs"))
+		began = time.monotonic()
+		assert t.status() in (CREATED, RUNNING)
+		t.fails(STATE_ERROR, "", "Start")
+		eq(len(t.Pids().processes), 1)
+		eq(t.kill(), 137)
+		eq((t.status(), start.status()[0]), (STOPPED, UNKNOWN))
+		t.Delete()
+		assert time.monotonic() - began < 9, "%.1f s" % (time.monotonic() - began)
+		EVENTS.wait(t.id, "delete")
+		eq([s.split()[0] for s in EVENTS.said(t.id)], ["create", "exit", "delete"])
+		os.unlink(IT + "/hangs")
+	PY
+}
+
 @test "shim: how a task in the same bundle ended before is not said of the next" {
 	ours_only 'it keeps no record'
 	shim <<-'PY'
@@ -395,5 +489,56 @@ teardown_file() { shim_down; }
 		gone(t.shim)
 		eq(t.binary_delete().exit_status, 137)
 		os.unlink(IT_OUT + "/rootfs/tmp/second")
+	PY
+}
+
+@test "shim: a runtime that is not there any more: its container is killed and removed all the same" {
+	ours_only 'it says so, and leaves the container'
+	shim <<-PY
+		import json
+		roots = IT + "/roots"
+		def left(t):
+		    return t.cgroup_dirs(), glob.glob(roots + "/" + NS + "/" + t.id)
+		for real in ("$PEER", "$(command -v crun)"):
+		    for shared in (False, True):
+		        def pids(c):
+		            c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if not shared or n["type"] != "pid"]
+		        t = Task("sh", "-c", "trap '' TERM; sleep 1001 & sleep 1002; true", config=pids)
+		        runtime = t.script('exec %s "\$@"' % real)
+		        t.create(options=options(binary_name=runtime, root=roots)).start()
+		        t.exec("x", "sleep", "1003")
+		        until(lambda: len(t.Pids().processes) == 4)
+		        every = [p.pid for p in t.Pids().processes]
+		        t.Pause() # what is frozen has to be killed, too
+		        os.kill(t.shim, KILL)
+		        gone(t.shim)
+		        os.unlink(runtime)
+		        eq(t.binary_delete().exit_status, 137)
+		        for p in every:
+		            gone(p)
+		        eq(left(t), ([], []))
+		        # And where the shim is there, and the container has ended.
+		        t = Task("sh", "-c", "exit 3")
+		        runtime = t.script('exec %s "\$@"' % real)
+		        t.create(options=options(binary_name=runtime, root=roots)).start()
+		        t.Wait()
+		        os.unlink(runtime)
+		        eq(t.Delete().exit_status, 3)
+		        eq(left(t), ([], []))
+		# Of a runtime that made no cgroup nothing is touched: it would be the shim's own.
+		t = Task()
+		runtime = t.script('exec $(command -v crun) --cgroup-manager=disabled "\$@"')
+		t.create(options=options(binary_name=runtime, root=roots)).start()
+		t.fails(NOT_FOUND, "cgroup does not exist", "Stats")
+		os.kill(t.shim, KILL)
+		gone(t.shim)
+		os.rename(runtime, runtime + "-away")
+		rc, out, err = t.command("-bundle", t.bundle, "delete")
+		eq((rc, alive(t.pid)), (0, True))
+		within(err, b"is left to itself")
+		os.rename(runtime + "-away", runtime)
+		eq(t.binary_delete().exit_status, 137)
+		gone(t.pid)
+		shutil.rmtree(roots)
 	PY
 }

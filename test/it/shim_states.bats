@@ -5,6 +5,15 @@
 load lib.bash
 load shim_lib.bash
 
+# What is refused in every state of a task that there is, and changes nothing.
+ALWAYS='
+def always(t):
+    t.refuses((EXISTS if OURS else UNKNOWN, "", "Create", {"bundle": t.bundle}))
+    if OURS: # the peer makes an exec without an id, and can make checkpoints
+        t.refuses((INVALID, "cannot be empty", "Exec", {"spec": program("true")}),
+            (UNIMPLEMENTED, "not implemented", "Checkpoint", {"path": IT + "/checkpoint"}))
+'
+
 setup_file() { shim_up; }
 teardown_file() { shim_down; }
 
@@ -22,6 +31,8 @@ EVERY = {"State": {}, "Start": {}, "Delete": {}, "Pids": {}, "Pause": {}, "Resum
 		t = Task().launch()
 		for method, fields in EVERY.items():
 		    t.fails(NOT_FOUND, "not found", method, **fields)
+		    if OURS: # by the other name of the service, too
+		        eq(t.begin(method, service=V3, **fields).status(), t.begin(method, **fields).status())
 		c = t.Connect()
 		eq(c.task_pid, 0)
 		assert alive(c.shim_pid)
@@ -30,12 +41,14 @@ EVERY = {"State": {}, "Start": {}, "Delete": {}, "Pids": {}, "Pause": {}, "Resum
 }
 
 @test "shim: created" {
-	shim <<-'PY'
+	shim <<-PY
+		$ALWAYS
 		t = Task().create()
 		s = t.State()
 		eq((s.status, s.pid, s.id, s.bundle), (CREATED, t.pid, t.id, t.bundle))
 		eq((s.exit_status, s.exec_id, s.terminal), (0, "", False))
 		eq([p.pid for p in t.Pids().processes], [t.pid])
+		always(t)
 		t.refuses((STATE_ERROR, "cannot pause task in created state", "Pause"),
 		    (STATE_ERROR, "cannot resume task in created state", "Resume"))
 		t.allows(("Kill", {"signal": 0}), ("CloseIO", {"stdin": True}), ("ResizePty", {"width": 80, "height": 24}),
@@ -50,10 +63,12 @@ EVERY = {"State": {}, "Start": {}, "Delete": {}, "Pids": {}, "Pause": {}, "Resum
 }
 
 @test "shim: running" {
-	shim <<-'PY'
+	shim <<-PY
+		$ALWAYS
 		t = Task().run()
 		s = t.State()
 		eq((s.status, s.pid, s.id, s.bundle, s.exit_status), (RUNNING, t.pid, t.id, t.bundle, 0))
+		always(t)
 		t.refuses((STATE_ERROR, "cannot start a running process", "Start"),
 		    (STATE_ERROR, "cannot delete a running process", "Delete"),
 		    (STATE_ERROR, "cannot resume a running process", "Resume"))
@@ -66,11 +81,13 @@ EVERY = {"State": {}, "Start": {}, "Delete": {}, "Pids": {}, "Pause": {}, "Resum
 }
 
 @test "shim: paused" {
-	shim <<-'PY'
+	shim <<-PY
+		$ALWAYS
 		t = Task().run()
 		t.add("x", "true")
 		t.Pause()
 		eq((t.State().status, t.State().pid), (PAUSED, t.pid))
+		always(t)
 		t.refuses((STATE_ERROR, "cannot start a paused process", "Start"),
 		    (STATE_ERROR, "cannot delete a paused process", "Delete"),
 		    (STATE_ERROR, "cannot pause a paused container", "Pause"),
@@ -87,11 +104,13 @@ EVERY = {"State": {}, "Start": {}, "Delete": {}, "Pids": {}, "Pause": {}, "Resum
 }
 
 @test "shim: stopped" {
-	shim <<-'PY'
+	shim <<-PY
+		$ALWAYS
 		t = Task("sh", "-c", "exit 3").run()
 		t.Wait()
 		s = t.State()
 		eq((s.status, s.pid, s.exit_status, s.exited_at), (STOPPED, t.pid, 3, t.Wait().exited_at))
+		always(t)
 		t.refuses((STATE_ERROR, "cannot start a stopped process", "Start"),
 		    (STATE_ERROR, "cannot pause a stopped container", "Pause"),
 		    (STATE_ERROR, "cannot resume a stopped container", "Resume"),
@@ -238,5 +257,72 @@ EVERY = {"State": {}, "Start": {}, "Delete": {}, "Pids": {}, "Pause": {}, "Resum
 		eq(t.State().exit_status, 5)
 		t.fails(NOT_FOUND, "not found", "State", exec_id="x")
 		eq(t.Delete().exit_status, 5)
+	PY
+}
+
+# ---- what is done without a helper, and when it cannot be -------------------
+
+@test "shim: Start says how a process died that was let go" {
+	shim <<-'PY'
+		def no_execve(c):
+		    c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW",
+		                             "syscalls": [{"names": ["execve"], "action": "SCMP_ACT_KILL_PROCESS"}]}
+		t = Task("true", config=no_execve).create()
+		t.fails(UNKNOWN, "was killed by signal 31 while executing its program" if OURS else "", "Start")
+		if OURS:
+		    eq(t.Wait().exit_status, 128 + 31)
+		    until(lambda: EVENTS.said(t.id) == ["create", "exit 159"])
+		t.Delete()
+		eq(t.cgroup_dirs(), [])
+	PY
+}
+
+@test "shim: a Start that does not come to an end holds up nobody" {
+	ours_only 'one lock is held while a runtime runs'
+	shim <<-'PY'
+		def freeze(v1, v2):
+		    for path, word in [(d + "/freezer.state", v1) for d in t.cgroup_dirs()] + \
+		                      [(d + "/cgroup.freeze", v2) for d in t.cgroup_dirs()]:
+		        if os.path.exists(path):
+		            with open(path, "w") as f:
+		                f.write(word)
+		t = Task().create()
+		freeze("FROZEN", "1")
+		s = t.begin("Start")
+		t.refuses((PRECONDITION, "another operation", "Start"), (PRECONDITION, "another operation", "Delete"))
+		eq(t.status(), CREATED)
+		assert not s.done.wait(0.3)
+		freeze("THAWED", "0")
+		eq(s.result(10).pid, t.pid)
+		eq((t.status(), t.kill()), (RUNNING, 137))
+		until(lambda: EVENTS.said(t.id) == ["create", "start", "exit 137"])
+	PY
+}
+
+@test "shim: a Delete that has to wait holds up nobody" {
+	ours_only 'the lock is ours'
+	shim <<-'PY'
+		import fcntl
+		t = Task("true").run()
+		t.Wait()
+		with open("/run/berth/containerd/%s/%s/lock" % (NS, t.id)) as f:
+		    fcntl.flock(f, fcntl.LOCK_EX)
+		    d = t.begin("Delete")
+		    eq(t.status(), STOPPED)
+		    assert not d.done.wait(0.3)
+		eq(d.result(10).exit_status, 0)
+		eq(t.cgroup_dirs(), [])
+	PY
+}
+
+@test "shim: Delete removes cgroups that were made in the container's" {
+	shim <<-'PY'
+		t = Task("true").run()
+		t.Wait()
+		assert t.cgroup_dirs()
+		for d in t.cgroup_dirs():
+		    os.makedirs(d + "/one/two")
+		t.Delete()
+		eq(t.cgroup_dirs(), [])
 	PY
 }

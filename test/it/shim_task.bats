@@ -124,6 +124,51 @@ teardown_file() { shim_down; }
 	PY
 }
 
+@test "shim: a pid that is somebody else's by now is never signalled" {
+	ours_only 'its delete says 137 whatever happened'
+	shim <<-PY
+		strangers = []
+		def stranger(pid): # with this very pid
+		    until(lambda: not os.path.exists("/proc/%d" % pid))
+		    time.sleep(0.02) # they are told apart by the clock tick in which they began
+		    for _ in range(300):
+		        open("/proc/sys/kernel/ns_last_pid", "w").write(str(pid - 1))
+		        strangers.append(subprocess.Popen(["sleep", "1000"]))
+		        if strangers[-1].pid == pid:
+		            return
+		    raise AssertionError("nobody gets pid %d" % pid)
+		t = Task().run()
+		x = t.exec("x", "true")
+		t.Wait(exec_id="x")
+		stranger(x)
+		t.fails(NOT_FOUND, "process already finished", "Kill", exec_id="x", signal=KILL)
+		eq((t.State(exec_id="x").pid, t.status("x")), (x, STOPPED))
+		assert x not in [p.pid for p in t.Pids().processes]
+		t.Delete(exec_id="x")
+		t.kill()
+		stranger(t.pid)
+		for everybody in (False, True):
+		    t.fails(NOT_FOUND, "process already finished", "Kill", signal=KILL, all=everybody)
+		eq(t.Delete().pid, t.pid)
+		# Nor by the program's delete, which finds the pid in a file.
+		for binary in ("", "$PEER", "gone"):
+		    t = Task()
+		    runtime = binary if binary != "gone" else t.script('exec $PEER "\$@"')
+		    t.create(options=options(binary_name=runtime)).start()
+		    os.kill(t.shim, KILL)
+		    os.kill(t.pid, KILL)
+		    stranger(t.pid)
+		    if binary == "gone":
+		        os.unlink(runtime)
+		    d = t.binary_delete()
+		    eq((d.pid, d.exit_status), (t.pid, 137 if binary else 255))
+		eq([p.pid for p in strangers if p.poll() is not None], [])
+		for p in strangers:
+		    p.kill()
+		    p.wait()
+	PY
+}
+
 @test "shim: Kill with all reaches every process, TERM as well as KILL" {
 	shim <<-'PY'
 		t = Task("sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.01; done").run()
@@ -134,6 +179,20 @@ teardown_file() { shim_down; }
 		t.Kill(signal=TERM, all=True)
 		eq([t.Wait(exec_id=x).exit_status for x in "ab"], [143, 143])
 		eq(t.Wait().exit_status, 3)
+	PY
+}
+
+@test "shim: Kill with all ends what somebody else has frozen" {
+	shim <<-'PY'
+		t = Task("sh", "-c", "sleep 100 & wait").run()
+		t.exec("x", "sleep", "100")
+		for path, word in [(d + "/freezer.state", "FROZEN") for d in t.cgroup_dirs()] + \
+		                  [(d + "/cgroup.freeze", "1") for d in t.cgroup_dirs()]:
+		    if os.path.exists(path):
+		        with open(path, "w") as f:
+		            f.write(word)
+		t.Kill(signal=KILL, all=True)
+		eq((t.Wait(exec_id="x").exit_status, t.Wait().exit_status), (137, 137))
 	PY
 }
 
@@ -173,6 +232,19 @@ teardown_file() { shim_down; }
 		    with open("/proc/%d/task/%d/children" % (t.shim, t.shim)) as f:
 		        return [int(p) for p in f.read().split()]
 		until(lambda: [p.pid for p in t.Pids().processes] == [t.pid])
+		until(lambda: children() == [t.pid], 5, "zombies stay")
+	PY
+}
+
+@test "shim: orphans are collected though nobody calls" {
+	shim <<-'PY'
+		def host_pid(c):
+		    c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "pid"]
+		t = Task("sh", "-c", "for i in 1 2 3 4 5; do (sh -c 'sleep 0.3 & exit' &); done; exec sleep 100", config=host_pid).run()
+		def children():
+		    with open("/proc/%d/task/%d/children" % (t.shim, t.shim)) as f:
+		        return [int(p) for p in f.read().split()]
+		until(lambda: len(children()) == 6, 5, "they are not the shim's")
 		until(lambda: children() == [t.pid], 5, "zombies stay")
 	PY
 }
@@ -291,7 +363,7 @@ teardown_file() { shim_down; }
 		    eq(look(), before)
 		t.exec("x", "true")
 		eq(t.Wait(exec_id="x").exit_status, 0)
-		eq(EVENTS.said(t.id)[:2], ["create", "start"])
+		until(lambda: EVENTS.said(t.id)[:2] == ["create", "start"])
 	PY
 }
 
@@ -310,7 +382,7 @@ teardown_file() { shim_down; }
 		    assert t.begin("Create", bundle=t.bundle).status()[0] not in (OK, EXISTS)
 		open(t.bundle + "/config.json", "w").write(good)
 		t.run()
-		eq(EVENTS.said(t.id)[:1], ["create"])
+		until(lambda: EVENTS.said(t.id)[:1] == ["create"])
 	PY
 }
 
@@ -324,6 +396,26 @@ teardown_file() { shim_down; }
 		    pass
 		gone(t.shim)
 		assert not os.path.exists(t.address.removeprefix("unix://"))
+	PY
+}
+
+@test "shim: Shutdown while a Create is at work: what it makes is undone, and the shim ends" {
+	ours_only 'it goes at once, and leaves the container'
+	shim <<-'PY'
+		def slow(c): c["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "touch %s/slow; sleep 0.3" % IT]}]}
+		t = Task(config=slow).launch()
+		create = t.begin("Create", bundle=t.bundle)
+		until(lambda: os.path.exists(IT + "/slow"))
+		t.Shutdown()
+		assert not os.path.exists(t.address.removeprefix("unix://"))
+		try:
+		    code, text = create.status()
+		    within(text, "told to end")
+		except Lost:
+		    pass
+		gone(t.shim)
+		eq(t.cgroup_dirs(), [])
+		os.unlink(IT + "/slow")
 	PY
 }
 
@@ -344,7 +436,7 @@ teardown_file() { shim_down; }
 
 @test "shim: options of containerd 1.0's runtime are understood" {
 	ours_only 'it panics'
-	shim <<-'PY'
+	shim <<-PY
 		for name in ("containerd.linux.runc.CreateOptions", "types.containerd.io/containerd.linux.runc.CreateOptions"):
 		    def user(c):
 		        c["process"]["user"] = {"uid": 1000, "gid": 0} # the runtime gives them to the user, not the group
@@ -353,6 +445,13 @@ teardown_file() { shim_down; }
 		    t.run(options=any_of(name, runc_v1_pb2.CreateOptions(io_uid=1000, io_gid=2000, no_pivot_root=True)))
 		    t.Wait()
 		    o.wait(b"1000 2000\n")
+		for name, runtime in (("containerd.linux.runc.RuncOptions", "$PEER"), ("types.containerd.io/containerd.linux.runc.RuncOptions", "runc")):
+		    t = Task(group="v1")
+		    t.run(options=any_of(name, runc_v1_pb2.RuncOptions(runtime=runtime, runtime_root=IT + "/v1-root")))
+		    eq(os.path.exists(IT + "/v1-root/" + NS + "/" + t.id + ("/state.json" if "/" in runtime else "/record.json")), True)
+		    eq(t.kill(), 137)
+		    t.Delete()
+		shutil.rmtree(IT + "/v1-root")
 	PY
 }
 
@@ -426,15 +525,17 @@ teardown_file() { shim_down; }
 
 # ---- runtimes ---------------------------------------------------------------
 
-# One life with this binary_name; its state has to be below the root that is given.
+# One life with this binary_name; its state has to be below the root that is given, and
+# is that of the built-in runtime ($2) or of another.
 life_with() {
-	local SHIM_BINARY=$1
+	local SHIM_BINARY=$1 builtin=${2:-}
 
 	shim <<-PY
 		t = Task("sh", "-c", "cat; exit 3")
 		i, o = t.inp(), t.out("stdout")
 		t.create(options=options(binary_name="$SHIM_BINARY", root=IT + "/roots"))
 		eq([f for f in os.listdir(IT + "/roots/" + NS) if not f.startswith(".")], [t.id])
+		eq(open(t.bundle + "/berth.json").read().count('"binary":""') if OURS else bool("$builtin"), bool("$builtin"))
 		t.start()
 		i.write(b"words")
 		o.wait(b"words")
@@ -464,11 +565,49 @@ life_with() {
 	PY
 }
 
-@test "shim: the runtime when none is named" { life_with ''; }
-@test "shim: the bare name runc" { life_with runc; }
+@test "shim: the runtime when none is named" { life_with '' builtin; }
+@test "shim: the bare name runc" { life_with runc builtin; }
+@test "shim: the bare name berth" { ours_only 'it has no such name'; life_with berth builtin; }
 @test "shim: runc by its path" { life_with "$PEER"; }
 @test "shim: crun by its path" { life_with "$(command -v crun)"; }
 @test "shim: berth by its path" { life_with "$BERTH"; }
+
+@test "shim: the settings" {
+	ours_only 'it has none'
+	shim <<-PY
+		conf, top = IT + "/shim.json", IT + "/settings"
+		def life(opts=None, **settings):
+		    with open(conf, "w") as f:
+		        json.dump(settings, f)
+		    t = Task().launch(env={"BERTH_SHIM_CONFIG": conf})
+		    t.run(**({"options": opts} if opts else {}))
+		    builtin = json.load(open(t.bundle + "/berth.json"))["binary"] == ""
+		    found = sorted(f[len(top) + 1:] for f in glob.glob(top + "/*/**", recursive=True) if os.path.exists(f))
+		    eq(t.kill(), 137)
+		    t.end()
+		    return t, builtin, found
+		t, builtin, found = life(root=top + "/root", state_dir=top + "/state", socket_dir=top + "/s")
+		name = t.address.rpartition("/")[2]
+		eq((builtin, t.address), (True, "unix://" + top + "/s/" + name))
+		within(found, "s/" + name)
+		within(found, "root/" + NS + "/" + t.id + "/record.json")
+		within(found, "state/%s.%d/events" % (name, t.shim))
+		eq(os.stat(top + "/s").st_mode & 0o777, 0o700)
+		# Which names are the built-in runtime's: the empty one always is.
+		t, builtin, found = life(options(binary_name="mine"), builtin_names=["mine"], root=top + "/root", runtime_root=top + "/others")
+		eq((builtin, "root/" + NS + "/" + t.id + "/record.json" in found), (True, True))
+		t, builtin, found = life(options(binary_name="runc"), builtin_names=["mine"], root=top + "/root", runtime_root=top + "/others")
+		eq((builtin, "others/" + NS + "/" + t.id + "/state.json" in found), (False, True))
+		eq(life(builtin_names=["mine"], root=top + "/root")[1], True)
+		# One that is wrong, or not there, is no reason to go on with others.
+		for text, words in (('{"root": 7}', "/root"), ('{"rot": "/x"}', "/rot"), ("{", conf), (None, conf)):
+		    os.unlink(conf) if text is None else open(conf, "w").write(text)
+		    rc, out, err = Task().command("start", env={"BERTH_SHIM_CONFIG": conf})
+		    eq((rc, out), (1, b""))
+		    within(err.decode(), words)
+		shutil.rmtree(top)
+	PY
+}
 
 @test "shim: a runtime that is not there" {
 	shim <<-'PY'
@@ -504,6 +643,35 @@ life_with() {
 	PY
 }
 
+@test "shim: an exec that hangs leaves State, Kill and Delete of its own container answering" {
+	ours_only 'one lock is held while a runtime runs'
+	shim <<-PY
+		pids = IT + "/hung-pids"
+		t = Task()
+		hangs = t.script('case " \$* " in *" exec "*) echo \$\$ >>%s; exec sleep 1000;; esac' % pids, 'exec $PEER "\$@"')
+		t.create(options=options(binary_name=hangs)).start()
+		t.add("x", "true")
+		t.add("y", "true")
+		start = t.begin("Start", exec_id="x")
+		until(lambda: os.path.exists(pids) and open(pids).read().strip())
+		began = time.monotonic()
+		eq((t.status(), t.status("x"), t.status("y")), (RUNNING, CREATED, CREATED))
+		t.fails(STATE_ERROR, "", "Start", exec_id="x")
+		t.fails(PRECONDITION, "process not created", "Kill", exec_id="x", signal=9)
+		t.allows(("Pids",), ("Stats",), ("Update", {"resources": limits(pids={"limit": 50})}))
+		t.Delete(exec_id="y")
+		t.Pause()
+		t.Resume()
+		eq(t.kill(), 137)
+		t.Delete()
+		assert time.monotonic() - began < 9, "%.1f s" % (time.monotonic() - began)
+		within(start.status()[1], "OCI runtime exec failed: the helper was killed as it did not end")
+		gone(int(open(pids).read()))
+		EVENTS.wait(t.id, "delete")
+		os.unlink(pids)
+	PY
+}
+
 @test "shim: the pipes belong to io_uid and io_gid, else to the user of the process" {
 	shim <<-'PY'
 		def user(c):
@@ -519,6 +687,51 @@ life_with() {
 		t.run()
 		t.Wait()
 		o.wait(b"1000 0\nwritable\n")
+	PY
+}
+
+# bats test_tags=nosan
+@test "shim: nothing is executed to make a container, nothing forked to answer from memory, no stream read" {
+	ours_only 'it executes runc'
+	it_need strace
+	shim <<-'PY'
+		t = Task("cat")
+		i, o = t.inp(), t.out("stdout")
+		t.launch()
+		ours = [t.shim] + children(t.shim) # what is forked for the Create
+		tracer = subprocess.Popen(["strace", "-ff", "-qq", "-o", IT + "/trace", "-p", ",".join(str(p) for p in ours), "-e",
+		    "trace=execve,execveat,fork,vfork,clone,clone3,read,write,readv,writev,splice,tee"])
+		until(lambda: all("TracerPid:\t0" not in open("/proc/%d/status" % p).read() for p in ours))
+		def lines(*words, of="*"): # of a process, or of all
+		    return [l for f in glob.glob(IT + "/trace.%s" % of) for l in open(f) if l.startswith(words)]
+		t.run()
+		t.exec("x", "sh", "-c", "exit 3")
+		t.Wait(exec_id="x")
+		t.Delete(exec_id="x")
+		eq(sorted(os.path.basename(l.split('"')[1]) for l in lines("execve(", "execveat(") if l.rstrip().endswith("= 0")), ["cat", "sh"])
+		before = len(lines("fork(", "vfork(", "clone(", "clone3("))
+		assert before >= 3, before
+		waits = [t.begin("Wait") for _ in range(20)]
+		for _ in range(20):
+		    t.State()
+		    t.Connect()
+		    t.Kill(signal=0)
+		    t.ResizePty(width=80, height=24)
+		    t.fails(STATE_ERROR, "", "Start")
+		i.write(b"unmistakable " * 3000)
+		o.wait(39000)
+		i.vanish()
+		t.CloseIO(stdin=True)
+		eq({w.result().exit_status for w in waits}, {0})
+		eq(len(lines("fork(", "vfork(", "clone(", "clone3(")), before)
+		assert lines("splice(", of=t.shim)
+		eq([l for l in lines("read", "write", of=t.shim) if "unmistakable" in l], [])
+		assert lines("read(0, \"unmistakable") # by cat
+		t.Delete()
+		tracer.terminate()
+		tracer.wait()
+		for f in glob.glob(IT + "/trace.*"):
+		    os.unlink(f)
 	PY
 }
 

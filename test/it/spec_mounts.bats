@@ -78,6 +78,30 @@ for i, o in enumerate("rro rrw rnosuid rsuid rnodev rdev rnoexec rexec rnoatime 
 	[ ! -e "$IT_OUT/rootfs/data/new" ]
 }
 
+# As in crun; runc ends at the first that is no block device.
+@test "mounts: tmpcopyup keeps FIFOs, sockets and devices, of these what can be made" {
+	local dir=$IT_OUT/rootfs/nodes
+
+	mkdir "$dir"
+	mkfifo -m 620 "$dir/fifo"
+	mknod -m 640 "$dir/null" c 1 3
+	mknod -m 604 "$dir/loop" b 7 0
+	python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$dir/socket"
+	chmod 700 "$dir/socket"
+	chown 5:6 "$dir/fifo" "$dir/loop"
+	ours 'mount("/nodes", "tmpfs", "tmpfs", "tmpcopyup")' \
+		"ls -lnA /nodes | awk 'NF > 2 { print \$1, \$3, \$4, \$1 ~ /^[bc]/ ? \$5 \$6 : \"\", \$NF }'"
+	expect 'prw--w---- 5 6  fifo
+brw----r-- 5 6 7,0 loop
+crw-r----- 0 0 1,3 null
+srwx------ 0 0  socket'
+	chown -R 100000:100000 "$dir"
+	ours 'maps(0, 100000); mount("/nodes", "tmpfs", "tmpfs", "tmpcopyup")' 'ls /nodes'
+	expect 'fifo
+socket'
+	rm -r "$dir"
+}
+
 @test "mounts: a tmpfs has the mode of the directory it covers" {
 	same 'mount("/var/tmp", "tmpfs", "tmpfs"); mount(f"/fresh-{rt}", "tmpfs", "tmpfs"); p["env"].append("RT=" + rt)' \
 		'ls -ld /var/tmp /fresh-$RT | cut -c1-10'
@@ -115,6 +139,25 @@ mount("/m/b", "tmpfs", "tmpfs"); mount("/n", "tmpfs", "tmpfs", "ro"); mount("/n"
 a
 b'
 	rm -r "$IT_OUT"/rootfs/[mn]
+}
+
+# Not what a link of the image, or a hook, has put over it or in its place by then.
+@test "mounts: a tmpfs becomes read-only, not what its name leads to at the end" {
+	mkdir -p "$IT_OUT/rootfs/t/x"
+	ln -s m "$IT_OUT/rootfs/over-m"
+	ln -s t "$IT_OUT/rootfs/over-t"
+	ours 'mount("/m", "tmpfs", "tmpfs", "ro"); mount("/over-m", "tmpfs", "tmpfs"); mount("/h", "tmpfs", "tmpfs", "ro")
+mount("/t/x", "tmpfs", "tmpfs", "ro"); mount("/over-t", "tmpfs", "tmpfs")
+c["hooks"] = {"createContainer": [{"path": "/bin/sh", "args": ["sh", "-c", f"mount -t tmpfs hook {out}/rootfs/h"],
+    "env": ["PATH=/usr/bin:/bin:/usr/sbin:/sbin"]}]}' \
+		'grep -E " /[mth][/ ]" /proc/self/mountinfo | cut -d" " -f5,6'
+	expect '/m ro,relatime
+/m rw,relatime
+/h ro,relatime
+/t/x ro,relatime
+/t rw,relatime
+/h rw,relatime'
+	rm -r "$IT_OUT"/rootfs/[mth] "$IT_OUT"/rootfs/over-[mt]
 }
 
 @test "mounts: relative source and destination, missing mount points" {

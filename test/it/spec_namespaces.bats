@@ -185,4 +185,6 @@ c["mounts"] = [m for m in c["mounts"] if m["type"] != "mqueue"]' true
 	expect "seed
 /noexec"
 	refused '/mounts needs a mount namespace' 'ns("mount", new=False)' true
+	refused '/linux/devices needs a mount namespace' 'ns("mount", new=False); c["mounts"] = []
+l["devices"] = [{"path": "/dev/new", "type": "c", "major": 1, "minor": 3}]; l["maskedPaths"] = []; l["readonlyPaths"] = []' true
 }

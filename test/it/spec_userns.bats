@@ -13,8 +13,11 @@ setup_file() {
 		'subuid kim:500000:65536' 'subgid kim:500000:65536'
 }
 
-teardown_file() {
+teardown() {
 	ns_stop holder
+}
+
+teardown_file() {
 	spec_down
 }
 

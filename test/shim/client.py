@@ -23,13 +23,14 @@ import threading
 import time
 import traceback
 
-sys.path.insert(0, os.environ["IT_OUT"] + "/api")
+sys.path[:0] = [os.environ["IT_OUT"] + "/api", os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
 # pylint: disable=wrong-import-position,wrong-import-order
 import runc_options_pb2
 import runc_v1_pb2
 import task_pb2
 import types_pb2
 import wellknown_pb2
+from expect import eq, within, until
 from receiver import Receiver
 from streams import In, Out
 from ttrpc import *  # pylint: disable=wildcard-import,unused-wildcard-import
@@ -84,27 +85,6 @@ def program(*args, **fields):
                                 "user": {"uid": 0, "gid": 0}, **fields})
 
 
-def eq(got, want):
-    if got != want:
-        raise AssertionError("got %r, not %r" % (got, want))
-
-
-def within(text, part):
-    if part not in text:
-        raise AssertionError("%r is not in %r" % (part, text))
-
-
-def until(what, timeout=10, say="it does not happen"):
-    end = time.monotonic() + timeout
-    while True:
-        r = what()
-        if r:
-            return r
-        if time.monotonic() > end:
-            raise AssertionError(say)
-        time.sleep(0.005)
-
-
 def alive(pid):
     """Not gone, and not a zombie that somebody else is yet to collect."""
     try:
@@ -121,6 +101,11 @@ def gone(pid, timeout=10):
 def ppid(pid):
     with open("/proc/%d/stat" % pid) as f:
         return int(f.read().rpartition(")")[2].split()[1])
+
+
+def children(pid):
+    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+        return [int(n) for n in f.read().split()]
 
 
 def fds(pid):
@@ -170,11 +155,11 @@ class Task:
 
     # -- the program ----------------------------------------------------------
 
-    def command(self, *args, stdin=b"", env=None, cwd=None, timeout=10):
-        """The shim's program with a daemon's flags: (exit code, stdout, stderr)."""
+    def command(self, *args, stdin=b"", env=None, cwd=None, timeout=10, under=()):
+        """The shim's program with a daemon's flags, `under` another: (exit code, stdout, stderr)."""
         every = {"PATH": os.environ["PATH"], "GOMAXPROCS": "2", "TTRPC_ADDRESS": self.events.path + ".ttrpc",
                  "TMPDIR": IT + "/tmp"}
-        p = subprocess.run([SHIM, "-namespace", NS, "-address", self.events.path, "-publish-binary",
+        p = subprocess.run([*under, SHIM, "-namespace", NS, "-address", self.events.path, "-publish-binary",
                             "/usr/bin/containerd", "-id", self.id, *args],
                            input=stdin, cwd=cwd or self.bundle, env={**every, **(env or {})},
                            capture_output=True, timeout=timeout, check=False)
@@ -378,6 +363,7 @@ def processes():
         try:
             with open(d + "/cmdline", "rb") as f:
                 cmd = f.read().replace(b"\0", b" ").decode(errors="replace").strip()
+            os.readlink(d + "/exe") # fails for the kernel's own
             if ppid(pid) != os.getpid() and not cmd.startswith("sleep 86399"):
                 found["process %d %s" % (pid, cmd)] = pid
         except OSError:
@@ -406,7 +392,7 @@ def clean(before):
     rest = left(before)
     bad += ["left behind: " + r for r in rest]
     for name, pid in processes().items():
-        if name in rest:
+        if name in rest and alive(pid):
             os.kill(pid, KILL)
     for t in Task.every:
         shutil.rmtree(t.bundle, ignore_errors=True) if not any(t.bundle in m for m in mountinfo()) else None

@@ -448,15 +448,15 @@ static void removes_nested(void **state)
 	struct cgroup cg;
 	struct err e = { 0 };
 	OWN_FD dir = -1;
-	int pids;
+	int top;
 
 	NEED_ROOT(w);
-	pids = cgroup_hierarchy_of(&w->host, "pids");
 	assert_int_equal(cgroup_create(&cg, &w->host, test_path("nest"), &e), 0);
-	assert_int_equal(mkdirat(cg.fd[pids], "a", 0755), 0);
-	assert_int_equal(mkdirat(cg.fd[pids], "b", 0755), 0);
-	assert_int_equal(mkdirat(cg.fd[pids], "b/x", 0755), 0);
-	dir = openat(cg.fd[pids], "a", O_PATH | O_DIRECTORY);
+	top = cgroup_fd(&cg, (size_t)cgroup_hierarchy_of(&w->host, "pids"));
+	assert_int_equal(mkdirat(top, "a", 0755), 0);
+	assert_int_equal(mkdirat(top, "b", 0755), 0);
+	assert_int_equal(mkdirat(top, "b/x", 0755), 0);
+	dir = openat(top, "a", O_PATH | O_DIRECTORY);
 	for (int i = 0; i < 600; i++) {
 		int next;
 

@@ -3,6 +3,7 @@
  * within the deadline. And init's side against a parent that does so. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -19,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include "container.h"
 #include "err.h"
 #include "fd.h"
 #include "init.h"
@@ -235,6 +237,75 @@ static void goes_well(void **state)
 	assert_int_equal(drive_fake(&f, HS_CREATED, &e), 0);
 }
 
+/* ---- a start that waits for nothing ---------------------------------------- */
+
+enum { EXECUTES = FAILS + 1 };
+
+static _Noreturn void let_go_child(int sync, int what)
+{
+	struct hs_msg m;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (read(sync, &m, sizeof m) != sizeof m || m.phase != HS_START)
+		_exit(9);
+	if (what == EXECUTES)
+		execl("/bin/sleep", "sleep", "100", NULL);
+	misbehave(sync, (enum misdeed)what);
+	_exit(9);
+}
+
+/* Lets a child go; what container_let_go_end() says of it, at once. */
+static int let_go(int what, struct err *e)
+{
+	struct pollfd p = { .events = POLLIN };
+	int pair[2], pidfd, r;
+	int64_t start;
+	pid_t pid;
+
+	memset(e, 0, sizeof *e);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(pair[0]);
+		let_go_child(pair[1], what);
+	}
+	close(pair[1]);
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	assert_true(pidfd >= 0);
+	assert_int_equal(container_let_go(pair[0], e), 0);
+	p.fd = pair[0];
+	assert_int_equal(poll(&p, 1, what == HANGS ? 50 : ENOUGH_MS), what != HANGS);
+	start = now_ms();
+	r = container_let_go_end(pair[0], "x", pid, pidfd, e);
+	assert_true(now_ms() - start < DEADLINE_MS);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid); /* not reaped by that */
+	close(pair[0]);
+	close(pidfd);
+	return r;
+}
+
+static void lets_go(void **state)
+{
+	struct err e;
+	int pair[2];
+
+	assert_int_equal(let_go(EXECUTES, &e), 0);
+	for (int what = IS_KILLED; what <= FAILS; what++) {
+		if (what == TALKS_LONG)
+			continue;
+		assert_true(let_go(what, &e) < 0);
+		if (what == FAILS) /* there is no plan any more to say which */
+			assert_non_null(strstr(e.msg, "set the hostname"));
+		else
+			expect_text((enum misdeed)what, &e, "executing its program");
+	}
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	close(pair[1]);
+	assert_int_equal(container_let_go(pair[0], &e), -EPIPE);
+	close(pair[0]);
+}
+
 /* ---- init's side ---------------------------------------------------------- */
 
 /* What init_expect(HOOKED) makes of the parent: its exit code, and in *m what
@@ -291,6 +362,7 @@ int main(void)
 		cmocka_unit_test(after_start),
 		cmocka_unit_test(forked_without_a_process),
 		cmocka_unit_test(listener_nobody_asked_for),
+		cmocka_unit_test(lets_go),
 		cmocka_unit_test(init_against_its_parent),
 	};
 

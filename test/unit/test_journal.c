@@ -148,13 +148,66 @@ static void a_file_that_was_changed(void **state)
 	assert_int_equal(rd.number, 0);
 }
 
+/* One whose writer was killed, at any byte of the last event. */
+static void what_another_has_left(void **state)
+{
+	struct journal_reader rd = { 0 };
+	OWN_SB struct sb b = SB_INIT;
+	struct journal left;
+	off_t whole;
+
+	add("one");
+	whole = j.size;
+	add("two, which was being written");
+	for (off_t size = whole; size < j.size; size++) {
+		assert_int_equal(truncate(path, size), 0);
+		assert_int_equal(journal_open_left(&left, path, NULL), 0);
+		assert_int_equal(left.last, 1);
+		assert_int_equal(left.size, whole);
+		journal_close(&left);
+	}
+	assert_int_equal(journal_open_left(&left, path, NULL), 0);
+	assert_int_equal(journal_add(&left, "two", 3, NULL), 0);
+	journal_close(&left);
+	assert_int_equal(journal_open_left(&left, path, NULL), 0);
+	assert_int_equal(left.first, 1);
+	assert_int_equal(left.last, 2);
+	assert_int_equal(journal_next(&left, &rd, &b), 1);
+	assert_int_equal(journal_next(&left, &rd, &b), 1);
+	assert_int_equal(b.len, 3);
+	assert_memory_equal(b.s, "two", 3);
+	assert_int_equal(journal_next(&left, &rd, &b), 0);
+	journal_close(&left);
+}
+
+static void what_is_no_journal(void **state)
+{
+	struct journal left;
+	struct err e;
+	FILE *f;
+
+	assert_int_equal(truncate(path, 3), 0);
+	assert_true(journal_open_left(&left, path, &e) < 0);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	assert_true(fputs("something else that is longer\n", f) >= 0);
+	fclose(f);
+	assert_int_equal(journal_open_left(&left, path, &e), -EPROTO);
+	assert_non_null(strstr(e.msg, path));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(journal_open_left(&left, path, &e), -ENOENT);
+	assert_int_equal(journal_open(&left, path, NULL), 0); /* for the teardown */
+	journal_close(&left);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(events_have_numbers),	 TEST(a_file_that_is_full),	TEST(an_event_that_cannot_be_kept),
-		TEST(half_an_event), TEST(a_file_that_was_changed),
+		TEST(half_an_event),		 TEST(a_file_that_was_changed), TEST(what_another_has_left),
+		TEST(what_is_no_journal),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

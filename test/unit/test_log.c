@@ -22,7 +22,7 @@ static void looks(enum log_style style, enum log_level level, const char *words,
 {
 	OWN_SB struct sb b = SB_INIT;
 
-	log_format(&b, style, level, words, WHEN);
+	log_format(&b, style, &(struct log_record){ .level = level, .words = words, .when = WHEN });
 	assert_false(b.failed);
 	assert_string_equal(b.s, line);
 }
@@ -39,8 +39,30 @@ static void formats(void **state)
 	      "time=\"2026-11-22T01:19:04Z\" level=error msg=\"a \\\"b\\\" \\\\ c\\n\\x01\xc3\xa4\"\n");
 	looks(LOG_JSON, LOG_LEVEL_ERROR, "a \"b\"\n",
 	      "{\"level\":\"error\",\"msg\":\"a \\\"b\\\"\\n\",\"time\":\"2026-11-22T01:19:04Z\"}\n");
+	looks(LOG_JOURNAL, LOG_LEVEL_ERROR, "id=\"x\" failed", "<3>id=\"x\" failed\n");
+	looks(LOG_JOURNAL, LOG_LEVEL_WARNING, "a\n<3>b", "<4>\"a\\n<3>b\"\n");
 	looks(LOG_TERMINAL, LOG_LEVEL_ERROR, "short",
 	      "\033[31mERRO\033[0m[0000] short                                        \n");
+}
+
+static void has(enum log_style style, const char *line)
+{
+	const struct log_field fields[] = { { "id", "a b", 0 }, { "ns", "x", 0 }, { "us", NULL, 12 } };
+	OWN_SB struct sb b = SB_INIT;
+
+	log_format(&b, style, &(struct log_record){ LOG_LEVEL_INFO, "it is", WHEN, fields, 3 });
+	assert_false(b.failed);
+	assert_string_equal(b.s, line);
+}
+
+static void fields_of_their_own(void **state)
+{
+	has(LOG_TEXT, "time=\"2026-11-22T01:19:04Z\" level=info msg=\"it is\" id=\"a b\" ns=x us=12\n");
+	has(LOG_JSON, "{\"level\":\"info\",\"msg\":\"it is\",\"time\":\"2026-11-22T01:19:04Z\","
+		      "\"id\":\"a b\",\"ns\":\"x\",\"us\":12}\n");
+	has(LOG_JOURNAL, "<6>it is id=\"a b\" ns=x us=12\n");
+	has(LOG_TERMINAL, "\033[36mINFO\033[0m[0000] it is                                       "
+			  "  id=\"a b\" ns=x us=12\n");
 }
 
 /* Reads a file whole. */
@@ -103,6 +125,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(formats),
+		cmocka_unit_test(fields_of_their_own),
 		cmocka_unit_test(refuses_a_bad_file),
 		cmocka_unit_test(writes_a_file_and_stderr),
 	};

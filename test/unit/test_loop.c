@@ -1,6 +1,7 @@
 /* The event loop: order, removal while an event waits, owners, timers. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -299,6 +301,141 @@ static void timers_fire_in_order(void **state)
 	assert_int_equal(order[1], 3);
 }
 
+static bool is_readable(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, ms) == 1;
+}
+
+static struct loop *busy_loop;
+static int n_busy;
+
+static int on_busy(struct source *s, uint32_t events)
+{
+	n_busy++;
+	return source_timer(s, busy_loop, 0, on_busy);
+}
+
+/* At once, in their order, and others get their turn between them. */
+static void timers_of_no_time(void **state)
+{
+	OWN_LOOP l = LOOP_INIT;
+	struct numbered a = { .number = 1 }, b = { .number = 2 };
+	struct source busy = { 0 }, stop = { 0 };
+	struct pipe_source p = { .victim = &p };
+
+	n_order = n_busy = 0;
+	assert_int_equal(loop_init(&l, NULL), 0);
+	busy_loop = &l;
+	source_timer(&a.src, &l, 0, on_numbered);
+	source_timer(&busy, &l, 0, on_busy);
+	source_timer(&b.src, &l, 0, on_numbered);
+	pipe_open(&p, &l);
+	assert_int_equal(loop_dispatch(&l), 0);
+	assert_int_equal(n_order, 2);
+	assert_int_equal(order[0], 1);
+	assert_int_equal(n_busy, 1);
+	assert_int_equal(p.calls, 1);
+	assert_true(is_readable(loop_fd(&l), 0)); /* there is more to do */
+	stop_after(&stop, &l, 10);
+	assert_int_equal(loop_run(&l), 1);
+	assert_true(n_busy > 2);
+	source_remove(&busy);
+	pipe_close(&p);
+}
+
+/* ---- as a part of somebody else's loop -------------------------------------- */
+
+static void other_loop_is_woken_for_fds(void **state)
+{
+	enum { N = 40 };
+	OWN_LOOP l = LOOP_INIT;
+	static struct pipe_source p[N];
+	int fd;
+
+	assert_int_equal(loop_init(&l, NULL), 0);
+	fd = loop_fd(&l);
+	assert_true(fd >= 0);
+	assert_int_equal(loop_fd(&l), fd);
+	assert_false(is_readable(fd, 0));
+	assert_int_equal(loop_dispatch(&l), 0); /* nothing to do: does not wait */
+	for (int i = 0; i < N; i++) {
+		p[i] = (struct pipe_source){ .victim = &p[i] };
+		pipe_open(&p[i], &l);
+	}
+	assert_true(is_readable(fd, 0));
+	assert_int_equal(loop_dispatch(&l), 0);
+	assert_false(is_readable(fd, 0));
+	for (int i = 0; i < N; i++) {
+		assert_int_equal(p[i].calls, 1);
+		pipe_close(&p[i]);
+	}
+}
+
+static void other_loop_is_woken_for_timers(void **state)
+{
+	OWN_LOOP l = LOOP_INIT;
+	struct numbered early = { .number = 1 }, late = { .number = 2 }, between = { .number = 3 };
+	int fd;
+
+	n_order = 0;
+	assert_int_equal(loop_init(&l, NULL), 0);
+	source_timer(&late.src, &l, 60, on_numbered); /* before anybody asks for the fd */
+	fd = loop_fd(&l);
+	source_timer(&early.src, &l, 1, on_numbered);
+	source_remove(&early.src);
+	source_timer(&between.src, &l, 30, on_numbered);
+	while (n_order < 2) { /* once for nothing is allowed, more is not */
+		assert_true(is_readable(fd, 1000));
+		assert_int_equal(loop_dispatch(&l), 0);
+		assert_false(is_readable(fd, 0));
+	}
+	assert_int_equal(order[0], 3);
+	assert_int_equal(order[1], 2);
+	assert_false(is_readable(fd, 20));
+	source_timer(&early.src, &l, 1, on_numbered);
+	assert_true(is_readable(fd, 1000));
+	assert_int_equal(loop_dispatch(&l), 0);
+	assert_int_equal(n_order, 3);
+}
+
+/* A loop with such an fd may still run by itself. */
+static void runs_with_a_timer_fd(void **state)
+{
+	OWN_LOOP l = LOOP_INIT;
+	struct numbered a = { .number = 1 };
+	struct source stop = { 0 };
+	struct timespec before, after;
+
+	n_order = 0;
+	assert_int_equal(loop_init(&l, NULL), 0);
+	assert_true(loop_fd(&l) >= 0);
+	source_timer(&a.src, &l, 5, on_numbered);
+	stop_after(&stop, &l, 100);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+	assert_int_equal(loop_run(&l), 1);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+	assert_int_equal(n_order, 1);
+	assert_true((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 < 50);
+}
+
+static void dispatch_tells_what_stopped_it(void **state)
+{
+	OWN_LOOP l = LOOP_INIT;
+	struct pipe_source a = { .result = -EBADMSG }, b = { .stop = true };
+
+	assert_int_equal(loop_init(&l, NULL), 0);
+	pipe_open(&a, &l);
+	assert_int_equal(loop_dispatch(&l), -EBADMSG);
+	pipe_open(&b, &l);
+	assert_int_equal(loop_dispatch(&l), 5);
+	source_remove(&b.src);
+	assert_int_equal(loop_dispatch(&l), 0);
+	pipe_close(&a);
+	pipe_close(&b);
+}
+
 static void takes_signals(void **state)
 {
 	struct signalfd_siginfo si;
@@ -314,6 +451,54 @@ static void takes_signals(void **state)
 	assert_int_equal(loop_take_signal(fd, &si), 1);
 	assert_int_equal(si.ssi_signo, SIGUSR1);
 	assert_int_equal(loop_take_signal(fd, &si), 0);
+}
+
+enum { READY = 100 };
+static struct pipe_source ready[READY];
+static int n_seen;
+
+static int on_late(struct source *s, uint32_t events)
+{
+	for (int i = 0; i < READY; i++)
+		n_seen += ready[i].calls;
+	return 0;
+}
+
+/* What had arrived when a timer is due comes first, however much it is. */
+static void timers_wait_for_what_is_ready(void **state)
+{
+	OWN_LOOP l = LOOP_INIT;
+	struct source late = { 0 };
+
+	n_seen = 0;
+	assert_int_equal(loop_init(&l, NULL), 0);
+	source_timer(&late, &l, 1, on_late);
+	for (int i = 0; i < READY; i++) {
+		ready[i] = (struct pipe_source){ .victim = &ready[i] };
+		pipe_open(&ready[i], &l);
+	}
+	usleep(3000);
+	assert_int_equal(loop_dispatch(&l), 0);
+	assert_int_equal(n_seen, READY);
+	for (int i = 0; i < READY; i++)
+		pipe_close(&ready[i]);
+}
+
+/* ... but not for ever. */
+static void timers_do_not_starve(void **state)
+{
+	OWN_LOOP l = LOOP_INIT;
+	struct source stop = { 0 };
+
+	assert_int_equal(loop_init(&l, NULL), 0);
+	for (int i = 0; i < READY; i++) {
+		ready[i] = (struct pipe_source){ 0 };
+		pipe_open(&ready[i], &l);
+	}
+	stop_after(&stop, &l, 10);
+	assert_int_equal(loop_run(&l), 1);
+	for (int i = 0; i < READY; i++)
+		pipe_close(&ready[i]);
 }
 
 static void many_sources(void **state)
@@ -350,7 +535,14 @@ int main(void)
 		cmocka_unit_test(owner_is_released_from_outside),
 		cmocka_unit_test(failing_callback_is_reported),
 		cmocka_unit_test(timers_fire_in_order),
+		cmocka_unit_test(timers_of_no_time),
+		cmocka_unit_test(other_loop_is_woken_for_fds),
+		cmocka_unit_test(other_loop_is_woken_for_timers),
+		cmocka_unit_test(runs_with_a_timer_fd),
+		cmocka_unit_test(dispatch_tells_what_stopped_it),
 		cmocka_unit_test(takes_signals),
+		cmocka_unit_test(timers_wait_for_what_is_ready),
+		cmocka_unit_test(timers_do_not_starve),
 		cmocka_unit_test(many_sources),
 	};
 

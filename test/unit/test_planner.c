@@ -336,10 +336,13 @@ static void test_tmpfs(void **state)
 	assert_true(s->copy_up);
 	assert_true(s->keep_mode);
 	assert_true(s->flags == MS_NOSUID); /* read-only comes later */
-	s = late(&t, FS_REMOUNT, "/a");
-	assert_true(s->flags == (MS_NOSUID | MS_RDONLY));
+	assert_true(s->kept);
+	assert_true(late(&t, FS_REMOUNT, "/a")->flags == (MS_NOSUID | MS_RDONLY));
+	assert_true(late(&t, FS_REMOUNT, "/a")->kept);
+	assert_ptr_equal(&t.plan->steps[late(&t, FS_REMOUNT, "/a")->of], s);
 	s = step(&t, FS_MOUNT, "/b");
 	assert_false(s->keep_mode);
+	assert_false(s->kept);
 	assert_string_equal(s->source, "tmpfs");
 	assert_string_equal(s->data, "size=1k,mode=700");
 	assert_null(late(&t, FS_REMOUNT, "/b"));

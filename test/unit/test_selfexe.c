@@ -12,22 +12,19 @@
 #include "selfexe.h"
 #include "verb.h"
 
-/* main.c has it, which the tests are linked without. */
-const struct option_def global_flags[] = { { 0 } };
-
 static void the_list_is_the_verb_table_s(void **state)
 {
 	static const char *const listed[] = { SELFEXE_VERBS };
 	size_t entering = 0;
 
 	(void)state;
-	for (size_t i = 0; verbs[i]; i++) {
+	for (size_t i = 0; program.verbs[i]; i++) {
 		bool found = false;
 
 		for (size_t j = 0; j < ARRAY_SIZE(listed); j++)
-			found = found || !strcmp(listed[j], verbs[i]->name);
-		assert_int_equal(found, verbs[i]->enters);
-		entering += verbs[i]->enters;
+			found = found || !strcmp(listed[j], program.verbs[i]->name);
+		assert_int_equal(found, program.verbs[i]->enters);
+		entering += program.verbs[i]->enters;
 	}
 	assert_int_equal(entering, ARRAY_SIZE(listed));
 }

@@ -58,7 +58,7 @@ static void put(const char *name, const char *text)
 
 static void how_a_process_ended(void **state)
 {
-	struct exit_record r = { "c1", "e1", 4711, 137, { 1700000000, 999999999 }, 2 }, back;
+	struct exit_record r = { "c1", "e1", 4711, 137, { 1700000000, 999999999 }, 2, 9, true, 15 }, back;
 	struct err e;
 
 	assert_int_equal(exit_record_read(&arena, dir, "e1", &back, &e), -ENOENT);
@@ -73,6 +73,9 @@ static void how_a_process_ended(void **state)
 	assert_int_equal(back.at.tv_sec, 1700000000);
 	assert_int_equal(back.at.tv_nsec, 999999999);
 	assert_int_equal(back.oom_kills, 2);
+	assert_int_equal(back.signal, 9);
+	assert_true(back.core_dumped);
+	assert_int_equal(back.kill_signal, 15);
 	exit_record_remove(dir, "e1");
 	assert_int_equal(exit_record_read(&arena, dir, "e1", &back, NULL), -ENOENT);
 }
@@ -99,8 +102,8 @@ static void a_record_of_another_version(void **state)
 
 static void which_runtime_a_task_has(void **state)
 {
-	char binary[] = "crun", root[] = "/run/x/default", none[] = "";
-	struct runtime rt = { &external_ops, binary, root, true, false, false }, back;
+	char binary[] = "crun", root[] = "/run/x/default", cgroup[] = "/x/c1", none[] = "";
+	struct runtime rt = { .ops = &external_ops, .binary = binary, .root = root, .systemd_cgroup = true }, back;
 
 	assert_int_equal(task_record_read(&arena, dir, &back, NULL), -ENOENT);
 	assert_int_equal(task_record_write(dir, &rt, NULL), 0);
@@ -109,6 +112,11 @@ static void which_runtime_a_task_has(void **state)
 	assert_string_equal(back.root, "/run/x/default");
 	assert_true(back.systemd_cgroup);
 	assert_ptr_equal(back.ops, &external_ops);
+	assert_null(back.cgroup);
+	rt.cgroup = cgroup;
+	assert_int_equal(task_record_write(dir, &rt, NULL), 0);
+	assert_int_equal(task_record_read(&arena, dir, &back, NULL), 0);
+	assert_string_equal(back.cgroup, "/x/c1");
 	rt.binary = none;
 	assert_int_equal(task_record_write(dir, &rt, NULL), 0);
 	assert_int_equal(task_record_read(&arena, dir, &back, NULL), 0);
@@ -266,6 +274,7 @@ static void what_is_possible_in_which_state(void **state)
 		[LIFE_EXEC] = { [LIFE_CREATED] = true, [LIFE_RUNNING] = true },
 		[LIFE_UPDATE] = { [LIFE_CREATED] = true, [LIFE_RUNNING] = true, [LIFE_PAUSED] = true },
 		[LIFE_RESIZE] = { [LIFE_CREATED] = true, [LIFE_RUNNING] = true, [LIFE_PAUSED] = true },
+		[LIFE_MOUNT] = { [LIFE_CREATED] = true, [LIFE_RUNNING] = true, [LIFE_PAUSED] = true },
 	};
 	struct err e;
 

@@ -239,6 +239,7 @@ static void test_full(void **state)
 	assert_string_equal(s->hostname, "full");
 	assert_string_equal(s->domainname, "example.org");
 	assert_int_equal(s->n_annotations, 2);
+	assert_false(s->builtin_init);
 	assert_string_equal(s->annotations[1].key, "with/slash");
 	check_process(s->process);
 	check_mounts(s);
@@ -464,13 +465,18 @@ static void test_sections(void **state)
 	OWN_ARENA struct arena a = ARENA_INIT;
 	static const char process[] = "{\"args\":[\"ps\"],\"cwd\":\"/\",\"user\":{\"uid\":5}}";
 	static const char resources[] = "{\"memory\":{\"limit\":0,\"swap\":-1},\"pids\":{\"limit\":-1}}";
+	static const char mount[] = "{\"destination\":\"a/../b/\",\"source\":\"/\",\"options\":[\"rbind\",\"ro\"]}";
 	struct spec_process *p;
 	struct spec_resources *r;
+	struct spec_mount *m;
 
 	(void)state;
 	assert_int_equal(spec_parse_process(&a, process, sizeof process - 1, "p", &p, NULL), 0);
 	assert_string_equal(p->args[0], "ps");
 	assert_true(p->user.uid == 5 && p->user.gid == 0);
+	assert_int_equal(spec_parse_mount(&a, mount, sizeof mount - 1, "m", &m, NULL), 0);
+	assert_string_equal(m->destination, "/b");
+	assert_true(m->is_bind && m->recursive && m->flags == MS_RDONLY);
 	assert_int_equal(spec_parse_resources(&a, resources, sizeof resources - 1, "r", &r, NULL), 0);
 	assert_true(!r->memory.has_limit && r->memory.has_swap && r->has_pids && r->pids_limit == -1);
 }

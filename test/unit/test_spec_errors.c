@@ -47,6 +47,8 @@ static const struct bad top[] = {
 	  "/linux/sysctl/kernel.domainname: the domain name is set by /domainname" },
 	{ TOP, "\"hostname\":[]", "/hostname: must be a string, not a list" },
 	{ TOP, "\"annotations\":{\"a\":1}", "/annotations/a: must be a string, not a whole number" },
+	{ TOP, "\"annotations\":{\"io.berth.init\":\"True\"}",
+	  "/annotations/io.berth.init: neither true nor false: 'True'" },
 	{ TOP, "\"annotations\":{\"\":\"x\"}", "/annotations/: a key must not be empty" },
 	{ TOP, "\"annotations\":[\"a\"]", "/annotations: must be an object, not a list" },
 	{ TOP, "\"process\":[]", "/process: must be an object, not a list" },
@@ -537,6 +539,7 @@ static void test_sections(void **state)
 	OWN_ARENA struct arena a = ARENA_INIT;
 	struct spec_process *p = NULL;
 	struct spec_resources *res = NULL;
+	struct spec_mount *m = NULL;
 	struct err e;
 
 	(void)state;
@@ -546,6 +549,11 @@ static void test_sections(void **state)
 	assert_string_equal(e.msg, "p:1:2: unexpected end of data");
 	assert_true(spec_parse_resources(&a, "{\"cpu\":1}", 9, "r", &res, &e) < 0);
 	assert_string_equal(e.msg, "r: line 1: /cpu: must be an object, not a whole number");
+	assert_true(spec_parse_mount(&a, "{\"source\":\"/\"}", 14, "m", &m, &e) < 0);
+	assert_string_equal(e.msg, "m: line 1: /destination: is missing");
+	assert_true(spec_parse_mount(&a, "{\"destination\":\"/\",\"type\":\"bind\"}", 33, "m", &m, &e) < 0);
+	assert_non_null(strstr(e.msg, "/source: is missing"));
+	assert_true(spec_parse_mount(&a, "{", 1, "m", &m, NULL) < 0);
 	assert_true(spec_parse_resources(&a, "[]", 2, "r", &res, NULL) < 0);
 	assert_null(p);
 	assert_null(res);

@@ -1,5 +1,6 @@
 /* ttrpc: frames in pieces, answers in any order, peers that leave, stall or lie. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 #include <cmocka.h>
 
 #include "err.h"
+#include "fd.h"
 #include "rpc_status.h"
 #include "ttrpc_client.h"
 #include "ttrpc_server.h"
@@ -49,6 +51,9 @@ static void on_request(struct ttrpc_call *c)
 	} else if (!strcmp(c->req->method, "Fail")) {
 		err_set(&e, ERR_NOT_FOUND, 0, "task \xff%s", "c1");
 		ttrpc_fail(c, &e);
+	} else if (!strcmp(c->req->method, "Exec")) {
+		err_set(&e, ERR_EXEC, -EACCES, "exec: \"/etc\"");
+		ttrpc_fail(c, &e);
 	} else {
 		err_set(&e, ERR_UNSUPPORTED, 0, "method %s", c->req->method);
 		ttrpc_fail(c, &e);
@@ -71,13 +76,18 @@ static int teardown(void **state)
 }
 
 /* A connection of the server; ours is the other end. */
-static int peer(struct ttrpc_conn **ret)
+static int peer_of(int type, struct ttrpc_conn **ret)
 {
 	int pair[2];
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair), 0);
 	assert_int_equal(ttrpc_server_add(&server, pair[0], ret), 0);
 	return pair[1];
+}
+
+static int peer(struct ttrpc_conn **ret)
+{
+	return peer_of(SOCK_STREAM, ret);
 }
 
 /* ---- raw frames ------------------------------------------------------------ */
@@ -265,20 +275,24 @@ static void a_peer_that_does_not_read(void **state)
 /* ---- calls ------------------------------------------------------------------ */
 
 static struct outcome {
-	int calls, r;
+	int calls, r, sys;
 	enum err_kind kind;
 	char words[1100];
 } outcomes[8];
 
-static void on_done(void *ctx, int r, const uint8_t *payload, size_t len, const struct err *e)
+static void on_done(void *ctx, int r, struct ttrpc_answer *a, const struct err *e)
 {
 	struct outcome *o = ctx;
-	Google__Protobuf__Any *any = r < 0 ? NULL : google__protobuf__any__unpack(NULL, len, payload);
+	Google__Protobuf__Any *any = r < 0 ? NULL : google__protobuf__any__unpack(NULL, a->len, a->payload);
 
 	o->calls++;
 	o->r = r;
 	o->kind = e ? e->kind : ERR_NONE;
-	snprintf(o->words, sizeof o->words, "%s", e ? e->msg : any->type_url);
+	o->sys = e ? e->sys : 0;
+	if (e)
+		err_text(e, o->words, sizeof o->words);
+	else
+		snprintf(o->words, sizeof o->words, "%s", any->type_url);
 	if (any)
 		google__protobuf__any__free_unpacked(any, NULL);
 }
@@ -319,11 +333,15 @@ static void answers_in_any_order(void **state)
 	call(&c, 1, "Later", 0);
 	call(&c, 2, "Echo", 0);
 	call(&c, 3, "Fail", 0);
+	call(&c, 4, "Exec", 0);
 	run(20);
 	assert_int_equal(outcomes[0].calls + outcomes[1].calls, 0);
 	assert_string_equal(outcomes[2].words, "ns1");
 	assert_int_equal(outcomes[3].kind, ERR_NOT_FOUND);
 	assert_string_equal(outcomes[3].words, "task ?c1: not found");
+	assert_int_equal(outcomes[4].kind, ERR_EXEC); /* with its errno, but not twice in words */
+	assert_int_equal(outcomes[4].sys, EACCES);
+	assert_string_equal(outcomes[4].words, "exec: \"/etc\": permission denied");
 	any.type_url = (char *)(uintptr_t) "second";
 	ttrpc_reply(waiting[1], &any.base);
 	any.type_url = (char *)(uintptr_t) "first";
@@ -387,6 +405,239 @@ static void a_server_that_ends(void **state)
 	assert_int_equal(outcomes[1].calls, 0);
 }
 
+/* ---- fds -------------------------------------------------------------------- */
+
+static struct received {
+	int fds[TTRPC_FDS_MAX];
+	size_t n, len;
+} received[8];
+static int n_received;
+static bool leave_fds;
+
+static void on_fds(void *ctx, int r, struct ttrpc_answer *a, const struct err *e)
+{
+	struct received *to = &received[n_received++];
+
+	assert_int_equal(r, 0);
+	to->n = a->n_fds;
+	to->len = a->len;
+	for (size_t i = 0; i < a->n_fds && !leave_fds; i++) {
+		to->fds[i] = a->fds[i];
+		a->fds[i] = -1;
+	}
+}
+
+/* Which pipe's end it is: a byte of it is read. */
+static char letter_in(int fd)
+{
+	char c = '\0';
+
+	assert_int_equal(read(fd, &c, 1), 1);
+	close(fd);
+	return c;
+}
+
+static int pipe_with(char c)
+{
+	int fds[2];
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	assert_int_equal(write(fds[1], &c, 1), 1);
+	close(fds[1]);
+	return fds[0];
+}
+
+static void ask_for_fds(struct ttrpc_client *c, int n)
+{
+	Google__Protobuf__Empty m = GOOGLE__PROTOBUF__EMPTY__INIT;
+	struct ttrpc_request r = { "test", "Later", NULL, &m.base, 0, on_fds, NULL };
+
+	memset(received, 0, sizeof received);
+	n_received = 0;
+	leave_fds = false;
+	for (int i = 0; i < n; i++)
+		assert_int_equal(ttrpc_client_call(c, &r, NULL), 0);
+	run(20);
+	assert_int_equal(n_waiting, n);
+}
+
+/* Several answers in one read; those that have fds get theirs and no others. */
+static void fds_come_with_their_answers(void **state)
+{
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	static uint8_t large[20000];
+	struct ttrpc_client c;
+	int fds[3];
+
+	client_of(&c);
+	ask_for_fds(&c, 6);
+	fds[0] = pipe_with('a');
+	ttrpc_reply(waiting[0], &any.base);
+	ttrpc_reply_fds(waiting[1], &any.base, fds, 1);
+	ttrpc_reply(waiting[2], &any.base);
+	for (int i = 0; i < 3; i++)
+		fds[i] = pipe_with((char)('b' + i));
+	any.value = (ProtobufCBinaryData){ sizeof large, large }; /* several reads */
+	ttrpc_reply_fds(waiting[3], &any.base, fds, 3);
+	any.value.len = 0;
+	fds[0] = pipe_with('e');
+	ttrpc_reply_fds(waiting[4], &any.base, fds, 1);
+	ttrpc_reply(waiting[5], &any.base);
+	run(20);
+	assert_int_equal(n_received, 6);
+	assert_int_equal(received[0].n + received[2].n + received[5].n, 0);
+	assert_int_equal(received[1].n, 1);
+	assert_int_equal(received[3].n, 3);
+	assert_true(received[3].len > sizeof large);
+	assert_int_equal(received[4].n, 1);
+	assert_int_equal(fcntl(received[1].fds[0], F_GETFD), FD_CLOEXEC);
+	assert_int_equal(letter_in(received[1].fds[0]), 'a');
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(letter_in(received[3].fds[i]), 'b' + i);
+	assert_int_equal(letter_in(received[4].fds[0]), 'e');
+	ttrpc_client_close(&c);
+}
+
+static int lowest_free_fd(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	close(fd);
+	return fd;
+}
+
+/* Nor those of a call that is over, or that a server is sent. */
+static void fds_that_nobody_takes_are_closed(void **state)
+{
+	Google__Protobuf__Empty m = GOOGLE__PROTOBUF__EMPTY__INIT;
+	struct ttrpc_request r = { "test", "Later", NULL, &m.base, 10, on_done, &outcomes[0] };
+	uint8_t bytes[256];
+	struct ttrpc_client c;
+	struct ttrpc_conn *conn;
+	int before, fds[3], fd;
+
+	client_of(&c);
+	ask_for_fds(&c, 1);
+	before = lowest_free_fd();
+	leave_fds = true;
+	fds[0] = pipe_with('a');
+	fds[1] = pipe_with('b');
+	ttrpc_reply_fds(waiting[0], &m.base, fds, 2);
+	run(20);
+	assert_int_equal(received[0].n, 2);
+	assert_int_equal(lowest_free_fd(), before);
+
+	assert_int_equal(ttrpc_client_call(&c, &r, NULL), 0);
+	n_waiting = 0;
+	run(5);
+	assert_int_equal(n_waiting, 1);
+	waiting[0]->gone = NULL;
+	run(20);
+	assert_int_equal(outcomes[0].kind, ERR_TIMEOUT);
+	fds[0] = pipe_with('a');
+	ttrpc_reply_fds(waiting[0], &m.base, fds, 1);
+	run(20);
+	assert_int_equal(lowest_free_fd(), before);
+	ttrpc_client_close(&c);
+	run(20);
+
+	fd = peer(&conn);
+	before = lowest_free_fd();
+	fds[0] = pipe_with('a');
+	assert_int_equal(fd_send(fd, bytes, frame(bytes, 1, TTRPC_REQUEST, "Echo", 3), fds, 1), 0);
+	close(fds[0]);
+	run(20);
+	assert_int_equal(lowest_free_fd(), before);
+	close(fd);
+}
+
+/* A peer that sends them again and again with one frame keeps nobody's open. */
+static void fds_of_an_endless_frame_are_closed(void **state)
+{
+	uint8_t bytes[256];
+	struct ttrpc_conn *conn;
+	int fd = peer(&conn), before, one;
+
+	conn->take_fds = true;
+	before = lowest_free_fd();
+	frame(bytes, 1, TTRPC_REQUEST, "Echo", 3);
+	for (int i = 0; i < 8; i++) {
+		one = pipe_with('a');
+		assert_int_equal(fd_send(fd, bytes + i, 1, &one, 1), 0);
+		close(one);
+		run(2);
+	}
+	assert_true(lowest_free_fd() <= before + 1);
+	conn->take_fds = false;
+	close(fd);
+	run(20);
+	assert_true(lowest_free_fd() <= before);
+}
+
+/* Without the loop: what is there now, and the end. */
+static void a_client_that_drains(void **state)
+{
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	struct ttrpc_client c;
+
+	client_of(&c);
+	call(&c, 0, "Later", 0);
+	call(&c, 1, "Later", 0);
+	run(20);
+	ttrpc_client_drain(&c);
+	assert_int_equal(outcomes[0].calls + outcomes[1].calls, 0);
+	any.type_url = (char *)(uintptr_t) "first";
+	ttrpc_reply(waiting[0], &any.base);
+	ttrpc_client_drain(&c);
+	assert_string_equal(outcomes[0].words, "first");
+	assert_true(ttrpc_client_is_open(&c));
+	ttrpc_server_done(&server);
+	ttrpc_client_drain(&c);
+	assert_int_equal(outcomes[1].kind, ERR_LOST);
+	assert_false(ttrpc_client_is_open(&c));
+}
+
+/* Frames in the next packet, each with nothing in it; -1: there is none. */
+static int frames_in_packet(int fd)
+{
+	uint8_t buf[1024];
+	ssize_t n = recv(fd, buf, sizeof buf, MSG_DONTWAIT);
+
+	assert_true(n < 0 ? errno == EAGAIN : n % TTRPC_HEADER == 0);
+	return n < 0 ? -1 : (int)n / TTRPC_HEADER;
+}
+
+static void what_is_corked_goes_together(void **state)
+{
+	Google__Protobuf__Empty m = GOOGLE__PROTOBUF__EMPTY__INIT;
+	struct ttrpc_conn *conn;
+	int fd = peer_of(SOCK_SEQPACKET, &conn); /* each send is a packet */
+	bool ours, inner;
+
+	for (uint32_t i = 1; i < 5; i += 2)
+		assert_int_equal(ttrpc_conn_send(conn, i, TTRPC_RESPONSE, &m.base), 0);
+	assert_int_equal(frames_in_packet(fd), 1);
+	assert_int_equal(frames_in_packet(fd), 1);
+	ours = ttrpc_conn_cork(conn);
+	assert_true(ours);
+	assert_int_equal(ttrpc_conn_send(conn, 5, TTRPC_RESPONSE, &m.base), 0);
+	inner = ttrpc_conn_cork(conn);
+	assert_false(inner);
+	assert_int_equal(ttrpc_conn_send(conn, 7, TTRPC_RESPONSE, &m.base), 0);
+	ttrpc_conn_uncork(conn, inner); /* whoever was first ends it */
+	assert_int_equal(ttrpc_conn_send(conn, 9, TTRPC_RESPONSE, &m.base), 0);
+	assert_int_equal(frames_in_packet(fd), -1);
+	ttrpc_conn_uncork(conn, ours);
+	assert_int_equal(frames_in_packet(fd), 3);
+	assert_int_equal(frames_in_packet(fd), -1);
+	ours = ttrpc_conn_cork(conn); /* for nothing */
+	ttrpc_conn_uncork(conn, ours);
+	assert_int_equal(frames_in_packet(fd), -1);
+	assert_int_equal(ttrpc_conn_send(conn, 11, TTRPC_RESPONSE, &m.base), 0);
+	assert_int_equal(frames_in_packet(fd), 1);
+	close(fd);
+}
+
 static void words_of_errors(void **state)
 {
 	char buf[512];
@@ -395,6 +646,11 @@ static void words_of_errors(void **state)
 	err_set(&e, ERR_STATE, 0, "cannot pause a paused container");
 	assert_int_equal(rpc_code(&e), 9);
 	assert_string_equal(rpc_words(&e, buf, sizeof buf), "cannot pause a paused container: failed precondition");
+	/* A peer's words, or containerd's own, that end in it already. */
+	err_set(&e, ERR_NOT_FOUND, 0, "process already finished: not found");
+	assert_string_equal(rpc_words(&e, buf, sizeof buf), "process already finished: not found");
+	err_set(&e, ERR_NOT_FOUND, 0, "task x not found");
+	assert_string_equal(rpc_words(&e, buf, sizeof buf), "task x not found");
 	err_set(&e, ERR_INTERNAL, -EIO, "\xe2\x82\xac \xc0\x80 \xed\xa0\x80 \xf5\x80\x80\x80 \xe2\x82");
 	assert_int_equal(rpc_code(&e), RPC_UNKNOWN);
 	assert_string_equal(rpc_words(&e, buf, sizeof buf), "\xe2\x82\xac ?? ??? ???? ??: input/output error");
@@ -420,6 +676,11 @@ int main(void)
 		TEST(a_client_that_leaves),
 		TEST(a_deadline),
 		TEST(a_server_that_ends),
+		TEST(fds_come_with_their_answers),
+		TEST(fds_that_nobody_takes_are_closed),
+		TEST(fds_of_an_endless_frame_are_closed),
+		TEST(a_client_that_drains),
+		TEST(what_is_corked_goes_together),
 		cmocka_unit_test(words_of_errors),
 	};
 

@@ -1,4 +1,4 @@
-# driver.bash: the tests of one file (plain.bash, systemd.bash), run inside the
+# driver.bash: the tests of one file (plain.bash, shim.bash, systemd.bash), run inside the
 # virtual machine: `driver.bash FILE [REGEX]` prints TAP. A test is a function
 # test_SOME_WORDS; each has a subshell of its own, its output is shown when it
 # fails. A process is dear here, so what the shell can do itself it does.
@@ -88,6 +88,27 @@ gone() {
 	done
 	RT=berth
 } >/dev/null 2>&1
+
+# ---- the shim ----------------------------------------------------------------------
+
+# What test/shim/client.py needs; the protocol's messages are compiled here.
+shim_world() {
+	local dir=${BERTH%/*} top=${BASH_SOURCE[0]%/*}/../..
+
+	for SHIM in "${SHIM:-}" "$dir/containerd-shim-berth-v2" "$dir/../shim/containerd-shim-berth-v2"; do
+		[ ! -x "$SHIM" ] || break
+	done
+	CLIENT=$top/test/shim/client.py
+	export SHIM IT=$T/it IT_CG=/berth-test/it IT_OUT=$T PYTHONPYCACHEPREFIX=$T/it/compiled
+	mkdir -p $IT $T/api
+	protoc -I "$top/api" --python_out=$T/api "$top"/api/*.proto
+	jq 'del(.process.rlimits, .linux.resources) | .ociVersion = "1.0.2"' $T/base.json >$T/base && mv $T/base $T/base.json
+}
+
+# The Python on standard input, in one process. Debian's is the one with protobuf.
+client() {
+	/usr/bin/python3 "$CLIENT"
+}
 
 # ---- looking ---------------------------------------------------------------------
 

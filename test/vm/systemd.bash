@@ -393,3 +393,136 @@ test_a_pod_of_podman() {
 	expect '' "$(systemctl list-units --all --plain --no-legend 'libpod-*')"
 	expect '' "$(systemctl --failed --plain --no-legend)"
 }
+
+# ---- the shim ---------------------------------------------------------------------
+
+# The option of the shim is the runtime's --systemd-cgroup, for its own and for others.
+test_the_shim_with_the_option_SystemdCgroup() {
+	shim_world
+	systemctl start dbus.service # which it would be when it is called for, and would seem to be left
+	client <<-PY
+		import cgroups_v2_pb2
+		def scope(name, *args, binary="", path="system.slice:vt:%s", **limits):
+		    def change(c):
+		        c["linux"]["cgroupsPath"] = path % name if "%" in path else path
+		        c["linux"]["resources"] = limits
+		    t = Task(*args, id=name, config=change)
+		    t.cgroup = "/system.slice/vt-" + name + ".scope"
+		    t.launch()
+		    t.opts = {"options": options(systemd_cgroup=True, binary_name=binary)}
+		    return t
+		def shown(t, *names):
+		    p = subprocess.run(["systemctl", "show", "vt-" + t.id + ".scope", "-p", ",".join(names)], capture_output=True, check=True)
+		    return sorted(p.stdout.decode().split())
+		def cgroup_of(pid):
+		    return open("/proc/%d/cgroup" % pid).read().strip().removeprefix("0::")
+		def val(t, name):
+		    return open("/sys/fs/cgroup" + cgroup_of(t.pid) + "/" + name).read().strip()
+		def no_scope(t):
+		    until(lambda: shown(t, "ActiveState") == ["ActiveState=inactive"])
+		    eq(t.cgroup_dirs(), [])
+		t = scope("one", memory={"limit": 32 << 20, "swap": 32 << 20}, pids={"limit": 20})
+		t.run(**t.opts)
+		eq(cgroup_of(t.pid), t.cgroup)
+		eq(shown(t, "ActiveState", "Slice", "MemoryMax", "TasksMax"), ["ActiveState=active", "MemoryMax=33554432", "Slice=system.slice", "TasksMax=20"])
+		assert t.cgroup not in cgroup_of(t.shim)
+		eq(cgroup_of(t.exec("x", "sleep", "1000")), t.cgroup)
+		m = cgroups_v2_pb2.Metrics.FromString(t.Stats().stats.value)
+		eq((m.pids.current, m.pids.limit, m.memory.usage_limit, len(t.Pids().processes)), (2, 20, 32 << 20, 2))
+		t.Update(resources=limits(pids={"limit": 21}, cpu={"shares": 512}))
+		eq((shown(t, "TasksMax", "CPUWeight"), val(t, "pids.max"), val(t, "cpu.weight")), (["CPUWeight=20", "TasksMax=21"], "21", "20"))
+		t.Pause()
+		within(val(t, "cgroup.events"), "frozen 1")
+		t.Resume()
+		t.exec("y", "tail", "/dev/zero")
+		eq(t.Wait(exec_id="y", timeout=60).exit_status, 137)
+		EVENTS.wait(t.id, "oom")
+		t.Kill(signal=KILL, all=True)
+		eq((t.Wait().exit_status, t.Wait(exec_id="x").exit_status), (137, 137))
+		t.Delete()
+		no_scope(t)
+		# The name is free again; killed with its shim; and one that cannot be.
+		for binary in ("", "$RUNC", "$CRUN"):
+		    t = scope("two" + os.path.basename(binary), binary=binary, pids={"limit": 30})
+		    t.create(timeout=60, **t.opts)
+		    t.Start(timeout=60)
+		    assert cgroup_of(t.pid).startswith(t.cgroup), cgroup_of(t.pid)
+		    eq(cgroups_v2_pb2.Metrics.FromString(t.Stats().stats.value).pids.limit, 30)
+		    os.kill(t.shim, KILL)
+		    gone(t.shim)
+		    eq(t.binary_delete(timeout=60).exit_status, 137)
+		    gone(t.pid)
+		    no_scope(t)
+		t = scope("bad", path="/a/b")
+		within(t.fails(UNKNOWN, "", "Create", bundle=t.bundle, **t.opts), "slice:prefix:name")
+		# A runtime that is gone has left a scope.
+		for real in ("$RUNC", "$CRUN"):
+		    t = scope("gone" + os.path.basename(real), pids={"limit": 30})
+		    runtime = t.script('exec %s "\$@"' % real)
+		    t.create(timeout=60, options=options(systemd_cgroup=True, binary_name=runtime))
+		    t.Start(timeout=60)
+		    os.kill(t.shim, KILL)
+		    gone(t.shim)
+		    os.unlink(runtime)
+		    eq(t.binary_delete(timeout=60).exit_status, 137)
+		    gone(t.pid)
+		    no_scope(t)
+	PY
+	no_units
+}
+
+# The installed units, with this build's program and state of its own; of what they
+# depend on by default this machine has nothing.
+berthd_units() {
+	local unit daemon shim top=${BASH_SOURCE[0]%/*}/../..
+
+	for daemon in "${BERTHD:-}" "${BERTH%/*}/../daemon/berthd" "${BERTH_BUILD:-$top/build}/src/daemon/berthd"; do
+		[ ! -x "$daemon" ] || break
+	done
+	for shim in "${BERTH%/*}/../shim/containerd-shim-berth-v2" "${BERTH%/*}/containerd-shim-berth-v2"; do
+		[ ! -x "$shim" ] || break
+	done
+	echo '{"root": "/run/t/d/root", "engine": {"state": "/run/t/d/state", "shim": "'"$(realpath "$shim")"'"}}' >$T/d.json
+	for unit in berthd.socket berthd.service; do
+		sed "s#^ExecStart=.*#ExecStart=$(realpath "$daemon") --config $T/d.json#; /^\[Unit\]/a DefaultDependencies=no" "$top/systemd/$unit" \
+			>/run/systemd/system/$unit
+	done
+	systemctl daemon-reload
+}
+
+main_pid() {
+	systemctl show berthd -P MainPID
+}
+
+test_berthd_is_started_at_its_socket_and_may_end_while_containers_run() {
+	local pid first
+
+	c() { timeout 60 ctr -a /run/berth/berthd.sock "$@"; }
+	berthd_units
+	systemctl start berthd.socket
+	expect 'inactive' "$(systemctl is-active berthd)"
+	c run -d --rootfs --null-io --net-host --cgroup /berth-test/d --memory-limit 67108864 $T/rootfs one /bin/sleep 1000
+	expect 'active' "$(systemctl is-active berthd)"
+	expect 67108864 "$(</sys/fs/cgroup/berth-test/d/memory.max)"
+	read -r pid </sys/fs/cgroup/berth-test/d/cgroup.procs
+	first=$(main_pid)
+	systemctl reload berthd
+	systemctl restart berthd
+	[ "$(main_pid)" != "$first" ]
+	first=$(main_pid)
+	kill -KILL "$first"
+	until_ 10 '[ "$(systemctl is-active berthd)" = active ] && [ "$(main_pid)" != '"$first"' ]'
+	expect_in "$pid    RUNNING" "$(c tasks ls)"
+	SECONDS=0
+	systemctl stop berthd.socket berthd.service
+	[ "$SECONDS" -le 8 ]
+	expect 'inactive' "$(systemctl is-active berthd)"
+	kill -0 "$pid"
+	kill -KILL "$pid"
+	systemctl start berthd.socket
+	expect_in 'exit with non-zero exit code 137' "$(c tasks rm one 2>&1)"
+	systemctl stop berthd.socket berthd.service
+	rm /run/systemd/system/berthd.*
+	systemctl daemon-reload
+	no_units
+}

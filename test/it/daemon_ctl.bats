@@ -1,0 +1,100 @@
+#!/usr/bin/env bats
+# daemon_ctl.bats: what berthctl shows of a daemon: what it is at, what it waits for and
+# since when, also where it is too busy to say so.
+
+load lib.bash
+load shim_lib.bash
+load daemon_api.bash
+
+setup_file() { daemon_up && daemon_ctl; }
+teardown_file() { daemon_down; }
+
+@test "daemon ctl: operations and stacks: what it waits for, and since when" {
+	hard <<-'PY'
+		def operations(*args):
+		    return [o for o in json.loads(ctl("operations", "--json", *args)) if "Daemon" in o]
+		def shown(id, operation, waits):
+		    o, = until(lambda: [o for o in operations(id) if o["WaitsFor"] == waits], 5, (waits, operations()))
+		    eq((o["SystemId"], o["Namespace"], o["Operation"], o["ProcessId"]), (id, NS, operation, DAEMON.process.pid))
+		    assert 0 <= o["WaitsFor100ns"] <= o["Age100ns"] < 100000000, o
+		    return o
+		eq(operations(), [])
+		slow = Task(change=lambda c: c.update(hooks={"createRuntime": [{"path": "/bin/sleep", "args": ["sleep", "2"]}]}))
+		creating = slow.Create(later=True)
+		shown(slow.id, "Tasks.Create", "create the task")
+		text = ctl("operations", slow.id)
+		eq(re.findall(r"(?m)^%s   berthd: Tasks.Create +[0-9.]+ \S+ +%d +create the task, " % (slow.id, DAEMON.process.pid),
+		              text) != [], True)
+		eq(operations("-n", "elsewhere"), [])
+		within(ctl("operations", "-A"), "it/%s   berthd: Tasks.Create" % slow.id)
+		creating.result()
+		slow.Delete()
+		eq(operations(), [])
+
+		# A shim that is silent: for how long it has been.
+		t = Task().run()
+		shim, = [int(p) for p in os.listdir("/proc") if p.isdigit() and
+		         b"\0-id\0%s\0" % t.id.encode() in open("/proc/%s/cmdline" % p, "rb").read()]
+		waits, sub = t.Wait(later=True, timeout=None), Events_('topic=="/x"')
+		os.kill(shim, signal.SIGSTOP)
+		try:
+		    pausing = t.Pause(later=True, timeout=20)
+		    first = shown(t.id, "Tasks.Pause", "wait for the shim's answer")
+		    metrics = Tasks.Metrics(later=True, filters=[])
+		    until(lambda: [o for o in operations() if (o["SystemId"], o["Operation"], o["WaitsFor"]) == ("", "Tasks.Metrics", "ask the shims")])
+		    time.sleep(0.5)
+		    second = shown(t.id, "Tasks.Pause", "wait for the shim's answer")
+		    assert second["WaitsFor100ns"] - first["WaitsFor100ns"] > 4000000, (first, second)
+		    text = ctl("stacks")
+		    within(text, "berthd %d at %s: " % (DAEMON.process.pid, DAEMON.address))
+		    within(text, " and 2 calls without an end\n")
+		    within(text, "\n  it/%s: Tasks.Pause, for " % t.id)
+		    within(text, "; waits: wait for the shim's answer, for ")
+		    within(text, "\n  thread %d 'berthd', state S, in " % DAEMON.process.pid)
+		    one, = [d for d in json.loads(ctl("stacks", "--json")) if "Daemon" in d]
+		    eq((one["ProcessId"], one["Address"], one["Answers"], one["EndlessCalls"]), (DAEMON.process.pid, DAEMON.address, True, 2))
+		    eq({o["Operation"] for o in one["Operations"]} - {"Tasks.Metrics"}, {"Tasks.Pause"}) # that waits two seconds
+		    eq({p["Role"] for p in one["Processes"]}, {"thread"})
+		    eq(len(one["Processes"]), len(os.listdir("/proc/%d/task" % DAEMON.process.pid)))
+		    # It comes back, and looks for it; the one that was killed is not shown.
+		    pausing.cancel()
+		    DAEMON.stop(signal.SIGKILL)
+		    eq(operations(), [])
+		    eq(len(os.listdir(IT + "/d/state/.daemons")), 1)
+		    DAEMON.start()
+		    eq(os.listdir(IT + "/d/state/.daemons"), [str(DAEMON.process.pid)])
+		    shown(t.id, "find the task", "ask the shim")
+		finally:
+		    os.kill(shim, signal.SIGCONT)
+		until(lambda: not operations())
+		until(lambda: t.status() == PAUSED, 5) # the shim had that call
+		t.Resume()
+		t.kill()
+		t.remove()
+		Containers.Delete(id=slow.id)
+
+		# Somebody has locked its database.
+		import sqlite3
+		other = sqlite3.connect(IT + "/d/root/meta.db", isolation_level=None)
+		other.execute("BEGIN IMMEDIATE")
+		making = Containers.Create(container=container("c"), later=True, timeout=20)
+		shown("c", "Containers.Create", "write the database")
+		other.execute("ROLLBACK")
+		making.result()
+		Containers.Delete(id="c")
+
+		# It does not come to its loop: that is shown, too, and where it is.
+		os.kill(DAEMON.process.pid, signal.SIGSTOP)
+		try:
+		    o, = operations()
+		    eq((o["Operation"], o["ProcessId"]), ("does not answer", DAEMON.process.pid))
+		    within(ctl("operations"), "berthd: does not answer")
+		    text = ctl("stacks")
+		    within(text, "berthd %d: does not answer\n  thread %d 'berthd', state T" % (2 * (DAEMON.process.pid,)))
+		finally:
+		    os.kill(DAEMON.process.pid, signal.SIGCONT)
+		DAEMON.stop()
+		eq(os.listdir(IT + "/d/state/.daemons"), []) # and nothing is left of one that ended
+		eq(operations(), [])
+	PY
+}

@@ -1,0 +1,229 @@
+#!/usr/bin/env bats
+# daemon_tasks.bats: the daemon's tasks, over its API: lives, states, streams, what
+# is said to wrong calls, who else makes tasks, and restarts.
+
+load lib.bash
+load shim_lib.bash
+load daemon_api.bash
+
+setup_file() { daemon_up; }
+teardown_file() { daemon_down; }
+
+@test "daemon: a life: create, start, exec, pause, resume, kill, wait, delete, and its events" {
+	daemon <<-'PY'
+		ev = Events_("topic~=|^/tasks/|")
+		t = Task().create()
+		eq(t.status(), CREATED)
+		p = t.Get().process
+		eq((p.id, p.pid), (t.id, t.pid))
+		eq(t.Start().pid, t.pid)
+		eq([(x.id, x.status) for x in Tasks.List().tasks], [(t.id, RUNNING)])
+		eq(list(Tasks.List(ns="other").tasks), [])
+		t.Exec(exec_id="x", spec=program("sh", "-c", "exit 7"))
+		x = t.Start(exec_id="x").pid
+		eq(t.Wait(exec_id="x").exit_status, 7)
+		eq(t.status(exec_id="x"), STOPPED)
+		d = t.DeleteProcess(exec_id="x")
+		eq((d.id, d.pid, d.exit_status), ("x", x, 7))
+		t.Pause()
+		eq(t.status(), PAUSED)
+		t.Resume()
+		assert t.pid in [q.pid for q in t.ListPids().processes]
+		m = Tasks.Metrics(filters=["id==" + t.id]).metrics
+		eq([q.id for q in m], [t.id])
+		assert m[0].data.type_url.startswith("io.containerd.cgroups.v"), m[0].data.type_url
+		eq(len(Tasks.Metrics(filters=["id==nope"]).metrics), 0)
+		later = t.Wait(later=True)
+		eq(t.kill(), 137)
+		eq(later.result().exit_status, 137)
+		eq(t.status(), STOPPED)
+		d = t.Delete()
+		eq((d.pid, d.exit_status), (t.pid, 137))
+		fails(NOT_FOUND, "task %s not found" % t.id, t.Get)
+		Containers.Delete(id=t.id)
+		fails(NOT_FOUND, 'container "%s" in namespace "it": not found' % t.id, t.Get)
+		for topic in "create start exec-added exec-started exit paused resumed exit delete".split():
+		    e = ev.next()
+		    eq((e.topic, e.namespace), ("/tasks/" + topic, NS))
+	PY
+}
+
+# What the answer says of its phases, in milliseconds.
+@test "daemon: create and start tell how long each phase took, in the answer and the log" {
+	daemon <<-'PY'
+		DAEMON.stop()
+		DAEMON.configure(log_level="debug", log_format="json", log_file=IT + "/d/log")
+		DAEMON.start()
+		def timings(call):
+		    call.result()
+		    key, text = [p for p in call.trailing_metadata() if p[0].startswith("berth-")][0]
+		    eq(key, "berth-timings")
+		    return {w.split(";dur=")[0]: float(w.split(";dur=")[1]) for w in text.split(", ")}
+		def logged(words, **fields):
+		    found = [l for l in map(json.loads, open(IT + "/d/log")) if l["msg"] == words]
+		    return [l for l in found if all(l.get(k) == v for k, v in fields.items())]
+		t = Task()
+		c = timings(t.Create(later=True))
+		eq(list(c), ["make-the-bundle", "start-the-shim", "connect-to-the-shim", "create-the-task",
+		             "set-its-lifetime", "within-the-shim", "total"])
+		assert all(v > 0 for v in c.values()), c
+		outside = sum(c.values()) - c["total"] - c["within-the-shim"]
+		assert 0.8 * c["total"] < outside <= c["total"], c
+		assert c["within-the-shim"] < c["create-the-task"] + c["connect-to-the-shim"], c
+		s = timings(t.Start(later=True))
+		eq(list(s), ["wait-for-the-shims-answer", "total"])
+		assert 0.8 * s["total"] < s["wait-for-the-shims-answer"] <= s["total"], s
+		l, = logged("task created", id=t.id, namespace=NS)
+		eq((l["level"], l["start_the_shim_us"]), ("debug", round(c["start-the-shim"] * 1000)))
+		assert l["total_us"] == round(c["total"] * 1000), (l, c)
+		l, = logged("process started", id=t.id)
+		eq("exec_id" in l, False)
+		t.Exec(exec_id="x", spec=program("true"))
+		assert "total" in timings(t.Start(exec_id="x", later=True))
+		eq(len(logged("process started", id=t.id, exec_id="x")), 1)
+		eq([k for k, _ in t.Pause(later=True).trailing_metadata()], []) # of these two alone
+		# What takes long is in the log in any case.
+		DAEMON.stop()
+		DAEMON.configure(log_level="info")
+		DAEMON.start()
+		slow = Task(change=lambda c: c.update(hooks={"createRuntime": [{"path": "/bin/sleep", "args": ["sleep", "1.1"]}]}))
+		c = timings(slow.Create(later=True))
+		assert c["within-the-shim"] > 1000, c
+		l, = logged("task created", id=slow.id)
+		eq(l["level"], "info")
+		eq(logged("task created", id=t.id), logged("task created", id=t.id, level="debug"))
+		slow.Delete()
+		t.kill()
+		t.remove()
+	PY
+}
+
+@test "daemon: streams go where the client says, and are told" {
+	daemon <<-'PY'
+		out = IT + "/out"
+		os.mkfifo(out)
+		t = Task("sh", "-c", "echo said; exit 3").create(stdout=out)
+		fd = os.open(out, os.O_RDONLY)
+		eq(Tasks.List().tasks[0].stdout, out)
+		eq(t.Get().process.stdout, out)
+		t.Start()
+		eq(os.read(fd, 100), b"said\n")
+		eq(t.Wait().exit_status, 3)
+		p = Tasks.List().tasks[0]
+		eq((p.status, p.exit_status, p.exited_at.seconds > 0), (STOPPED, 3, True))
+		os.close(fd)
+		os.remove(out)
+		t.remove()
+	PY
+}
+
+@test "daemon: what is said to wrong calls" {
+	daemon <<-'PY'
+		fails(NOT_FOUND, 'container "nope" in namespace "it": not found', Tasks.Create, container_id="nope")
+		fails(NOT_FOUND, 'container "nope" in namespace "it": not found', Tasks.Start, container_id="nope")
+		fails(NOT_FOUND, 'container "../x" in namespace "it": not found', Tasks.Get, container_id="../x")
+		t = Task()
+		fails(NOT_FOUND, "task %s not found" % t.id, t.Start)
+		fails(NOT_FOUND, "task %s not found" % t.id, t.Delete)
+		t.run()
+		fails(ALREADY_EXISTS, "task %s: already exists" % t.id, t.Create)
+		fails(INVALID_ARGUMENT, None, t.Exec, exec_id="")
+		fails(INVALID_ARGUMENT, None, t.Exec, exec_id="a/b", spec={"value": b"{}"})
+		fails(NOT_FOUND, None, t.Get, exec_id="x")
+		fails(NOT_FOUND, None, t.Kill, exec_id="x", signal=9)
+		fails(UNIMPLEMENTED if OURS else UNKNOWN, None, t.Checkpoint)
+		try:
+		    t.Delete()
+		    raise AssertionError("a running task is deleted")
+		except grpc.RpcError as e:
+		    assert e.code() in (FAILED_PRECONDITION, UNKNOWN), e
+		eq(t.status(), RUNNING)
+		t.kill()
+		fails(NOT_FOUND, "process already finished: not found", t.Kill, signal=9)
+		t.remove()
+		if OURS:
+		    u = Task(id="rt", runtime={"name": "io.containerd.kata.v2"})
+		    fails(NOT_FOUND, 'unknown runtime "io.containerd.kata.v2": not found', u.Create)
+		    u = Task(id="opt", runtime={"name": "io.containerd.runtime.v1.linux",
+		                                "options": {"type_url": "x.Y", "value": b"z"}})
+		    fails(INVALID_ARGUMENT, None, u.Create)
+		    u = Task(id="spec", spec={"type_url": "spec", "value": b"no json"})
+		    fails(INVALID_ARGUMENT, None, u.Create)
+		    eq(os.listdir(IT + "/d/state/it"), [])
+	PY
+}
+
+@test "daemon: a call that its client gives up goes on or ends, and leaves nothing" {
+	daemon <<-'PY'
+		t = Task().run()
+		try:
+		    t.Wait(timeout=0.2)
+		    raise AssertionError("it ended")
+		except grpc.RpcError as e:
+		    eq(e.code(), DEADLINE_EXCEEDED)
+		later = t.Wait(later=True, timeout=None)
+		time.sleep(0.05)
+		later.cancel()
+		fds = len(os.listdir("/proc/%d/fd" % DAEMON.process.pid))
+		for n in range(50):
+		    w = t.Wait(later=True, timeout=None)
+		    w.cancel()
+		eq(t.status(), RUNNING)
+		eq(len(os.listdir("/proc/%d/fd" % DAEMON.process.pid)), fds)
+		t.kill()
+		t.remove()
+	PY
+}
+
+@test "daemon: after kill -9 all is as it was, and what happened meanwhile is told" {
+	daemon <<-'PY'
+		runs, ends, created = Task().run(), Task("sh", "-c", "sleep 0.5; exit 5").run(), Task().create()
+		DAEMON.stop(signal.SIGKILL)
+		time.sleep(0.8)
+		DAEMON.start()
+		ev = Events_("topic~=|^/tasks/|")
+		eq((runs.status(), ends.status(), created.status()), (RUNNING, STOPPED, CREATED))
+		eq({x.id: (x.status, x.exit_status) for x in Tasks.List().tasks},
+		   {runs.id: (RUNNING, 0), ends.id: (STOPPED, 5), created.id: (CREATED, 0)})
+		m = ev.expect("/tasks/exit", events_pb2.TaskExit, container_id=ends.id, exit_status=5)
+		ev.nothing()
+		created.Start()
+		eq(ends.Wait().exit_status, 5)
+		for t in (runs, created):
+		    eq(t.kill(), 137)
+		for t in (runs, ends, created):
+		    t.remove()
+	PY
+}
+
+@test "daemon: a shim that dies, with the daemon or without it" {
+	daemon <<-'PY'
+		def shim(t):
+		    for p in os.listdir("/proc"):
+		        if p.isdigit():
+		            with open("/proc/%s/cmdline" % p, "rb") as f:
+		                args = f.read().split(b"\0")
+		            if b"-id" in args and args[args.index(b"-id") + 1] == t.id.encode():
+		                return int(p)
+		    raise AssertionError("no shim of " + t.id)
+		ev = Events_('topic~="^/tasks/(exit|delete)"')
+		a, b = Task().run(), Task().run()
+		os.kill(shim(a), 9)
+		m = ev.expect("/tasks/exit", events_pb2.TaskExit, container_id=a.id, exit_status=137, pid=a.pid)
+		ev.expect("/tasks/delete", events_pb2.TaskDelete, container_id=a.id)
+		fails(NOT_FOUND, "task %s not found" % a.id, a.Get)
+		DAEMON.stop(signal.SIGKILL)
+		os.kill(shim(b), 9)
+		DAEMON.start()
+		ev = Events_('topic~="^/tasks/(exit|delete)"')
+		ev.expect("/tasks/exit", events_pb2.TaskExit, container_id=b.id, exit_status=137, pid=b.pid)
+		ev.expect("/tasks/delete", events_pb2.TaskDelete, container_id=b.id)
+		ev.nothing()
+		fails(NOT_FOUND, "task %s not found" % b.id, b.Get)
+		eq(len(Tasks.List().tasks), 0)
+		a.run()
+		eq(a.kill(), 137)
+		a.remove()
+		Containers.Delete(id=b.id)
+	PY
+}
