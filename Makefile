@@ -36,6 +36,14 @@ san:
 	@$(NICE) ninja -C build-san
 	BERTH_SAN=1 tools/suite build-san unit golden replay it
 
+# The tests of what has threads, which ThreadSanitizer watches.
+TSAN = hcs_dispatch hcs_life hcs_states hcs_queue hcs_log hcs_shim store store_commit store_damage
+tsan:
+	@tools/configure build-tsan --buildtype=debug -Doptimization=1 -Dstatic=false \
+		-Db_sanitize=thread -Db_lundef=false
+	@$(NICE) ninja -C build-tsan $(TSAN:%=test/test_%)
+	BERTH_UNIT='$(TSAN)' tools/suite build-tsan unit
+
 # Another machine: ARCH is aarch64 or armhf; under qemu-user.
 cross:
 	@tools/cross/configure $(ARCH)
@@ -56,21 +64,35 @@ lint: all
 bench: all
 	bench/run $(BUILD)
 	bench/run-shim $(BUILD)
+	bench/run-library $(BUILD)
+	bench/run-daemon $(BUILD)
 	tools/readme
 
-# Counters are written where a process ends: of src/init there are none, as it ends in the container,
-# and tests that compare what is said there or by another user fail of gcov's own words ("profiling:").
+bench-daemon: all
+	bench/run-daemon $(BUILD)
+	tools/readme
+
+bench-library: all
+	bench/run-library $(BUILD)
+	tools/readme
+
+# Counters are written where a process ends, to files by its side that everybody who runs it may write
+# to, or gcov says so on its standard error. Not by an execve, which may be in a container, whose root
+# has no such place: of src/init there are none.
 cover:
-	@tools/configure build-cover --buildtype=debug -Dstatic=false -Db_coverage=true
+	@tools/configure build-cover --buildtype=debug -Db_coverage=true -Dc_args=-fno-builtin-execve
 	@$(NICE) ninja -C build-cover
+	@find build-cover -name '*.gcno' | sed 's/no$$/da/' | xargs -n 1 install -m 666 /dev/null
 	-tools/suite build-cover unit golden replay it
+	@find build-cover -name '*.gcda' -empty -delete
 	gcovr --root . --object-directory build-cover --filter src/ --print-summary build-cover
 
 install: all
 	DESTDIR=$(DESTDIR) meson install -C $(PRODUCT) --no-rebuild --strip
+	$(if $(filter musl,$(LIBC)),DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild --strip --tags devel)
 
 clean:
-	rm -rf build build-san build-fuzz build-cover build-aarch64 build-armhf
+	rm -rf build build-san build-tsan build-fuzz build-cover build-aarch64 build-armhf
 
 FORCE:
-.PHONY: all check soak it golden unit replay vm old san cross fuzz lint bench cover install clean FORCE
+.PHONY: all tsan check soak it golden unit replay vm old san cross fuzz lint bench bench-library bench-daemon cover install clean FORCE
