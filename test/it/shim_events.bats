@@ -21,7 +21,7 @@ teardown_file() { shim_down; }
 		t.kill()
 		t.Delete()
 		EVENTS.wait(t.id, "delete")
-		eq(EVENTS.said(t.id), ["create", "start", "exec-added x", "exec-started x", "exit x 4", "paused", "resumed",
+		EVENTS.tell(t.id, ["create", "start", "exec-added x", "exec-started x", "exit x 4", "paused", "resumed",
 		    "exit 137", "delete 137"])
 	PY
 }
@@ -72,7 +72,7 @@ teardown_file() { shim_down; }
 		    t.Delete(exec_id="x%d" % n)
 		for f in Task.every[:-1]:
 		    EVENTS.wait(f.id, "exit")
-		    eq(EVENTS.said(f.id), ["create", "start", "exit 0"])
+		    EVENTS.tell(f.id, ["create", "start", "exit 0"])
 	PY
 }
 
@@ -102,7 +102,7 @@ teardown_file() { shim_down; }
 		EVENTS.wait(t.id, "oom")
 		EVENTS.wait(t.id, "exit")
 		if OURS: # the peer's comes by another way, at any time
-		    eq(EVENTS.said(t.id), ["create", "start", "oom", "exit 137"])
+		    EVENTS.tell(t.id, ["create", "start", "oom", "exit 137"])
 		    eq(json.load(open(t.bundle + "/exit.json"))["oomKills"], 1)
 		u = Task("sh", "-c", "sleep 0.1; kill -9 $$", group="no oom").run()
 		eq(u.kill(), 137)
@@ -163,7 +163,7 @@ teardown_file() { shim_down; }
 		want = ["create", "start"]
 		for n in range(5):
 		    want += ["exec-added x%d" % n, "exec-started x%d" % n, "exit x%d 0" % n]
-		eq(EVENTS.said(t.id), want + ["exit 137", "delete 137"])
+		EVENTS.tell(t.id, want + ["exit 137", "delete 137"])
 	PY
 }
 
@@ -199,7 +199,7 @@ teardown_file() { shim_down; }
 		EVENTS.wait(t.id, "exit", "x", timeout=8)
 		if OURS:
 		    assert time.monotonic() - began < 2
-		eq(EVENTS.said(t.id), ["create", "start", "exec-added x", "exec-started x", "exit x 0"])
+		EVENTS.tell(t.id, ["create", "start", "exec-added x", "exec-started x", "exit x 0"])
 	PY
 }
 
@@ -222,8 +222,8 @@ teardown_file() { shim_down; }
 		time.sleep(5.5) # longer than a connection is waited for
 		EVENTS.server.back()
 		EVENTS.wait(u.id, "exit", timeout=8)
-		eq(EVENTS.said(t.id), ["create", "start", "exec-added x", "exec-started x", "exit x 4", "exit 3", "delete 3"])
-		eq(EVENTS.said(u.id), ["create", "start", "paused", "resumed", "exit 137"])
+		EVENTS.tell(t.id, ["create", "start", "exec-added x", "exec-started x", "exit x 4", "exit 3", "delete 3"])
+		EVENTS.tell(u.id, ["create", "start", "paused", "resumed", "exit 137"])
 	PY
 }
 
@@ -261,10 +261,10 @@ teardown_file() { shim_down; }
 		t.kill()
 		t.Delete()
 		time.sleep(0.5)
-		eq(EVENTS.said(t.id), ["create", "start"])
+		EVENTS.tell(t.id, ["create", "start"])
 		EVENTS.server.back()
 		EVENTS.wait(t.id, "delete", timeout=8)
-		eq(EVENTS.said(t.id), ["create", "start", "exit 137", "delete 137"])
+		EVENTS.tell(t.id, ["create", "start", "exit 137", "delete 137"])
 	PY
 }
 
@@ -275,7 +275,7 @@ teardown_file() { shim_down; }
 		eq(t.Wait().exit_status, 3)
 		EVENTS.server.back()
 		EVENTS.wait(t.id, "exit", timeout=8)
-		eq(EVENTS.said(t.id), ["create", "start", "exit 3"])
+		EVENTS.tell(t.id, ["create", "start", "exit 3"])
 	PY
 }
 
@@ -303,7 +303,7 @@ teardown_file() { shim_down; }
 		time.sleep(0.5)
 		EVENTS.server.back()
 		EVENTS.wait(t.id, "delete", timeout=8)
-		eq(EVENTS.said(t.id), ["create", "start", "exit 3", "delete 3"])
+		EVENTS.tell(t.id, ["create", "start", "exit 3", "delete 3"])
 		gone(t.shim) # and then there is nothing more to stay for
 	PY
 }
@@ -322,7 +322,7 @@ teardown_file() { shim_down; }
 		t.Delete()
 		until(lambda: "/tasks/delete" in times, 10, "%s" % times)
 		eq(times, ["/tasks/exit", "/tasks/exit", "/tasks/delete"])
-		eq(EVENTS.said(t.id), ["create", "start", "exit 137", "delete 137"])
+		EVENTS.tell(t.id, ["create", "start", "exit 137", "delete 137"])
 	PY
 }
 
@@ -363,7 +363,7 @@ teardown_file() { shim_down; }
 		assert rss() - before < 512, "%d KiB more" % (rss() - before)
 		EVENTS.server.back()
 		EVENTS.wait(t.id, "delete", timeout=20)
-		eq(EVENTS.said(t.id), ["create", "start"] + ["paused", "resumed"] * 600 + ["exit 137", "delete 137"])
+		EVENTS.tell(t.id, ["create", "start"] + ["paused", "resumed"] * 600 + ["exit 137", "delete 137"])
 	PY
 }
 
@@ -423,7 +423,7 @@ teardown_file() { shim_down; }
 		EVENTS.wait(t.id, "exit")
 		t.Delete()
 		EVENTS.wait(t.id, "delete")
-		eq(EVENTS.said(t.id), ["create", "start", "exec-added x", "exec-started x", "exit x 4", "exit 137", "delete 137"])
+		EVENTS.tell(t.id, ["create", "start", "exec-added x", "exec-started x", "exit x 4", "exit 137", "delete 137"])
 		until(lambda: b"cannot" in t.log or b"events" in t.log)
 	PY
 }

@@ -115,7 +115,7 @@ def nothing_left(t, shim=True, timeout=10):
 		eq(t.status(), STOPPED)
 		c.close()
 		nothing_left(t)
-		eq(EVENTS.said(t.id), ["create", "start", "exit 7", "delete 7"])
+		EVENTS.tell(t.id, ["create", "start", "exit 7", "delete 7"])
 		# the end last
 		t = Task("sleep", "1000").run()
 		die(holder(t, CLOSED))
@@ -124,7 +124,7 @@ def nothing_left(t, shim=True, timeout=10):
 		eq(t.status(), RUNNING)
 		os.kill(t.pid, KILL)
 		nothing_left(t)
-		eq(EVENTS.said(t.id), ["create", "start", "exit 137", "delete 137"])
+		EVENTS.tell(t.id, ["create", "start", "exit 137", "delete 137"])
 		# never started: a created one has not stopped
 		t = Task().create()
 		die(holder(t, CLOSED))
@@ -246,7 +246,7 @@ def nothing_left(t, shim=True, timeout=10):
 		assert os.path.exists(t.bundle)
 		t.pid = call.result().pid
 		nothing_left(t)
-		eq(EVENTS.said(t.id), ["create", "exit 137", "delete 137"])
+		EVENTS.tell(t.id, ["create", "exit 137", "delete 137"])
 		# after
 		t = Task().launch()
 		p = holder(t, TERMINATE, bundle=t.bundle)
@@ -288,7 +288,7 @@ def nothing_left(t, shim=True, timeout=10):
 		eq(t.Delete().exit_status, 0)
 		eq(begin(t, "Release", c).status()[0], NOT_FOUND)
 		eq(begin(t, "Hold", c).status()[0], NOT_FOUND)
-		eq(EVENTS.said(t.id), ["create", "start", "exit 0", "delete 0"])
+		EVENTS.tell(t.id, ["create", "start", "exit 0", "delete 0"])
 		# Whoever deleted it does the rest, too; the next of this name is held by nobody.
 		assert os.path.exists(t.bundle)
 		eq(t.conn.lost, False)

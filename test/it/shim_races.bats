@@ -78,7 +78,8 @@ teardown_file() { shim_down; }
 		print("private memory: %d KiB, %d more than after the first fifth" % (dirty(t.shim), grown))
 		assert grown <= (8 if total > 1000 else 16), "%d KiB more" % grown
 		eq(t.status(), RUNNING)
-		eq(len([e for e in EVENTS.said(t.id) if e.startswith("exit")]), len([e for e in EVENTS.said(t.id) if e.startswith("exec-started")]))
+		told = lambda what: len([e for e in EVENTS.said(t.id) if e.startswith(what)])
+		until(lambda: told("exit") == told("exec-started"), 10, "not every end is told")
 		eq(t.kill(), 137)
 	PY
 }

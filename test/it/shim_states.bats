@@ -150,7 +150,7 @@ EVERY = {"State": {}, "Start": {}, "Delete": {}, "Pids": {}, "Pause": {}, "Resum
 		t.refuses((STATE_ERROR, "cannot start a stopped process", "Start"))
 		eq(t.Delete().exit_status, 137)
 		EVENTS.wait(t.id, "delete")
-		eq(EVENTS.said(t.id), ["create", "exit 137", "delete 137"])
+		EVENTS.tell(t.id, ["create", "exit 137", "delete 137"])
 	PY
 }
 
@@ -271,7 +271,7 @@ EVERY = {"State": {}, "Start": {}, "Delete": {}, "Pids": {}, "Pause": {}, "Resum
 		t.fails(UNKNOWN, "was killed by signal 31 while executing its program" if OURS else "", "Start")
 		if OURS:
 		    eq(t.Wait().exit_status, 128 + 31)
-		    until(lambda: EVENTS.said(t.id) == ["create", "exit 159"])
+		    EVENTS.tell(t.id, ["create", "exit 159"])
 		t.Delete()
 		eq(t.cgroup_dirs(), [])
 	PY
@@ -295,7 +295,7 @@ EVERY = {"State": {}, "Start": {}, "Delete": {}, "Pids": {}, "Pause": {}, "Resum
 		freeze("THAWED", "0")
 		eq(s.result(10).pid, t.pid)
 		eq((t.status(), t.kill()), (RUNNING, 137))
-		until(lambda: EVENTS.said(t.id) == ["create", "start", "exit 137"])
+		EVENTS.tell(t.id, ["create", "start", "exit 137"])
 	PY
 }
 

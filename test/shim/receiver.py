@@ -4,6 +4,7 @@ import threading
 import time
 
 import events_pb2
+from expect import eq
 from ttrpc import Server
 
 SERVICE = "containerd.services.events.ttrpc.v1.Events"
@@ -68,6 +69,14 @@ class Receiver:
     def said(self, task, exec_id=None):
         """["create", "start", "exit 0", "delete 0"]"""
         return [str(e) for e in self.of(task, exec_id)]
+
+    def tell(self, task, want, timeout=10):
+        """These and no others are told, as soon as they may be: what a call did can be answered first."""
+        end = time.monotonic() + timeout
+        while self.said(task) != want and time.monotonic() < end:
+            with self.lock:
+                self.lock.wait(0.1)
+        eq(self.said(task), want)
 
     def wait(self, task, what, exec_id="", timeout=10):
         """The event of the container, or of an exec: wait(t.id, "exit", "x")."""

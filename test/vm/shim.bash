@@ -148,7 +148,7 @@ test_out_of_memory_is_told_before_the_exit() {
 		with open(t.bundle + "/exit.json") as f:
 		    eq(json.load(f)["oomKills"], 1)
 		EVENTS.wait(t.id, "exit")
-		eq(EVENTS.said(t.id), ["create", "start", "oom", "exit 137"])
+		EVENTS.tell(t.id, ["create", "start", "oom", "exit 137"])
 		# Of an exec: the container goes on, and it is told each time.
 		t = Task(config=little).run()
 		for n in (1, 2):
@@ -167,7 +167,7 @@ test_out_of_memory_is_told_before_the_exit() {
 		t = Task("sh", "-c", "head -c 30000000 /dev/zero >/dev/null; cat /bin/busybox >/dev/null; kill -9 \$\$; sleep 1000", config=little).run()
 		eq(t.kill(), 137)
 		EVENTS.wait(t.id, "exit")
-		eq(EVENTS.said(t.id), ["create", "start", "exit 137"])
+		EVENTS.tell(t.id, ["create", "start", "exit 137"])
 	PY
 }
 
@@ -234,7 +234,7 @@ test_a_paused_container_stands_still_and_goes_on_or_is_killed() {
 		eq(t.kill(), 137)
 		t.Delete()
 		EVENTS.wait(t.id, "delete")
-		eq(EVENTS.said(t.id), ["create", "start", "exec-added x", "exec-started x", "paused", "resumed", "paused", "exit x 137",
+		EVENTS.tell(t.id, ["create", "start", "exec-added x", "exec-started x", "paused", "resumed", "paused", "exit x 137",
 		    "exit 137", "delete 137"])
 		# Somebody else thaws and freezes: what the shim answers is what it was told itself.
 		t = Task().run()
