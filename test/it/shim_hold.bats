@@ -295,7 +295,7 @@ def nothing_left(t, shim=True, timeout=10):
 		t.run()
 		eq((properties(t).lifetime, properties(t).holders), (KEEP, 0))
 		c.close()
-		eq(t.status(), STOPPED if t.status() == STOPPED else RUNNING)
+		eq(t.Wait().exit_status, 0)
 		# While the shim is at it, it is not there either, and its name not free.
 		t = Task("sleep", "1000", config=lambda c: c.update(hooks={"poststop": [{"path": "/bin/sleep", "args": ["sleep", "2"]}]})).run()
 		hold(t, TERMINATE)
