@@ -157,12 +157,12 @@ class Operation:
         self.handle = handle or HcsCreateOperation(None, self.callback)
         assert self.handle
 
-    def wait(self, ms=20000):
+    def wait(self, ms=60000):
         out = ctypes.c_void_p()
         hr = HcsWaitForOperationResult(self.handle, ms, ctypes.byref(out))
         return check("wait", hr, document(taken(out)))
 
-    def wait_info(self, ms=20000):
+    def wait_info(self, ms=60000):
         out, info = ctypes.c_void_p(), PROCESS_INFORMATION()
         hr = HcsWaitForOperationResultAndProcessInfo(self.handle, ms, ctypes.byref(info), ctypes.byref(out))
         check("wait", hr, document(taken(out)))
@@ -296,7 +296,7 @@ class System:
     def state(self):
         return self.properties()["State"]
 
-    def wait(self, ms=20000):
+    def wait(self, ms=60000):
         out = ctypes.c_void_p()
         hr = HcsWaitForComputeSystemExit(self.handle, ms, ctypes.byref(out))
         return check("HcsWaitForComputeSystemExit", hr, document(taken(out)))
@@ -359,7 +359,7 @@ class Process:
     def take(self, info):
         self.pid, self.stdin, self.stdout, self.stderr = info.ProcessId, info.StdInput, info.StdOutput, info.StdError
 
-    def wait(self, ms=20000):
+    def wait(self, ms=60000):
         out = ctypes.c_void_p()
         hr = HcsWaitForProcessExit(self.handle, ms, ctypes.byref(out))
         return check("HcsWaitForProcessExit", hr, document(taken(out)))
@@ -448,7 +448,7 @@ def fails(name, f, *args, **more):
     raise AssertionError("it did not fail with " + name)
 
 
-def until(what, f, seconds=20):
+def until(what, f, seconds=60):
     end = time.monotonic() + seconds
     while not f():
         assert time.monotonic() < end, "it never came to this: %s" % (what() if callable(what) else what)

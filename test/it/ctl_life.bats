@@ -59,11 +59,11 @@ teardown_file() { ctl_down; }
 	expect Running "$(ctl_state)"
 	ctl rm -f c
 	ctl run --rootfs "$ROOTFS" -d c -- true
-	it_until 5 '[ "$(ctl_state)" = Stopped ]'
+	it_until 30 '[ "$(ctl_state)" = Stopped ]'
 	own_document true >"$OWN"
 	ctl rm -f c
 	ctl run -f "$OWN" -d c
-	it_until 5 '[ "$(ctl_state)" = Stopped ]'
+	it_until 30 '[ "$(ctl_state)" = Stopped ]'
 	ctl rm c
 	expect none "$(ctl_state)"
 }
@@ -166,7 +166,7 @@ teardown_file() { ctl_down; }
 	said 1 ctl exec c true
 	json 0 ctl resume --json c
 	is '.State == "Running"'
-	it_until 3 '[ "$(cat "$ROOTFS/tmp/now")" != "'"$a"'" ]'
+	it_until 30 '[ "$(cat "$ROOTFS/tmp/now")" != "'"$a"'" ]'
 }
 
 # A verb: its exit status in the states none, Created, Running, Paused, Stopped, and

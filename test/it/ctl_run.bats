@@ -89,7 +89,7 @@ net:[$(ns stat -Lc %i /run/netns/ctlnet)]"
 	expect Stopped "$(ctl_state)"
 	ctl rm c
 	said 0 run_in -dt c -- sh -c 'tty >/tmp/tty; sleep 100'
-	it_until 5 '[ "$(cat "$ROOTFS/tmp/tty")" = /dev/pts/0 ]'
+	it_until 30 '[ "$(cat "$ROOTFS/tmp/tty")" = /dev/pts/0 ]'
 	rm "$ROOTFS/tmp/tty"
 	json 0 ctl ps --json c
 	is 'map(.ImageName) | index("init") == null'
@@ -127,7 +127,7 @@ net:[$(ns stat -Lc %i /run/netns/ctlnet)]"
 		[ "$doc" = "$OWN" ] || args='-- sleep 100'
 		# shellcheck disable=SC2016
 		ns sh -c '"$0" run -f "$1" c $2 & pid=$!; sleep 1; kill -9 $pid' "$CTL" "$doc" "$args" 3>&- 4>&-
-		it_until 5 '[ "$(ctl_state)" = none ]' || { ctl_state; false; }
+		it_until 30 '[ "$(ctl_state)" = none ]' || { ctl_state; false; }
 	done
 }
 
@@ -190,7 +190,7 @@ net:[$(ns stat -Lc %i /run/netns/ctlnet)]"
 	ctl_make Running
 	said 0 ctl exec -d c -- sh -c 'sleep 0.5; echo done >/tmp/done; sleep 100'
 	[[ $output =~ ^[0-9]+$ ]]
-	it_until 5 '[ "$(cat "$ROOTFS/tmp/done")" = done ]'
+	it_until 30 '[ "$(cat "$ROOTFS/tmp/done")" = done ]'
 	json 0 ctl exec -d --json c sleep 100
 	is '.Id == "c" and .ProcessId > 1'
 	# Its end is known, also when it came while nobody waited.
@@ -204,7 +204,7 @@ net:[$(ns stat -Lc %i /run/netns/ctlnet)]"
 	is '.ExitCode == 137 and .Signal == 9'
 	said 1 ctl wait --pid 1 c
 	said 0 ctl exec -dt c sh -c 'tty >/tmp/done; sleep 100'
-	it_until 5 '[ "$(cat "$ROOTFS/tmp/done")" = /dev/pts/0 ]'
+	it_until 30 '[ "$(cat "$ROOTFS/tmp/done")" = /dev/pts/0 ]'
 }
 
 @test "ctl: run -dt, exec -dt: a terminal that nobody reads stops nobody" {
@@ -213,14 +213,14 @@ net:[$(ns stat -Lc %i /run/netns/ctlnet)]"
 
 	ctl_make Running
 	said 0 ctl exec -dt c -- sh -c "$much; echo done >/tmp/done; sleep 100"
-	it_until 10 '[ "$(cat "$ROOTFS/tmp/done")" = done ]'
+	it_until 30 '[ "$(cat "$ROOTFS/tmp/done")" = done ]'
 	rm "$ROOTFS/tmp/done"
 	said 0 ctl run --rootfs "$ROOTFS" -dt d -- sh -c "$much; echo done >/tmp/done; sleep 100"
-	it_until 10 '[ "$(cat "$ROOTFS/tmp/done")" = done ]'
+	it_until 30 '[ "$(cat "$ROOTFS/tmp/done")" = done ]'
 	rm "$ROOTFS/tmp/done"
 	OWN_TTY=1 own_document sh -c "$much; echo done >/tmp/done; sleep 100" >"$OWN"
 	said 0 ctl run -f "$OWN" -dt e
-	it_until 10 '[ "$(cat "$ROOTFS/tmp/done")" = done ]'
+	it_until 30 '[ "$(cat "$ROOTFS/tmp/done")" = done ]'
 }
 
 @test "ctl: exec: much of everything, both ways; a reader that goes away; one that is slow" {
@@ -228,7 +228,7 @@ net:[$(ns stat -Lc %i /run/netns/ctlnet)]"
 	head -c 5000000 /dev/urandom >"$BATS_TEST_TMPDIR/big"
 	ctl exec -i c cat <"$BATS_TEST_TMPDIR/big" | cmp - "$BATS_TEST_TMPDIR/big"
 	expect y "$(ctl exec c yes | head -n 1)"
-	it_until 5 '! ctl ps c | grep -q yes'
+	it_until 30 '! ctl ps c | grep -q yes'
 	ctl exec c -- sh -c 'i=0; while [ $i -lt 30000 ]; do echo line $i; i=$((i+1)); done' |
 		{ sleep 1; tail -n 1; } >"$BATS_TEST_TMPDIR/last"
 	expect 'line 29999' "$(cat "$BATS_TEST_TMPDIR/last")"
@@ -249,7 +249,7 @@ net:[$(ns stat -Lc %i /run/netns/ctlnet)]"
 	wait "$exec" || rc=$?
 	[ "$rc" = 1 ] || [ "$rc" = 137 ]
 	wait "$waiter" || { cat "$BATS_TEST_TMPDIR/wait"; return 1; }
-	it_until 5 '[ "$(ctl_state)" = none ]'
+	it_until 30 '[ "$(ctl_state)" = none ]'
 	json 0 run_in --json c -- echo again
 	is '.StdOut == "again\n"'
 }

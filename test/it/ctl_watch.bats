@@ -39,7 +39,7 @@ column() {
 @test "ctl: names of a container's make are no escape sequences of ours" {
 	ctl_make Running
 	ctl exec -d c -- sh -c 'printf "sl\033[31mep" >/proc/self/comm; while :; do sleep 100; done' >/dev/null
-	it_until 5 'ctl ps c | grep -q "31mep"'
+	it_until 30 'ctl ps c | grep -q "31mep"'
 	for verb in ps 'top' stacks; do
 		said 0 ctl $verb c
 		[[ $output != *$'\033'* ]]
@@ -181,7 +181,7 @@ column() {
 	# One that was killed, shim and all, is told of by who cleans up.
 	ctl run --rootfs "$ROOTFS" -d lost -- sleep 100
 	ns kill -9 "$(ctl stacks lost --json | jq '.[0].Processes[] | select(.Role == "shim") | .ProcessId')"
-	it_until 5 '! ctl list --quiet | grep -q lost'
+	it_until 30 '! ctl list --quiet | grep -q lost'
 	json 0 ctl events --json lost
 	is 'map(.Event)[-2:] == ["Exited", "Deleted"]'
 }
@@ -244,7 +244,7 @@ column() {
 		time.sleep(6)
 	PY
 	server=$!
-	it_until 5 "ns grep -q ' $IT/hangs ' /proc/mounts"
+	it_until 30 "ns grep -q ' $IT/hangs ' /proc/mounts"
 	ctl_make Running
 	said 0 ctl operations
 	expect 'ID   OPERATION   AGE   PROCESS   WAITS IN'
@@ -254,7 +254,7 @@ column() {
 		"Settings":{"HostPath":"'"$IT"'/hangs/dir","ContainerPath":"/mnt/x"}}' >"$IT_OUT/add.json"
 	ctl modify -f "$IT_OUT/add.json" c >/dev/null 2>&1 &
 	asker=$!
-	it_until 4 'ctl operations | grep -q "c    mount"' || { ctl operations; ctl stacks; false; }
+	it_until 30 'ctl operations | grep -q "c    mount"' || { ctl operations; ctl stacks; false; }
 	json 0 ctl operations --json c
 	is '.[0].SystemId == "c" and .[0].Operation == "mount" and .[0].Age100ns >= 0 and .[0].WaitsIn != null'
 	said 0 ctl stacks c
@@ -273,7 +273,7 @@ column() {
 	chmod 755 "$IT_OUT/slow-runtime"
 	export BERTH_RUNTIME=$IT_OUT/slow-runtime
 	shows() { # OPERATION: it is seen to be at work, on c, and by its name
-		it_until 3 'ctl operations --json | grep -q "\"Operation\":\"'"$1"'\""' || { ctl operations; return 1; }
+		it_until 30 'ctl operations --json | grep -q "\"Operation\":\"'"$1"'\""' || { ctl operations; return 1; }
 		json 0 ctl operations c --json
 		is 'length == 1 and .[0].SystemId == "c" and .[0].Namespace == "default" and .[0].Operation == "'"$1"'"'
 		json 0 ctl operations -n other --json
@@ -300,7 +300,7 @@ column() {
 	ctl exec -d c -- sleep 100 >/dev/null
 	# The shim may still be at what it was asked last.
 	at_rest="shim [0-9]+ 'containerd-shim', state S, in [a-z_]*poll"
-	it_until 10 'said 0 ctl stacks c && [[ $output =~ $at_rest ]]' || { echo "$output"; return 1; }
+	it_until 30 'said 0 ctl stacks c && [[ $output =~ $at_rest ]]' || { echo "$output"; return 1; }
 	expect_in 'c: Running'
 	[[ $output =~ process\ [0-9]+\ \'sleep\',\ state\ S,\ in\ [a-z_]*nanosleep ]] || { echo "$output"; return 1; }
 	expect_in '[<0>] do_syscall_64'

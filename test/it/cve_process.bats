@@ -43,7 +43,7 @@ MIGHTY='p["capabilities"] = {k: ["CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "CAP_DAC_OVE
 # The attacker is done, and has written nothing. It ends last: what is executed cannot
 # be written to, so that a berth still running would protect the file.
 attacked() {
-	it_until 10 'grep -q wrote "$BATS_TEST_TMPDIR/up.berth"'
+	it_until 30 'grep -q wrote "$BATS_TEST_TMPDIR/up.berth"'
 	output=$(cat "$BATS_TEST_TMPDIR/up.berth")
 	gone c
 	expect_in 'wrote 0'
@@ -80,7 +80,7 @@ attacked() {
 	for _ in 1 2 3 4 5 6; do
 		ns timeout 5 nsenter -t "$(pid_of)" -p "$victim" sleep 0.2 2>/dev/null || true
 	done
-	it_until 6 '! rt ps c | grep -q attack'
+	it_until 30 '! rt ps c | grep -q attack'
 	gone c
 	[ "$before" != "$(hash_of "$victim")" ] || { echo "the attacker overwrites nothing"; return 1; }
 	ns rm -f "$victim"
@@ -114,7 +114,7 @@ attacked() {
 		"exec /attack fds 2 $IT_OUT/outside/file"
 	go >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- 4>&- &
 	pid=$!
-	it_wait 10 ns test -e "$IT/berth/root/c/record.json"
+	it_wait 30 ns test -e "$IT/berth/root/c/record.json"
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		rt exec c true || true
 		rt exec --cwd /tmp c true || true
@@ -126,7 +126,7 @@ attacked() {
 		"exec /attack fds 3 $IT_OUT/outside/file"
 	go >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- 4>&- &
 	pid=$!
-	it_wait 10 ns test -e "$IT/berth/root/c/record.json"
+	it_wait 30 ns test -e "$IT/berth/root/c/record.json"
 	ns sh -c 'exec 9</; exec nsenter -t "$0" -p sleep 1.5' "$(pid_of)" || true
 	wait "$pid" || true
 	expect_in 'reached /proc/' "$(cat "$BATS_TEST_TMPDIR/said")"

@@ -164,12 +164,12 @@ teardown_file() { daemon_down; }
 		later = t.Wait(later=True, timeout=None)
 		time.sleep(0.05)
 		later.cancel()
-		fds = len(os.listdir("/proc/%d/fd" % DAEMON.process.pid))
+		fds = DAEMON.descriptors()
 		for n in range(50):
 		    w = t.Wait(later=True, timeout=None)
 		    w.cancel()
 		eq(t.status(), RUNNING)
-		eq(len(os.listdir("/proc/%d/fd" % DAEMON.process.pid)), fds)
+		until(lambda: DAEMON.descriptors() <= fds)
 		t.kill()
 		t.remove()
 	PY
@@ -177,9 +177,11 @@ teardown_file() { daemon_down; }
 
 @test "daemon: after kill -9 all is as it was, and what happened meanwhile is told" {
 	daemon <<-'PY'
-		runs, ends, created = Task().run(), Task("sh", "-c", "sleep 0.5; exit 5").run(), Task().create()
+		runs, ends, created = Task().run(), Task("sh", "-c", "trap 'exit 5' TERM; while :; do sleep 0.01; done").run(), Task().create()
+		trapped(ends.pid, signal.SIGTERM)
 		DAEMON.stop(signal.SIGKILL)
-		time.sleep(0.8)
+		os.kill(ends.pid, signal.SIGTERM)
+		until(lambda: not args_of(ends.pid) and not os.path.exists("/proc/%d" % ends.pid))
 		DAEMON.start()
 		ev = Events_("topic~=|^/tasks/|")
 		eq((runs.status(), ends.status(), created.status()), (RUNNING, STOPPED, CREATED))
@@ -198,14 +200,6 @@ teardown_file() { daemon_down; }
 
 @test "daemon: a shim that dies, with the daemon or without it" {
 	daemon <<-'PY'
-		def shim(t):
-		    for p in os.listdir("/proc"):
-		        if p.isdigit():
-		            with open("/proc/%s/cmdline" % p, "rb") as f:
-		                args = f.read().split(b"\0")
-		            if b"-id" in args and args[args.index(b"-id") + 1] == t.id.encode():
-		                return int(p)
-		    raise AssertionError("no shim of " + t.id)
 		ev = Events_('topic~="^/tasks/(exit|delete)"')
 		a, b = Task().run(), Task().run()
 		os.kill(shim(a), 9)

@@ -220,7 +220,7 @@ teardown_file() { engine_down; }
 		    def settled():
 		        s = b.statuses()
 		        return s in ({}, {"c1": "created"}) and len(s) == len(bundles())
-		    until(settled, 10, "neither there nor gone")
+		    until(settled, 30, "neither there nor gone")
 		    # It stays if it was as good as made; else it goes, since nobody holds it.
 		    time.sleep(0.03)
 		    if b.begin("open", id="c1").answer()["result"] == "ok":
@@ -613,7 +613,7 @@ teardown_file() { engine_down; }
 		    time.sleep(n * 0.005)
 		    a.p.stdin.close() # it waits for all, then it goes
 		    eq(a.p.wait(30), 0)
-		until(lambda: not bundles(), 10, "not all are gone")
+		until(lambda: not bundles(), 30, "not all are gone")
 	PY
 }
 

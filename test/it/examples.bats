@@ -30,7 +30,7 @@ run_example() {
 
 # Every system has gone with its program.
 nothing_left() {
-	it_until 5 '[ "$(ctl list -A -q)" = "" ]' || { ctl list -A; return 1; }
+	it_until 30 '[ "$(ctl list -A -q)" = "" ]' || { ctl list -A; return 1; }
 }
 
 @test "examples: they link the library and the C library, and find no other header" {

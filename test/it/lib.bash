@@ -71,7 +71,7 @@ it_world() {
 		sh "$IT_LIB/setup_world" "$IT_OUT/ready" >"$IT_OUT/world.log" 2>&1 3>&- 4>&- </dev/null &
 	export IT_UNSHARE_PID=$!
 	disown
-	if ! it_wait 10 test -s "$IT_OUT/ready"; then
+	if ! it_wait 30 test -s "$IT_OUT/ready"; then
 		cat "$IT_OUT/world.log" >&2
 		return 1
 	fi
@@ -109,8 +109,8 @@ ns_stop() {
 
 	pid=$(ns cat "$IT/$1.itpid" 2>/dev/null) || return 0
 	ns kill -TERM "$pid" 2>/dev/null || return 0
-	it_wait 10 ns_gone "$pid" || ns kill -KILL "$pid"
-	it_wait 5 ns_gone "$pid"
+	it_wait 30 ns_gone "$pid" || ns kill -KILL "$pid"
+	it_wait 30 ns_gone "$pid"
 }
 
 ns_gone() {
@@ -163,13 +163,13 @@ it_end() {
 	local bad=0
 
 	[ -n "${IT_PID:-}" ] || return 0
-	if ! it_wait 5 ns_empty; then
+	if ! it_wait 30 ns_empty; then
 		echo "left behind:" "$(ns_left)" >&2
 		bad=1
 	fi
 	kill -KILL "$IT_UNSHARE_PID" 2>/dev/null
 	it_cgroup_remove "$IT_CG" || bad=1
-	it_wait 5 it_gone "$IT_PID" || bad=1
+	it_wait 30 it_gone "$IT_PID" || bad=1
 	return "$bad"
 }
 

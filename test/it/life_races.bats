@@ -64,7 +64,7 @@ setup() {
 	ns strace -f -qq -o /dev/null -e trace=mkdirat -e inject=mkdirat:delay_exit=1000000:when=2 \
 		"$BERTH" --root "$IT/berth/root" create -b "$(bundle)" c >/dev/null 2>&1 </dev/null 3>&- 4>&- &
 	creator=$!
-	it_wait 5 ns test -e "$IT/berth/root/c"
+	it_wait 30 ns test -e "$IT/berth/root/c"
 	ns timeout 20 strace -qq -o /dev/null -e trace=flock -e inject=flock:delay_enter=2500000:when=2 \
 		"$BERTH" --root "$IT/berth/root" delete --force c
 	wait "$creator" || true
@@ -120,11 +120,11 @@ setup() {
 	up
 	ns flock "$lock" sleep 4 3>&- 4>&- &
 	holder=$!
-	it_until 5 '! ns flock -n "$lock" true'
+	it_until 30 '! ns flock -n "$lock" true'
 	# shellcheck disable=SC2086
 	$IT_ENTER -- "$BERTH" --root "$IT/berth/root" pause c </dev/null 3>&- 4>&- &
 	pid=$!
-	it_until 2 'waiter=$(pgrep -P "$pid" -x berth)'
+	it_until 30 'waiter=$(pgrep -P "$pid" -x berth)'
 	sleep 0.5
 	before=$(switches "$waiter")
 	sleep 1.5
@@ -135,7 +135,7 @@ setup() {
 	wait $holder
 	ns flock "$lock" sleep 12 3>&- 4>&- &
 	holder=$!
-	it_until 5 '! ns flock -n "$lock" true'
+	it_until 30 '! ns flock -n "$lock" true'
 	output=$(rt pause c 2>&1) || rc=$?
 	expect 1 $rc
 	expect_in "another command has held the container's lock for 10 s"

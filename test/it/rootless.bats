@@ -164,7 +164,7 @@ for k in ('uidMappings', 'gidMappings'):
 		as 4242 "$bin" --root "$r" exec c sh -c 'id -u; cat /proc/self/uid_map | tr -s " "'
 		as 4242 "$bin" --root "$r" exec -u 5:6 c id
 		as 4242 "$bin" --root "$r" kill c KILL
-		it_until 5 "as 4242 $bin --root $r state c | grep -q stopped"
+		it_until 30 "as 4242 $bin --root $r state c | grep -q stopped"
 		as 4242 "$bin" --root "$r" delete c
 		ns ls "$r"
 	}

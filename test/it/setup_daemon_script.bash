@@ -64,7 +64,7 @@ create_step() { # STEP ID COMMAND…
 
 # in_time CONDITION: until it is so. If it is never, what follows differs, and here is why.
 in_time() {
-	it_until 20 "$1" || echo "never: $1"
+	it_until 30 "$1" || echo "never: $1"
 }
 
 until_status() { # ID STATUS

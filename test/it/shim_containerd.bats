@@ -94,7 +94,7 @@ shim_of() { # ID
 }
 
 is() { # ID STATUS
-	it_until 5 "[ \"\$(status_of $1)\" = '$2' ]" || expect "$2" "$(status_of "$1")"
+	it_until 30 "[ \"\$(status_of $1)\" = '$2' ]" || expect "$2" "$(status_of "$1")"
 }
 
 remove() { # ID…: of stopped tasks
@@ -120,7 +120,7 @@ begin() {
 }
 
 nothing_left() {
-	it_until 5 "[ -z \"\$(comm -13 '$BATS_TEST_TMPDIR/before' <(present))\" ]" ||
+	it_until 30 "[ -z \"\$(comm -13 '$BATS_TEST_TMPDIR/before' <(present))\" ]" ||
 		expect '' "$(comm -13 "$BATS_TEST_TMPDIR/before" <(present))"
 }
 
@@ -174,7 +174,7 @@ nothing_left() {
 	ns strace -qq -o /dev/null -p "$(shim_of twice)" -e trace=unlink,unlinkat \
 		-e inject=unlink,unlinkat:delay_enter=300000 >/dev/null 2>&1 3>&- &
 	tracer=$!
-	it_until 5 "ns grep -q '^TracerPid:.[1-9]' /proc/$(shim_of twice)/status"
+	it_until 30 "ns grep -q '^TracerPid:.[1-9]' /proc/$(shim_of twice)/status"
 	c task kill -s KILL twice
 	is twice STOPPED
 	remove twice
@@ -277,7 +277,7 @@ nothing_left() {
 	run c task rm --exec-id x1 ex1
 	[ "$status" != 0 ]
 	c task kill --exec-id x1 ex1
-	it_until 5 "said ex1 | grep -q 'exit x1'"
+	it_until 30 "said ex1 | grep -q 'exit x1'"
 	run c task rm --exec-id x1 ex1
 	expect 143 "$status"
 	run c task rm --exec-id x2 ex1
@@ -334,7 +334,7 @@ nothing_left() {
 	local pid
 
 	run_it -d --memory-limit 134217728 "$IMAGE" m1 sh -c 'sleep 100 & wait'
-	it_until 5 "[ \$(c task ps m1 | wc -l) = 3 ]"
+	it_until 30 "[ \$(c task ps m1 | wc -l) = 3 ]"
 	pid=$(pid_of m1)
 	c task ps m1 | grep -qE "^$pid +-"
 	run c task metrics --format json m1
@@ -376,7 +376,7 @@ nothing_left() {
 	is g3 RUNNING
 	c task rm -f g3 2>/dev/null || true
 	c c rm g1 g3
-	it_wait 5 ns_gone "$shim"
+	it_wait 30 ns_gone "$shim"
 	said_all g3 create start 'exec-added x' 'exec-started x' 'exit x 0' 'exit 137' 'delete 137'
 	nothing_left
 }
@@ -471,7 +471,7 @@ external() { # BINARY ID
 
 	run_it -d --log-uri "file://$IT/b2.log" "$IMAGE" b2 sh -c \
 		'trap "exit 6" TERM; n=0; while :; do n=$((n + 1)); echo $n; sleep 0.05; done'
-	it_until 5 "ns grep -q 3 $IT/b2.log"
+	it_until 30 "ns grep -q 3 $IT/b2.log"
 	containerd_away
 	containerd_back
 	is b2 RUNNING
@@ -519,7 +519,7 @@ external() { # BINARY ID
 	pid=$(pid_of b5)
 	containerd_away
 	ns kill -TERM "$pid"
-	it_wait 5 ns_gone "$pid"
+	it_wait 30 ns_gone "$pid"
 	sleep 0.5 # the shim tries, and tries again
 	containerd_back
 	is b5 STOPPED
@@ -549,20 +549,20 @@ external() { # BINARY ID
 	c task exec -d --exec-id x b7 sh -c 'trap "exit 7" TERM; while :; do sleep 0.05; done'
 	c task exec -d --exec-id y b7 sleep 77
 	c task exec -d --exec-id z b7 true
-	it_until 5 "said b7 | grep -q 'exit z'"
+	it_until 30 "said b7 | grep -q 'exit z'"
 	sleep 0.2
 	pid=$(c task ps b7 | awk '/ExecID:x/ { print $1 }')
 	containerd_away
 	ns kill -TERM "$pid"
-	it_wait 5 ns_gone "$pid"
+	it_wait 30 ns_gone "$pid"
 	containerd_back
 	is b7 RUNNING
-	it_until 10 "said b7 | grep -q 'exit x 7'"
+	it_until 30 "said b7 | grep -q 'exit x 7'"
 	c task ps b7 | grep -q ExecID:y
 	run c task rm --exec-id x b7
 	expect 7 "$status"
 	c task kill --exec-id y b7
-	it_until 5 "said b7 | grep -q 'exit y 143'"
+	it_until 30 "said b7 | grep -q 'exit y 143'"
 	c task kill -s KILL b7
 	is b7 STOPPED
 	remove b7
@@ -591,10 +591,10 @@ external() { # BINARY ID
 	shim=$(shim_of b9)
 	containerd_away
 	ns kill -KILL "$shim"
-	it_wait 5 ns_gone "$shim"
+	it_wait 30 ns_gone "$shim"
 	containerd_back
 	expect '' "$(status_of b9)"
-	it_wait 5 ns_gone "$pid"
+	it_wait 30 ns_gone "$pid"
 	nothing_left
 	# The container is still known, and can have a task again.
 	c task start -d b9
@@ -629,9 +629,9 @@ shim_dies() {
 	pid=$(pid_of "$id")
 	shim=$(shim_of "$id")
 	ns kill -KILL "$shim"
-	it_wait 10 ns_gone "$pid"
-	it_until 10 "said $id | grep -q delete"
-	it_until 5 "[ -z \"\$(status_of $id)\" ]"
+	it_wait 30 ns_gone "$pid"
+	it_until 30 "said $id | grep -q delete"
+	it_until 30 "[ -z \"\$(status_of $id)\" ]"
 	nothing_left
 	c c rm "$id"
 }

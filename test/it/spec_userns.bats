@@ -70,7 +70,7 @@ mount("/tmp", "tmpfs", "tmpfs", "mode=1777"); mount("/data", out + "/rootfs/data
 	local pid
 
 	ns_daemon holder unshare -U sleep 601
-	it_until 5 'ns_left | grep -q "^[0-9]* sleep 601"'
+	it_until 30 'ns_left | grep -q "^[0-9]* sleep 601"'
 	pid=$(ns_left | sed -n 's/^\([0-9]*\) sleep 601.*/\1/p')
 	ns sh -c "echo 0 100000 65536 >/proc/$pid/uid_map; echo 0 100000 65536 >/proc/$pid/gid_map"
 	ours "ns('user', '/proc/$pid/ns/user')" "id -u; cat /proc/self/uid_map; readlink /proc/self/ns/user; touch /home/x && stat -c %u /home/x; rm /home/x"
@@ -89,7 +89,7 @@ mount("/tmp", "tmpfs", "tmpfs", "mode=1777"); mount("/data", out + "/rootfs/data
 	same 'maps(0, 100000); mount("/data", out + "/closed/in", "bind", "bind")' 'cat /data/file'
 	expect reached
 	ns_daemon holder unshare -U sleep 601
-	it_until 5 'ns_left | grep -q "^[0-9]* sleep 601"'
+	it_until 30 'ns_left | grep -q "^[0-9]* sleep 601"'
 	pid=$(ns_left | sed -n 's/^\([0-9]*\) sleep 601.*/\1/p')
 	ns sh -c "echo 0 100000 65536 >/proc/$pid/uid_map; echo 0 100000 65536 >/proc/$pid/gid_map"
 	ours "ns('user', '/proc/$pid/ns/user'); mount('/data', out + '/closed/in', 'bind', 'bind')" 'cat /data/file; stat -c %u /dev/mqueue; echo x >/dev/null && echo null'
@@ -120,7 +120,7 @@ mount('/data', os.environ['IT'] + '/shared', 'bind', $options)" "$inside"
 		done
 	done
 	ns_daemon holder unshare -U sleep 601
-	it_until 5 'ns_left | grep -q "^[0-9]* sleep 601"'
+	it_until 30 'ns_left | grep -q "^[0-9]* sleep 601"'
 	pid=$(ns_left | sed -n 's/^\([0-9]*\) sleep 601.*/\1/p')
 	ns sh -c "echo 0 100000 65536 >/proc/$pid/uid_map; echo 0 100000 65536 >/proc/$pid/gid_map"
 	ours "ns('user', '/proc/$pid/ns/user'); caps('CAP_SYS_ADMIN'); l['rootfsPropagation'] = 'shared'
