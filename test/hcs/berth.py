@@ -455,6 +455,16 @@ def until(what, f, seconds=60):
         HcsDispatch(20)
 
 
+def trapped(system, sig):
+    """Until its first process has come so far that it catches, or ignores, this signal."""
+    def mask():
+        pid = min(d["ProcessId"] for d in system.properties("ProcessList")["ProcessList"])
+        with open("/proc/%d/status" % pid) as f:
+            lines = dict(line.split(":", 1) for line in f)
+        return int(lines["SigCgt"], 16) | int(lines["SigIgn"], 16)
+    until("it catches signal %d" % sig, lambda: mask() >> (sig - 1) & 1)
+
+
 def fds():
     return len(os.listdir("/proc/self/fd"))
 

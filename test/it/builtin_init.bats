@@ -136,7 +136,7 @@ inside() {
 	in_front
 	rt exec c sh -c 'sleep 100 &'
 	rt kill c TERM
-	sleep 0.3
+	sleep 2
 	before=$(ns grep ctxt "/proc/$(pid_of)/status")
 	sleep 1
 	after=$(ns grep ctxt "/proc/$(pid_of)/status")
@@ -151,7 +151,7 @@ p["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 4, "hard": 4}]'
 	in_front
 	expect 1000 "$(ns sh -c "sed -n 's/^Uid:.\([0-9]*\).*/\1/p' /proc/$(pid_of)/status")"
 	# What another user leaves it reaps, and sees.
-	rt exec --user 0 c sh -c 'sleep 0.5 &'
+	rt exec --user 0 c sh -c 'sleep 3 &'
 	rt kill c TERM
 	sleep 0.1
 	[ ! -e "$BATS_TEST_TMPDIR/code" ]

@@ -178,7 +178,7 @@ print(m["memory"]["usage"]["limit"], m["pids"]["current"], m["cpu"]["usage"]["to
 		c task ls | awk -v n="$id" '$1 == n { print $3 }'
 		c task rm "$id" 2>/dev/null
 		echo "rm of running $?"
-		sleep 0.3
+		it_trapped "$(c task ls | awk -v n="$id" '$1 == n { print $2 }')" 15
 		c task kill -s TERM "$id"
 		it_until 30 "c task ls | grep -q '$id .*STOPPED'" && echo stopped
 		c task kill "$id" 2>/dev/null
@@ -212,7 +212,7 @@ print(m["memory"]["usage"]["limit"], m["pids"]["current"], m["cpu"]["usage"]["to
 	oom() {
 		local id=oom-$RT log=$IT_OUT/events-$RT.log
 		ns_daemon "events-$RT" ctr -a "$IT/ctd/sock" events
-		sleep 0.3
+		sleep 2
 		cr --rm --memory-limit 16777216 localhost/box:1 "$id" sh -c 'sleep 0.3; tail /dev/zero'
 		echo "rc $?"
 		it_until 30 "grep -q /tasks/oom $log" && echo event

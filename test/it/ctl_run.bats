@@ -126,7 +126,8 @@ net:[$(ns stat -Lc %i /run/netns/ctlnet)]"
 		args=
 		[ "$doc" = "$OWN" ] || args='-- sleep 100'
 		# shellcheck disable=SC2016
-		ns sh -c '"$0" run -f "$1" c $2 & pid=$!; sleep 1; kill -9 $pid' "$CTL" "$doc" "$args" 3>&- 4>&-
+		ns sh -c '"$0" run -f "$1" c $2 & pid=$!; until pgrep -fx "sleep 100" >/dev/null; do sleep 0.1; done; kill -9 $pid' \
+			"$CTL" "$doc" "$args" 3>&- 4>&-
 		it_until 30 '[ "$(ctl_state)" = none ]' || { ctl_state; false; }
 	done
 }
@@ -134,9 +135,10 @@ net:[$(ns stat -Lc %i /run/netns/ctlnet)]"
 @test "ctl: signals that we get are the program's" {
 	for sig in TERM INT HUP USR1; do
 		# shellcheck disable=SC2016
-		said 9 ns sh -c '"$0" run --rootfs "$1" c -- sh -c "trap \"echo got; exit 9\" '"$sig"'; while :; do sleep 0.1; done" & p=$!
-			sleep 1; kill -'"$sig"' $p; wait $p' "$CTL" "$ROOTFS"
+		said 9 told "$sig" '[ -e "$ROOTFS/tmp/ready" ]' \
+			run --rootfs "$ROOTFS" c -- sh -c 'trap "echo got; exit 9" '"$sig"'; >/tmp/ready; while :; do sleep 0.1; done'
 		expect got
+		rm "$ROOTFS/tmp/ready"
 	done
 }
 
@@ -195,11 +197,11 @@ net:[$(ns stat -Lc %i /run/netns/ctlnet)]"
 	is '.Id == "c" and .ProcessId > 1'
 	# Its end is known, also when it came while nobody waited.
 	said 0 ctl exec -d c -- sh -c 'sleep 0.5; exit 5'
-	sleep 1
+	it_wait 30 ns_gone "$output"
 	json 0 ctl wait --json --pid "$output" c
 	is '.ExitCode == 5 and .Exited'
 	said 0 ctl exec -d c -- sh -c 'sleep 0.5; kill -9 $$'
-	sleep 1
+	it_wait 30 ns_gone "$output"
 	json 0 ctl wait --json --pid "$output" c
 	is '.ExitCode == 137 and .Signal == 9'
 	said 1 ctl wait --pid 1 c
@@ -243,7 +245,8 @@ net:[$(ns stat -Lc %i /run/netns/ctlnet)]"
 	exec=$!
 	ctl wait c >"$BATS_TEST_TMPDIR/wait" 2>&1 &
 	waiter=$!
-	sleep 0.5
+	it_until 30 'ctl ps c | grep -q sleep'
+	sleep 2
 	ns pkill -9 -x containerd-shim
 	rc=0
 	wait "$exec" || rc=$?

@@ -62,17 +62,24 @@ teardown_file() { daemon_down; }
 		def logged(words, **fields):
 		    found = [l for l in map(json.loads, open(IT + "/d/log")) if l["msg"] == words]
 		    return [l for l in found if all(l.get(k) == v for k, v in fields.items())]
-		t = Task()
-		c = timings(t.Create(later=True))
-		eq(list(c), ["make-the-bundle", "start-the-shim", "connect-to-the-shim", "create-the-task",
-		             "set-its-lifetime", "within-the-shim", "total"])
-		assert all(v > 0 for v in c.values()), c
-		outside = sum(c.values()) - c["total"] - c["within-the-shim"]
-		assert 0.8 * c["total"] < outside <= c["total"], c
-		assert c["within-the-shim"] < c["create-the-task"] + c["connect-to-the-shim"], c
-		s = timings(t.Start(later=True))
-		eq(list(s), ["wait-for-the-shims-answer", "total"])
-		assert 0.8 * s["total"] < s["wait-for-the-shims-answer"] <= s["total"], s
+		for n in range(20): # whoever else runs takes time between the phases, but not each time
+		    t = Task()
+		    c = timings(t.Create(later=True))
+		    eq(list(c), ["make-the-bundle", "start-the-shim", "connect-to-the-shim", "create-the-task",
+		                 "set-its-lifetime", "within-the-shim", "total"])
+		    assert all(v > 0 for v in c.values()), c
+		    outside = sum(c.values()) - c["total"] - c["within-the-shim"]
+		    assert outside <= c["total"], c
+		    assert c["within-the-shim"] < c["create-the-task"] + c["connect-to-the-shim"], c
+		    s = timings(t.Start(later=True))
+		    eq(list(s), ["wait-for-the-shims-answer", "total"])
+		    assert s["wait-for-the-shims-answer"] <= s["total"], s
+		    if 0.8 * c["total"] < outside and 0.8 * s["total"] < s["wait-for-the-shims-answer"]:
+		        break
+		    t.kill()
+		    t.remove()
+		else:
+		    raise AssertionError("what the phases are is not most of it: %s, %s" % (c, s))
 		l, = logged("task created", id=t.id, namespace=NS)
 		eq((l["level"], l["start_the_shim_us"]), ("debug", round(c["start-the-shim"] * 1000)))
 		assert l["total_us"] == round(c["total"] * 1000), (l, c)

@@ -282,7 +282,7 @@ docker_attach() {
 		d create -i --name "a-$RT" --runtime "$(runtime_name)" --network none box cat >/dev/null
 		echo hello | d start -ai "a-$RT"
 		d wait "a-$RT"
-		d run -d --name "c-$RT" --runtime "$(runtime_name)" --network none box sh -c 'sleep 1; echo late; exit 4' >/dev/null
+		d run -d --name "c-$RT" --runtime "$(runtime_name)" --network none box sh -c 'sleep 5; echo late; exit 4' >/dev/null
 		d attach "c-$RT"
 		echo "$?"
 	}

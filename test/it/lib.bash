@@ -34,7 +34,7 @@ it_berth() {
 }
 
 # One test hangs at most this long; tools/suite sets more for the full sizes.
-export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-120}
+export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-300}
 
 # A tool the suite cannot do without: missing is a failure where the suites are
 # proof (BERTH_CI=1), otherwise the file is skipped.
@@ -145,9 +145,9 @@ it_mark() {
 }
 
 it_unchanged() {
-	local _
+	local end=$((SECONDS + 30))
 
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
+	until [ "$SECONDS" -ge "$end" ]; do
 		it_traces "$@" | sort >"$IT_OUT/now"
 		[ -z "$(comm -13 "$IT_OUT/mark" "$IT_OUT/now")" ] && return 0
 		sleep 0.3
@@ -203,7 +203,7 @@ it_cgroup_remove() {
 	for d in $(it_cgroup_dirs "$1"); do
 		[ ! -e "$d/freezer.state" ] || echo THAWED 2>/dev/null >"$d/freezer.state" || true
 	done
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
+	for _ in {1..100}; do
 		for d in $(it_cgroup_dirs "$1"); do
 			rmdir "$d" 2>/dev/null
 		done
@@ -275,7 +275,7 @@ type_keys() {
 	local line
 
 	for line; do
-		sleep 0.7
+		sleep 1.5
 		printf '%b' "$line"
 	done
 }
@@ -364,6 +364,11 @@ it_norm() {
 		-e 's#\b(runc|crun)\b#RT#g' -e 's#\b(pipe|socket):\[[0-9]+\]#\1:N#' \
 		-e 's#\bRT-[0-9]+\b#RT-N#g' -e 's#/snapshots/[0-9]+#/snapshots/N#g' -e 's#time="[^"]*" ##' \
 		-e "${IT_NS_SED:-s/^//}" -e 's#\b([a-z]+):\[[0-9]{10}\]#\1:own#g'
+}
+
+# it_trapped PID NUMBER: the process of the world has come so far that it catches, or ignores, this signal.
+it_trapped() {
+	it_until 30 "(( (\$(ns awk '/^Sig(Cgt|Ign)/ { printf \"%s0x%s\", or, \$2; or = \" | \" }' /proc/$1/status)) >> ($2 - 1) & 1 ))"
 }
 
 # expect WANT [GOT]: GOT ($output unless given) is exactly WANT.

@@ -126,7 +126,7 @@ for k in ("cpu", "memory", "pids"):
 
 @test "life: events follows: statistics at intervals, an OOM kill, the end" {
 	life_config "c['linux']['resources']['memory'] = {'limit': 8 << 20}
-c['process']['args'] = ['sh', '-c', 'sleep 1.3; x=\$(tr \"\\\\0\" x </dev/zero | head -c 60000000); sleep 1']"
+c['process']['args'] = ['sh', '-c', 'sleep 4; x=\$(tr \"\\\\0\" x </dev/zero | head -c 60000000); sleep 1']"
 	rt run -d -b "$IT/berth.d" c >/dev/null 2>&1
 	out=$(rt events --interval 400ms c)
 	echo "$out" | cut -c1-60

@@ -416,7 +416,7 @@ both_privileged() {
 		p create -i --name "a-$RT" --cgroup-parent "$IT_CG" box cat >/dev/null
 		echo hello | p start -ai "a-$RT"
 		p wait "a-$RT"
-		p run -d --name "c-$RT" --cgroup-parent "$IT_CG" box sh -c 'sleep 1; echo late; exit 4' >/dev/null
+		p run -d --name "c-$RT" --cgroup-parent "$IT_CG" box sh -c 'sleep 5; echo late; exit 4' >/dev/null
 		p attach "c-$RT" | grep late
 		p wait "c-$RT"
 	}

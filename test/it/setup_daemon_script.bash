@@ -281,7 +281,7 @@ script_ends() {
 }
 
 script_attach() {
-	run_step 'attach, run -d' a1 -d -- sh -c 'sleep 1.5; echo late; sleep 0.3; exit 4'
+	run_step 'attach, run -d' a1 -d -- sh -c 'sleep 5; echo late; sleep 0.3; exit 4'
 	ctr_step 'attach' tasks attach a1
 	ctr_step 'attach, its task is gone' tasks ls
 	ctr_step 'attach, no task' tasks attach a1
@@ -291,7 +291,7 @@ script_attach() {
 
 script_metrics() {
 	run_step 'metrics, run -d' m1 -d --memory-limit 67108864 -- sleep 1000
-	sleep 0.5 # what is in it is `sleep` by then, and no thread of the runtime any more
+	sleep 2 # what is in it is `sleep` by then, and no thread of the runtime any more
 	ctr_step 'metrics' tasks metrics m1
 	ctr_step 'metrics --format json' tasks metrics --format json m1
 	ctr_step 'metrics, missing' tasks metrics missing

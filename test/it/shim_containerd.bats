@@ -50,7 +50,7 @@ run_it() {
 # A container that ends with status N when it gets TERM.
 run_until_term() { # N ID [OPTION…]
 	run_it -d "${@:3}" "$IMAGE" "$2" sh -c "trap 'exit $1' TERM; echo begun; while :; do sleep 0.05; done"
-	sleep 0.2 # the trap
+	it_trapped "$(pid_of "$2")" 15
 }
 
 # One that is only created: ctr cannot write the file, and leaves it so.
@@ -63,7 +63,7 @@ run_created() { # ID COMMAND…
 # stdin for ctr, which hangs if it ends before there is a process.
 slowly() {
 	cat
-	sleep 0.8
+	sleep 3
 }
 
 # What ctr cannot do to a created task: Start, told to its shim.
@@ -220,7 +220,7 @@ nothing_left() {
 	is d1 STOPPED
 	expect $'err\nout' "$(ns sort "$IT/d1.log")"
 	remove d1
-	run_it -d "$IMAGE" d2 sh -c 'sleep 1; echo late; exit 4'
+	run_it -d "$IMAGE" d2 sh -c 'sleep 5; echo late; exit 4'
 	is d2 RUNNING
 	run c task attach d2
 	expect late
@@ -271,6 +271,7 @@ nothing_left() {
 	c task exec -d --exec-id x1 ex1 sleep 77
 	c task exec -d --exec-id x2 ex1 sh -c 'exit 7'
 	pid=$(ns_left | awk '/sleep 77/ { print $1 }')
+	it_until 30 '[ "$(c task ps ex1 | wc -l)" = 3 ]' # the other one has ended
 	run c task ps ex1
 	[[ $output =~ $pid\ +.*ExecID:x1 ]]
 	expect 3 "$(wc -l <<<"$output")"
@@ -491,7 +492,7 @@ external() { # BINARY ID
 	run_it -d "$IMAGE" b3 sh -c 'until [ -e /tmp/go ]; do sleep 0.05; done; echo late; exit 4'
 	containerd_away
 	containerd_back
-	c task exec -d --exec-id x b3 sh -c 'sleep 0.5; >/tmp/go'
+	c task exec -d --exec-id x b3 sh -c 'sleep 3; >/tmp/go'
 	run c task attach b3
 	expect late
 	expect 4 "$status"
@@ -550,8 +551,8 @@ external() { # BINARY ID
 	c task exec -d --exec-id y b7 sleep 77
 	c task exec -d --exec-id z b7 true
 	it_until 30 "said b7 | grep -q 'exit z'"
-	sleep 0.2
 	pid=$(c task ps b7 | awk '/ExecID:x/ { print $1 }')
+	it_trapped "$pid" 15
 	containerd_away
 	ns kill -TERM "$pid"
 	it_wait 30 ns_gone "$pid"

@@ -238,7 +238,7 @@ read_back() {
 	RT=berth
 	rt create -b "$(bundle)" c >/dev/null 2>&1
 	rt events --interval 60s c >"$IT_OUT/events" 2>&1 &
-	sleep 0.5
+	sleep 2
 	rt start c
 	it_until 30 'rt state c | grep -q stopped'
 	it_wait 30 grep -q '"type":"oom","id":"c"' "$IT_OUT/events"
