@@ -95,7 +95,7 @@ column() {
 
 @test "ctl: stats --watch: a system that has the name of one that was removed is another" {
 	ctl_make Running
-	ns "$CTL" stats --watch --interval 200ms --count 100 --json >"$BATS_TEST_TMPDIR/out" &
+	ns "$CTL" stats --watch --interval 200ms --count 50 --json >"$BATS_TEST_TMPDIR/out" &
 	local pid=$!
 	it_until 30 'grep -q Running "$BATS_TEST_TMPDIR/out"'
 	ctl_make Running
