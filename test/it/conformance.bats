@@ -191,7 +191,7 @@ gone'
 	conf 'p["capabilities"]["bounding"] += ["CAP_SYS_TIME"]; p["capabilities"]["permitted"] += ["CAP_SYS_TIME"]' \
 		'grep ^CapBnd /proc/self/status; exec sleep 600'
 	less() {
-		ns setpriv --bounding-set=-sys_time timeout -k 1 20 "$BERTH" --root "$IT/berth/root" "$@" 3>&- 4>&-
+		ns setpriv --bounding-set=-sys_time timeout -k 1 60 "$BERTH" --root "$IT/berth/root" "$@" 3>&- 4>&-
 	}
 	RT=berth
 	less create -b "$(bundle)" c </dev/null >"$IT_OUT/said" 2>&1

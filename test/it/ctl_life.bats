@@ -217,7 +217,7 @@ teardown_file() { ctl_down; }
 	ctl_make Running
 	said 1 ctl wait --timeout 6 c
 	expect_in 'berthctl: wait c: it runs for 5 s'
-	output=$(on_tty ns timeout --foreground 20 "$CTL" wait --timeout 2500ms c) || true
+	output=$(on_tty ns timeout --foreground 60 "$CTL" wait --timeout 2500ms c) || true
 	expect_in $'\033[Kwait c: it runs for 2 s'
 }
 

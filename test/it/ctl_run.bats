@@ -143,12 +143,12 @@ net:[$(ns stat -Lc %i /run/netns/ctlnet)]"
 }
 
 @test "ctl: run -t, exec -t: a terminal of our size, raw, and its changes" {
-	output=$(on_tty ns timeout --foreground 20 "$CTL" run --rootfs "$ROOTFS" -it c -- sh -c 'stty size; tty; exit 4') && return 1
+	output=$(on_tty ns timeout --foreground 60 "$CTL" run --rootfs "$ROOTFS" -it c -- sh -c 'stty size; tty; exit 4') && return 1
 	expect $'33 99\n/dev/pts/0'
 	ctl_make Running
-	output=$(type_keys 'echo one $((1+1))\r' 'exit 3\r' | on_tty ns timeout --foreground 20 "$CTL" console c) && return 1
+	output=$(type_keys 'echo one $((1+1))\r' 'exit 3\r' | on_tty ns timeout --foreground 60 "$CTL" console c) && return 1
 	expect_in 'one 2'
-	output=$(on_tty ns timeout --foreground 20 sh -c "(sleep 1; stty rows 41 </dev/tty) &
+	output=$(on_tty ns timeout --foreground 60 sh -c "(sleep 1; stty rows 41 </dev/tty) &
 		exec $CTL exec -t c -- sh -c 'while ! stty size | grep 41; do sleep 0.1; done'") || return 1
 	expect_in '41 99'
 	said 0 ctl console c echo there </dev/null

@@ -122,10 +122,10 @@ column() {
 	is 'length == 2 and .[1][0].ImageName == "sh" and .[1][0].CpuPercent > 5'
 	said 0 ctl top c
 	expect 'sh' "$(column PROGRAM | head -n 1)"
-	output=$(on_tty ns timeout --foreground 20 "$CTL" top --count 2 --interval 200ms)
+	output=$(on_tty ns timeout --foreground 60 "$CTL" top --count 2 --interval 200ms)
 	expect_in $'\033[2J\033[H'
 	expect_in $'\033[J\033[H'
-	output=$(on_tty ns timeout --foreground 20 "$CTL" stats --watch --count 2 --interval 200ms)
+	output=$(on_tty ns timeout --foreground 60 "$CTL" stats --watch --count 2 --interval 200ms)
 	expect_in $'\033[K'
 }
 

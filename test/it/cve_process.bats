@@ -140,7 +140,7 @@ attacked() {
 	up
 	ns sh -c 'mount -t tmpfs none /sys/module && mkdir -p /sys/module/apparmor/parameters &&
 		echo Y >/sys/module/apparmor/parameters/enabled'
-	output=$(ns timeout -k 1 20 "$without" --errno EPERM fsopen -- "$BERTH" --root "$IT/berth/root" \
+	output=$(ns timeout -k 1 60 "$without" --errno EPERM fsopen -- "$BERTH" --root "$IT/berth/root" \
 		exec --apparmor strict c true 2>&1 </dev/null 3>&- 4>&-) && return 1
 	ns umount /sys/module
 	expect_in 'open a private procfs'
@@ -323,11 +323,11 @@ PATH=/bin' "$(ns env SECRET=host "$BERTH" --root "$IT/berth/root" exec c env </d
 	# The kernel may refuse everybody; then this shows little, and says so.
 	echo "legacy_tiocsti: $(cat /proc/sys/dev/tty/legacy_tiocsti 2>/dev/null || echo absent)"
 	conf 'p["args"] = ["/attack", "sti"]; caps()'
-	output=$(on_tty ns timeout 20 "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c </dev/null)
+	output=$(on_tty ns timeout 60 "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c </dev/null)
 	expect_in 'TIOCSTI: Operation not permitted'
 	# It has no controlling terminal at all, and its own session.
 	conf '' 'awk "{ print \$6 == \$1, \$7 }" /proc/self/stat; cut -d" " -f5-7 /proc/1/stat'
-	output=$(on_tty ns timeout 20 "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c </dev/null)
+	output=$(on_tty ns timeout 60 "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c </dev/null)
 	expect_in '1 1 0'
 	# The attack is one, where nothing is in the way.
 	output=$(on_tty ns "$IT_OUT/rootfs/attack" sti </dev/null) || true
@@ -416,7 +416,7 @@ l["gidMappings"] = l["uidMappings"]' 'grep -c . /proc/self/uid_map; head -n 1 /p
 
 	conf '' true
 	truncate -s 8G "$IT_OUT/berth/config.json"
-	output=$(ns timeout 10 bash -c 'ulimit -v 300000; exec "$0" --root "$1" run -b "$2" c' "$BERTH" "$IT/berth/root" "$(bundle)" 2>&1 3>&- 4>&-) && return 1
+	output=$(ns timeout 60 bash -c 'ulimit -v 300000; exec "$0" --root "$1" run -b "$2" c' "$BERTH" "$IT/berth/root" "$(bundle)" 2>&1 3>&- 4>&-) && return 1
 	expect_in 'too large'
 	python3 -c 'print("[" * 3000000)' >"$IT_OUT/berth/config.json"
 	output=$(go 2>&1) && return 1

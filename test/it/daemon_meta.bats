@@ -300,7 +300,7 @@ ctr_session() {
 	while read -r line; do
 		echo "\$ $line"
 		# shellcheck disable=SC2086
-		ns timeout 20 ctr -a "$1" $line 2>&1 </dev/null || echo "exit $?"
+		ns timeout 60 ctr -a "$1" $line 2>&1 </dev/null || echo "exit $?"
 	done <<-'END' | sed -E 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z/TIME/g; s/^time="[^"]*"/TIME/; s/"(Created|Updated)At":.*/"\1At"/; s/[0-9]{5,9}-[A-Za-z0-9_-]{4}/RANDOM/; s/(: invalid argument)+$/: invalid argument/; s/ +$//; s/  +/ /g'
 		namespaces ls
 		namespaces create n1 k=v l=w

@@ -65,7 +65,7 @@ setup() {
 		"$BERTH" --root "$IT/berth/root" create -b "$(bundle)" c >/dev/null 2>&1 </dev/null 3>&- 4>&- &
 	creator=$!
 	it_wait 30 ns test -e "$IT/berth/root/c"
-	ns timeout 20 strace -qq -o /dev/null -e trace=flock -e inject=flock:delay_enter=2500000:when=2 \
+	ns timeout 60 strace -qq -o /dev/null -e trace=flock -e inject=flock:delay_enter=2500000:when=2 \
 		"$BERTH" --root "$IT/berth/root" delete --force c
 	wait "$creator" || true
 	ns test ! -e "$IT/berth/root/c"

@@ -207,7 +207,7 @@ nothing_left() {
 		on_tty ns ctr -a "$IT/ctd/sock" run --snapshotter native --rm -t --runtime io.containerd.berth.v2 \
 			--cgroup "$IT_CG/tty" "$IMAGE" tty "$@"
 	}
-	run tty_run sh -c 'sleep 0.5; stty size; tty; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo three; exit 6'
+	run tty_run sh -c 'sleep 2; stty size; tty; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo three; exit 6'
 	expect_in '33 99'
 	expect_in three
 	expect 6 "$status"
@@ -238,7 +238,7 @@ nothing_left() {
 	expect 'in: y' "$(echo y | slowly | ex keep sed 's/^/in: /')"
 	run ex --user 1000:6 --cwd /home keep sh -c 'id -u; id -g; pwd; sleep 0.2'
 	expect $'1000\n6\n/home'
-	run on_tty ns ctr -a "$IT/ctd/sock" task exec -t --exec-id xt keep sh -c 'sleep 0.5; stty size; exit 5'
+	run on_tty ns ctr -a "$IT/ctd/sock" task exec -t --exec-id xt keep sh -c 'sleep 2; stty size; exit 5'
 	expect_in '33 99'
 	expect 5 "$status"
 	run ex keep no-such-command
@@ -402,7 +402,7 @@ external() { # BINARY ID
 	expect_in 'executable file'
 	c c rm "$id" 2>/dev/null || true
 	run on_tty ns ctr -a "$IT/ctd/sock" run --snapshotter native --rm -t --runtime io.containerd.runc.v2 \
-		--runc-binary "$b" --cgroup "$IT_CG/tty-$id" "$IMAGE" "$id-t" sh -c 'sleep 0.5; stty size; exit 6'
+		--runc-binary "$b" --cgroup "$IT_CG/tty-$id" "$IMAGE" "$id-t" sh -c 'sleep 2; stty size; exit 6'
 	expect_in '33 99'
 	expect 6 "$status"
 	run_external "$b" -d "$IMAGE" "$id-d" sleep 100
@@ -413,7 +413,7 @@ external() { # BINARY ID
 	expect 5 "$status"
 	run c task exec --exec-id no "$id-d" no-such-command
 	expect_in 'OCI runtime exec failed: '
-	run on_tty ns ctr -a "$IT/ctd/sock" task exec -t --exec-id t "$id-d" sh -c 'sleep 0.5; stty size; exit 4'
+	run on_tty ns ctr -a "$IT/ctd/sock" task exec -t --exec-id t "$id-d" sh -c 'sleep 2; stty size; exit 4'
 	expect_in '33 99'
 	expect 4 "$status"
 	c task pause "$id-d"

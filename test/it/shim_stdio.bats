@@ -158,6 +158,7 @@ teardown_file() { shim_down; }
 		eq(t.Wait(exec_id="x").exit_status, 0)
 		eq(t.status(), RUNNING)
 		assert time.monotonic() - began < 10
+		until(lambda: len(t.Pids().processes) == 2)
 		time.sleep(0.2)
 		assert len([p for p in t.Pids().processes]) == 2 # head waits, it was not killed
 		o.come()
@@ -176,6 +177,7 @@ teardown_file() { shim_down; }
 		o, e = t.out("stdout"), t.out("stderr")
 		o.stalled = True
 		t.run()
+		until(lambda: len(t.Pids().processes) == 2)
 		time.sleep(0.5)
 		eq(len(t.Pids().processes), 2) # head, at the pipe's capacity
 		began = time.monotonic()
@@ -627,7 +629,7 @@ def read(name):
 @test "shim: a process that has closed its terminal, or all streams, still runs" {
 	shim <<-'PY'
 		for tty in (True, False):
-		    t = Task("sh", "-c", "echo words; exec <&- >&- 2>&-; sleep 0.7; exit 4", tty=tty, group="closed")
+		    t = Task("sh", "-c", "echo words; exec <&- >&- 2>&-; sleep 3; exit 4", tty=tty, group="closed")
 		    o = t.out("stdout")
 		    t.run()
 		    o.wait(b"words")

@@ -271,7 +271,7 @@ c["mounts"] = [m for m in c["mounts"] if m["type"] not in ("sysfs", "cgroup")]
 for m in c["mounts"]:
     m["options"] = [o for o in m.get("options", []) if o != "gid=5"]' 'mkdir /tmp/new; echo on'
 	run ns setpriv --reuid 4242 --regid 4242 --clear-groups env XDG_RUNTIME_DIR="$IT/kim" \
-		timeout -k 1 20 "$BERTH" --root "$IT/kim/root" run -b "$(bundle)" c
+		timeout -k 1 60 "$BERTH" --root "$IT/kim/root" run -b "$(bundle)" c
 	ns_stop agent
 	[ "$status" = 0 ] || { echo "$output"; return 1; }
 	expect_in 'No medium found'

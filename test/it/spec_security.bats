@@ -221,7 +221,7 @@ hash_of() {
 	RT=berth
 	conf '' true
 	for id in .. . a/b '' 'a b' $'a\nb' "$(printf 'x%.0s' {1..1100})" /etc; do
-		output=$(ns timeout 10 "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" "$id" 2>&1) && { echo "$id"; return 1; }
+		output=$(ns timeout 60 "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" "$id" 2>&1) && { echo "$id"; return 1; }
 		expect_in id
 	done
 }

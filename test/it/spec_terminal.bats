@@ -53,7 +53,7 @@ for f in 0 1 2; do readlink /proc/self/fd/$f; done; ps -o pid,tty | grep " 1 "; 
 		gone c
 		ns_stop receiver
 	}
-	conf 'p["terminal"] = True; p["consoleSize"] = {"height": 31, "width": 77}' 'sleep 0.3; stty size; ls -l /dev/console | cut -c1-10'
+	conf 'p["terminal"] = True; p["consoleSize"] = {"height": 31, "width": 77}' 'sleep 2; stty size; ls -l /dev/console | cut -c1-10'
 	both sized
 	expect_in '31 77'
 }
@@ -81,7 +81,7 @@ for f in 0 1 2; do readlink /proc/self/fd/$f; done; ps -o pid,tty | grep " 1 "; 
 		on_tty ns "$bin" --root "$IT/$RT/root" run -b "$(bundle)" c </dev/null
 		echo "exit $?"
 	}
-	conf 'p["terminal"] = True' "sleep 0.3; $SHOW; exit 9"
+	conf 'p["terminal"] = True' "sleep 2; $SHOW; exit 9"
 	both fore
 	expect_in '33 99'
 	expect_in 'exit 9'
@@ -109,7 +109,7 @@ for f in 0 1 2; do readlink /proc/self/fd/$f; done; ps -o pid,tty | grep " 1 "; 
 		rt exec -t -d --console-socket "$IT/con/s" c sh -c 'tty; echo ready; read x; echo got $x'
 		it_wait 30 test -s "$IT_OUT/con.1"
 		sed 's/name .*//' "$IT_OUT/con.1"
-		on_tty ns "$bin" --root "$IT/$RT/root" exec -t c sh -c 'tty; sleep 0.3; stty size; exit 7' </dev/null
+		on_tty ns "$bin" --root "$IT/$RT/root" exec -t c sh -c 'tty; sleep 2; stty size; exit 7' </dev/null
 		echo "exit $?"
 		gone c
 		ns_stop receiver
@@ -215,7 +215,7 @@ time.sleep(14)' "$IT/deaf" 3>&- 4>&- &
 	RT=berth
 	conf 'p["terminal"] = True' 'trap "exit 7" TERM; yes some words and some more & wait'
 	# shellcheck disable=SC2086
-	output=$(timeout 20 $IT_ENTER -- python3 -c '
+	output=$(timeout 60 $IT_ENTER -- python3 -c '
 import os, pty, signal, subprocess, sys, time
 master, ours = pty.openpty()
 p = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=ours, stderr=ours)

@@ -142,7 +142,7 @@ mount('/data', os.environ['IT'] + '/shared', 'bind', 'rbind')" "$inside"
 @test "userns: a read-only sysfs where the host's is so" {
 	conf 'maps(0, 100000)' 'grep " /sys " /proc/self/mountinfo'
 	RT=berth
-	run ns timeout -k 1 20 unshare -m sh -c 'mount -o remount,bind,ro /sys && exec "$@"' sh \
+	run ns timeout -k 1 60 unshare -m sh -c 'mount -o remount,bind,ro /sys && exec "$@"' sh \
 		"$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c </dev/null
 	[ "$status" = 0 ]
 	expect_in ' / /sys ro,'
@@ -161,7 +161,7 @@ crw-rw-rw- 65534'
 as_kim() {
 	# shellcheck disable=SC2086
 	ns setpriv --reuid 4242 --regid 4242 --clear-groups env XDG_RUNTIME_DIR="$IT/kim" \
-		timeout -k 1 20 "$@" </dev/null 3>&- 4>&-
+		timeout -k 1 60 "$@" </dev/null 3>&- 4>&-
 }
 
 @test "userns: an unprivileged caller, mapped by newuidmap" {
