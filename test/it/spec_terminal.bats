@@ -216,14 +216,17 @@ time.sleep(14)' "$IT/deaf" 3>&- 4>&- &
 	conf 'p["terminal"] = True' 'trap "exit 7" TERM; yes some words and some more & wait'
 	# shellcheck disable=SC2086
 	output=$(timeout 60 $IT_ENTER -- python3 -c '
-import os, pty, signal, subprocess, sys, time
+import os, pty, select, signal, subprocess, sys, time
 master, ours = pty.openpty()
 p = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=ours, stderr=ours)
+select.select([master], [], []) # it writes, until there is no more room
 time.sleep(1.5)
 for _ in range(2):
     p.send_signal(signal.SIGTERM)
     time.sleep(1)
-if p.poll() is None:
+try:
+    p.wait(30)
+except subprocess.TimeoutExpired:
     print("hangs")
     p.kill()
 print(p.wait())' "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c)
