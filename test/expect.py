@@ -1,4 +1,4 @@
-"""What the tests' clients say of what they see: eq(), within(), until()."""
+"""What the tests' clients say of what they see: eq(), within(), until(), trapped()."""
 import time
 
 
@@ -12,7 +12,7 @@ def within(text, part):
         raise AssertionError("%r is not in %r" % (part, text))
 
 
-def until(what, timeout=10, say="it does not happen"):
+def until(what, timeout=30, say="it does not happen"):
     end = time.monotonic() + timeout
     while True:
         r = what()
@@ -21,3 +21,12 @@ def until(what, timeout=10, say="it does not happen"):
         if time.monotonic() > end:
             raise AssertionError(say)
         time.sleep(0.005)
+
+
+def trapped(pid, *signals):
+    """Until the process has come so far that it catches, or ignores, these."""
+    def mask():
+        with open("/proc/%d/status" % pid) as f:
+            lines = dict(line.split(":", 1) for line in f)
+        return int(lines["SigCgt"], 16) | int(lines["SigIgn"], 16)
+    until(lambda: all(mask() >> (s - 1) & 1 for s in signals), say="process %d does not catch %s" % (pid, signals))

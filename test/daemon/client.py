@@ -37,7 +37,7 @@ import subscribe_pb2
 import tasks_pb2
 import version_pb2
 import wellknown_pb2
-from expect import eq, within, until
+from expect import eq, within, until, trapped
 
 BERTHD, IT, IT_OUT = (os.environ[k] for k in ("BERTHD", "IT", "IT_OUT"))
 OURS = "containerd" not in os.path.basename(BERTHD)
@@ -105,7 +105,7 @@ class Daemon:
             self.process = subprocess.Popen([*self.program, *self.args], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                             env={**os.environ, **self.env}, pass_fds=self.fds)
         # Before that gRPC would wait for seconds until it tries again.
-        until(self._listens, 20, "the daemon does not begin")
+        until(self._listens, 30, "the daemon does not begin")
         self.channel = grpc.insecure_channel("unix:" + self.address,
                                              [("grpc.use_local_subchannel_pool", 1), # and no pause of an earlier one
                                               ("grpc.initial_reconnect_backoff_ms", 20),
@@ -114,7 +114,7 @@ class Daemon:
                                               ("grpc.max_receive_message_length", -1),
                                               ("grpc.max_send_message_length", -1)])
         try:
-            until(self._serves, 20, "the daemon does not answer")
+            until(self._serves, 30, "the daemon does not answer")
         except AssertionError:
             for t in os.listdir("/proc/%d/task" % self.process.pid):
                 for name in "syscall", "stack", "status", "cmdline":
@@ -168,7 +168,7 @@ class Daemon:
             Events_.every.pop().call.cancel()
         self.channel.close()
         self.process.send_signal(sig)
-        self.process.wait(20)
+        self.process.wait(60)
         return self.process.returncode
 
     @staticmethod
@@ -218,7 +218,7 @@ class Service:
             raise AttributeError(method)
         request, answer, stream = self.methods[method]
 
-        def call(ns=NS, timeout=10, later=False, **fields):
+        def call(ns=NS, timeout=30, later=False, **fields):
             c = (DAEMON.channel.unary_stream if stream else DAEMON.channel.unary_unary)(
                 "/%s/%s" % (self.name, method), request.SerializeToString, answer.FromString)
             metadata = [("containerd-namespace", ns)] if ns is not None else []
@@ -250,7 +250,7 @@ def raw(path, body=b"", ns=NS, stream=False):
     """A call of bytes: the answer's."""
     kind = DAEMON.channel.unary_stream if stream else DAEMON.channel.unary_unary
     c = kind(path, lambda b: b, lambda b: b)
-    r = c(body, metadata=[("containerd-namespace", ns)] if ns else [], timeout=10)
+    r = c(body, metadata=[("containerd-namespace", ns)] if ns else [], timeout=30)
     return list(r) if stream else r
 
 
@@ -290,7 +290,7 @@ class Events_:
         except grpc.RpcError:
             pass
 
-    def next(self, timeout=10):
+    def next(self, timeout=30):
         while True:
             e = self.queue.get(timeout=timeout)
             if e.topic != "/it/ready":
@@ -325,6 +325,25 @@ def container(id, **fields):
 # ---- tasks ---------------------------------------------------------------------
 
 CREATED, RUNNING, STOPPED, PAUSED = 1, 2, 3, 4
+
+
+def args_of(pid):
+    """The words of its command line; none of one that has just ended."""
+    try:
+        with open("/proc/%s/cmdline" % pid, "rb") as f:
+            return f.read().split(b"\0")
+    except OSError:
+        return []
+
+
+def shims(t):
+    """The shim of the task, unless it has ended; as long as it comes up or does something there may be several."""
+    every = {int(p): args_of(p) for p in os.listdir("/proc") if p.isdigit()}
+    return [p for p, a in every.items() if b"-id" in a and a[a.index(b"-id") + 1] == t.id.encode()]
+
+
+def shim(t):
+    return until(lambda: len(shims(t)) == 1 and shims(t), say="shims of %s: %s" % (t.id, shims(t)))[0]
 
 
 def config(id, *args, change=None):

@@ -31,6 +31,7 @@ class Model:
         self.told = collections.defaultdict(lambda: collections.defaultdict(list)) # by id, by pid
         self.seen = set()
         self.restarts = self.doubled = 0
+        self.listens = False
 
     # ---- calls that survive the daemon -----------------------------------------------
 
@@ -118,6 +119,7 @@ class Model:
                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as p:
                 self.ctr = p
                 for line in p.stdout:
+                    self.listens = True
                     when, topic, body = line.partition(" UTC ")[0], *line.split(" ", 6)[5:]
                     m = json.loads(body)
                     if topic not in topics or m.get("id", "") not in ("", m["container_id"]):
@@ -210,7 +212,12 @@ def run(g, rounds):
     m = Model(g, rounds)
     listener = threading.Thread(target=m.listen, daemon=True)
     listener.start()
-    time.sleep(0.3) # it has to be one before the first event
+    def listens(): # it has to be one before the first event
+        g["Events"].Publish(topic="/tasks/ready", event={
+            "type_url": "containerd.events.TaskCreate",
+            "value": g["events_pb2"].TaskCreate(container_id="ready").SerializeToString()})
+        return m.listens
+    g["until"](listens, say="nobody subscribes")
     workers = [threading.Thread(target=m.worker, args=(n,), daemon=True) for n in range(WORKERS)]
     for w in workers:
         w.start()
@@ -223,7 +230,7 @@ def run(g, rounds):
     try:
         # Go's client waits a second before it tries to connect again, then longer.
         g["until"](lambda: all((m.told[i] or i not in m.answered or i in m.killed_shims) and
-                               all(told[-1][0] == "delete" for told in list(m.told[i].values())) for i in m.lives), 20)
+                               all(told[-1][0] == "delete" for told in list(m.told[i].values())) for i in m.lives), 60)
     except AssertionError:
         pass
     m.events_over.set()

@@ -25,7 +25,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # pylint: disable=wrong-import-position
-from expect import eq, within, until
+from expect import eq, within, until, trapped
 
 SHIM, TOOL, IT, IT_CG, IT_OUT = (os.environ[k] for k in ("SHIM", "ENGINE_TOOL", "IT", "IT_CG", "IT_OUT"))
 STATE = IT + "/state"
@@ -50,7 +50,7 @@ def alive(pid):
     return state_of(pid) not in "ZX"
 
 
-def gone(pid, timeout=10):
+def gone(pid, timeout=30):
     until(lambda: not alive(pid), timeout, "process %d is still there" % pid)
 
 
@@ -100,12 +100,12 @@ class Operation:
     def __init__(self, engine, tag):
         self.engine, self.tag, self.done, self.value = engine, tag, threading.Event(), None
 
-    def answer(self, timeout=20):
+    def answer(self, timeout=60):
         if not self.done.wait(timeout):
             raise AssertionError("operation %d does not end; log: %s" % (self.tag, self.engine.log()[-2000:]))
         return self.value
 
-    def result(self, timeout=20):
+    def result(self, timeout=60):
         a = self.answer(timeout)
         if a["result"] != "ok":
             raise Failed(a)
@@ -169,7 +169,7 @@ class Engine:
                 pass # it has been killed
         return op
 
-    def do(self, what, wait_s=20, **fields):
+    def do(self, what, wait_s=60, **fields):
         return self.begin(what, **fields).result(wait_s)
 
     def fails(self, kind, part, what, **fields):
@@ -213,13 +213,13 @@ class Engine:
     def topics(self, id):
         return [e["event"].removeprefix("/tasks/") for e in self.events if e["id"] == id]
 
-    def event(self, id, topic, timeout=10, n=1):
+    def event(self, id, topic, timeout=30, n=1):
         """The n-th of that kind."""
         def found():
             return [e for e in self.events if e["id"] == id and e["event"] == "/tasks/" + topic][n - 1:]
         return until(found, timeout, "no event %s of %s: %s; %s" % (topic, id, self.topics(id), self.log()[-1000:]))[0]
 
-    def is_gone(self, id, timeout=10):
+    def is_gone(self, id, timeout=30):
         return until(lambda: [g for g in self.gones if g["gone"] == id], timeout,
                      "task %s is not gone: %s" % (id, self.log()[-2000:]))[-1]
 
@@ -234,7 +234,7 @@ class Engine:
         self.p.wait()
         self.reader.join()
 
-    def close(self, timeout=20):
+    def close(self, timeout=60):
         if self.p.poll() is None:
             self.p.stdin.close()
             eq(self.p.wait(timeout), 0)
@@ -292,7 +292,7 @@ def processes():
     return found
 
 
-def left(before, timeout=5):
+def left(before, timeout=30):
     end = time.monotonic() + timeout
     while True:
         now = (traces() | set(processes())) - before

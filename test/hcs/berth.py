@@ -157,12 +157,12 @@ class Operation:
         self.handle = handle or HcsCreateOperation(None, self.callback)
         assert self.handle
 
-    def wait(self, ms=20000):
+    def wait(self, ms=60000):
         out = ctypes.c_void_p()
         hr = HcsWaitForOperationResult(self.handle, ms, ctypes.byref(out))
         return check("wait", hr, document(taken(out)))
 
-    def wait_info(self, ms=20000):
+    def wait_info(self, ms=60000):
         out, info = ctypes.c_void_p(), PROCESS_INFORMATION()
         hr = HcsWaitForOperationResultAndProcessInfo(self.handle, ms, ctypes.byref(info), ctypes.byref(out))
         check("wait", hr, document(taken(out)))
@@ -296,7 +296,7 @@ class System:
     def state(self):
         return self.properties()["State"]
 
-    def wait(self, ms=20000):
+    def wait(self, ms=60000):
         out = ctypes.c_void_p()
         hr = HcsWaitForComputeSystemExit(self.handle, ms, ctypes.byref(out))
         return check("HcsWaitForComputeSystemExit", hr, document(taken(out)))
@@ -359,7 +359,7 @@ class Process:
     def take(self, info):
         self.pid, self.stdin, self.stdout, self.stderr = info.ProcessId, info.StdInput, info.StdOutput, info.StdError
 
-    def wait(self, ms=20000):
+    def wait(self, ms=60000):
         out = ctypes.c_void_p()
         hr = HcsWaitForProcessExit(self.handle, ms, ctypes.byref(out))
         return check("HcsWaitForProcessExit", hr, document(taken(out)))
@@ -448,11 +448,21 @@ def fails(name, f, *args, **more):
     raise AssertionError("it did not fail with " + name)
 
 
-def until(what, f, seconds=20):
+def until(what, f, seconds=60):
     end = time.monotonic() + seconds
     while not f():
         assert time.monotonic() < end, "it never came to this: %s" % (what() if callable(what) else what)
         HcsDispatch(20)
+
+
+def trapped(system, sig):
+    """Until its first process has come so far that it catches, or ignores, this signal."""
+    def mask():
+        pid = min(d["ProcessId"] for d in system.properties("ProcessList")["ProcessList"])
+        with open("/proc/%d/status" % pid) as f:
+            lines = dict(line.split(":", 1) for line in f)
+        return int(lines["SigCgt"], 16) | int(lines["SigIgn"], 16)
+    until("it catches signal %d" % sig, lambda: mask() >> (sig - 1) & 1)
 
 
 def fds():

@@ -30,7 +30,7 @@ p["args"] = ["/pod", "one two"]
 
 # ended CODE: the container ends by itself, with this code, within the time that nobody has to poll.
 ended() {
-	it_until 5 'rt state c | grep -q "\"status\": \"stopped\""' || { rt state c; return 1; }
+	it_until 30 'rt state c | grep -q "\"status\": \"stopped\""' || { rt state c; return 1; }
 }
 
 # `run` in the background: its exit code will be in $BATS_TEST_TMPDIR/code.
@@ -40,7 +40,7 @@ in_front() {
 		go >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- 4>&- && rc=0 || rc=$?
 		echo "$rc" >"$BATS_TEST_TMPDIR/code"
 	} 3>&- 4>&- &
-	it_until 10 'rt state c 2>/dev/null | grep -q "\"status\": \"running\""'
+	it_until 30 'rt state c 2>/dev/null | grep -q "\"status\": \"running\""'
 }
 
 code() {
@@ -106,7 +106,7 @@ inside() {
 	conf "$INIT"
 	in_front
 	rt exec c sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do (sleep 0.1 &); done'
-	it_until 5 '[ "$(inside)" = "1 init /pod,one two," ]' || { inside; return 1; }
+	it_until 30 '[ "$(inside)" = "1 init /pod,one two," ]' || { inside; return 1; }
 	rt kill c TERM
 	code 0
 }
@@ -117,7 +117,7 @@ inside() {
 	# an orphan, which is init's own child, and an exec, which is not
 	rt exec c sh -c 'sleep 100 & echo $! >/tmp/orphan'
 	rt exec c sh -c 'until test -e /tmp/go; do sleep 0.1; done' 3>&- 4>&- &
-	it_until 5 'rt ps c | grep -q until' || { rt ps c; return 1; }
+	it_until 30 'rt ps c | grep -q until' || { rt ps c; return 1; }
 	rt kill c TERM
 	sleep 0.3
 	[ ! -e "$BATS_TEST_TMPDIR/code" ]
@@ -136,7 +136,7 @@ inside() {
 	in_front
 	rt exec c sh -c 'sleep 100 &'
 	rt kill c TERM
-	sleep 0.3
+	sleep 2
 	before=$(ns grep ctxt "/proc/$(pid_of)/status")
 	sleep 1
 	after=$(ns grep ctxt "/proc/$(pid_of)/status")
@@ -151,7 +151,7 @@ p["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 4, "hard": 4}]'
 	in_front
 	expect 1000 "$(ns sh -c "sed -n 's/^Uid:.\([0-9]*\).*/\1/p' /proc/$(pid_of)/status")"
 	# What another user leaves it reaps, and sees.
-	rt exec --user 0 c sh -c 'sleep 0.5 &'
+	rt exec --user 0 c sh -c 'sleep 3 &'
 	rt kill c TERM
 	sleep 0.1
 	[ ! -e "$BATS_TEST_TMPDIR/code" ]
@@ -206,7 +206,7 @@ p["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 4, "hard": 4}]'
 		on_tty ns "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c && rc=0 || rc=$?
 		echo "$rc" >"$BATS_TEST_TMPDIR/code"
 	} </dev/null >"$BATS_TEST_TMPDIR/tty" 2>&1 3>&- 4>&- &
-	it_until 10 'rt state c 2>/dev/null | grep -q "\"status\": \"running\""'
+	it_until 30 'rt state c 2>/dev/null | grep -q "\"status\": \"running\""'
 	expect "/dev/pts/0" "$(ns sh -c "readlink /proc/$(pid_of)/fd/0 | sed s#.*/dev#/dev#")"
 	rt kill c TERM
 	code 0
@@ -300,7 +300,7 @@ MIGHTY='p["capabilities"] = {k: ["CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "CAP_DAC_OVE
 		for _ in 1 2 3 4; do
 			rt exec c /proc/1/exe >/dev/null 2>&1 3>&- 4>&- &
 		done
-		it_until 10 'grep -q wrote "$BATS_TEST_TMPDIR/attack"'
+		it_until 30 'grep -q wrote "$BATS_TEST_TMPDIR/attack"'
 		grep -q 'wrote 0' "$BATS_TEST_TMPDIR/attack"
 		expect "$sum" "$(rt exec c sha256sum /proc/1/exe)"
 		rt kill c KILL
@@ -317,6 +317,6 @@ MIGHTY='p["capabilities"] = {k: ["CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "CAP_DAC_OVE
 	[ "$(ns stat -Lc %d:%i "/proc/$(pid_of c)/exe")" != "$(ns stat -Lc %d:%i "/proc/$(pid_of d)/exe")" ]
 	rt exec c chmod 0 /proc/1/exe 2>/dev/null || true
 	rt kill d TERM
-	it_until 5 'rt state d | grep -q stopped'
+	it_until 30 'rt state d | grep -q stopped'
 	rt delete d
 }

@@ -41,7 +41,7 @@ c["annotations"] = {"org.opencontainers.unknown": "", "x": "y"}' 'echo ran'
 	conf 'p["env"].append("MARK=second"); c["annotations"] = {"mark": "second"}' 'echo $MARK >/data/mark'
 	[ "$(rt state c | jq -r .annotations.mark)" = first ]
 	rt start c
-	it_until 5 '[ "$(rt state c | jq -r .status)" = stopped ]'
+	it_until 30 '[ "$(rt state c | jq -r .status)" = stopped ]'
 	expect first "$(cat "$IT_OUT/rootfs/data/mark")"
 	gone c
 }
@@ -55,7 +55,7 @@ c["annotations"] = {"org.opencontainers.unknown": "", "x": "y"}' 'echo ran'
 	rt start c
 	expect "c running $(bundle) b true true" "$(rt state c | jq -r "$want")"
 	rt kill c KILL
-	it_until 5 '[ "$(rt state c | jq -r .status)" = stopped ]'
+	it_until 30 '[ "$(rt state c | jq -r .status)" = stopped ]'
 	expect "c stopped $(bundle) b false true" "$(rt state c | jq -r "$want")"
 	gone c
 }
@@ -191,7 +191,7 @@ gone'
 	conf 'p["capabilities"]["bounding"] += ["CAP_SYS_TIME"]; p["capabilities"]["permitted"] += ["CAP_SYS_TIME"]' \
 		'grep ^CapBnd /proc/self/status; exec sleep 600'
 	less() {
-		ns setpriv --bounding-set=-sys_time timeout -k 1 20 "$BERTH" --root "$IT/berth/root" "$@" 3>&- 4>&-
+		ns setpriv --bounding-set=-sys_time timeout -k 1 60 "$BERTH" --root "$IT/berth/root" "$@" 3>&- 4>&-
 	}
 	RT=berth
 	less create -b "$(bundle)" c </dev/null >"$IT_OUT/said" 2>&1
@@ -219,7 +219,7 @@ says("poststart", "tr \"\\0\" \" \" </proc/$pid/cmdline")
 says("poststop", "[ -e $CG ] || echo no cgroup")' 'exec sleep 77'
 		rt create -b "$(bundle)" c >"$BATS_TEST_TMPDIR/said" 2>&1
 		rt start c
-		it_wait 3 test -s "$IT_OUT/rootfs/log/poststart"
+		it_wait 30 test -s "$IT_OUT/rootfs/log/poststart"
 		rt delete -f c
 		cd "$IT_OUT/rootfs/log"
 		tail -n 99 prestart createRuntime createContainer startContainer poststop
@@ -263,11 +263,11 @@ rootfs/dev/shm'
 @test "conformance: kill sends the signal that is named" {
 	signalled() {
 		up || return 1
-		it_wait 5 test -e "$IT_OUT/rootfs/data/ready"
+		it_wait 30 test -e "$IT_OUT/rootfs/data/ready"
 		rt kill c USR2
-		it_wait 5 grep -q two "$IT_OUT/rootfs/data/ready"
+		it_wait 30 grep -q two "$IT_OUT/rootfs/data/ready"
 		rt kill c 10
-		it_wait 5 grep -q one "$IT_OUT/rootfs/data/ready"
+		it_wait 30 grep -q one "$IT_OUT/rootfs/data/ready"
 		cat "$IT_OUT/rootfs/data/ready"
 		rm "$IT_OUT/rootfs/data/ready"
 		gone c

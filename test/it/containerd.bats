@@ -178,9 +178,9 @@ print(m["memory"]["usage"]["limit"], m["pids"]["current"], m["cpu"]["usage"]["to
 		c task ls | awk -v n="$id" '$1 == n { print $3 }'
 		c task rm "$id" 2>/dev/null
 		echo "rm of running $?"
-		sleep 0.3
+		it_trapped "$(c task ls | awk -v n="$id" '$1 == n { print $2 }')" 15
 		c task kill -s TERM "$id"
-		it_until 5 "c task ls | grep -q '$id .*STOPPED'" && echo stopped
+		it_until 30 "c task ls | grep -q '$id .*STOPPED'" && echo stopped
 		c task kill "$id" 2>/dev/null
 		echo "kill of stopped $?"
 		c task rm "$id" 2>/dev/null
@@ -197,7 +197,7 @@ print(m["memory"]["usage"]["limit"], m["pids"]["current"], m["cpu"]["usage"]["to
 		local id=k-$RT
 		cr -d localhost/box:1 "$id" sh -c 'trap "" TERM; sleep 100 & sleep 100 & wait'
 		c task kill -s KILL -a "$id"
-		it_until 5 "c task ls | grep -q '$id .*STOPPED'" && echo stopped
+		it_until 30 "c task ls | grep -q '$id .*STOPPED'" && echo stopped
 		c task rm "$id" 2>/dev/null
 		c c rm "$id"
 		cr -d localhost/box:1 "$id" sh -c 'trap "" TERM; sleep 100'
@@ -212,10 +212,10 @@ print(m["memory"]["usage"]["limit"], m["pids"]["current"], m["cpu"]["usage"]["to
 	oom() {
 		local id=oom-$RT log=$IT_OUT/events-$RT.log
 		ns_daemon "events-$RT" ctr -a "$IT/ctd/sock" events
-		sleep 0.3
+		sleep 2
 		cr --rm --memory-limit 16777216 localhost/box:1 "$id" sh -c 'sleep 0.3; tail /dev/zero'
 		echo "rc $?"
-		it_until 5 "grep -q /tasks/oom $log" && echo event
+		it_until 30 "grep -q /tasks/oom $log" && echo event
 		ns_stop "events-$RT"
 		grep -oE '/tasks/(create|start|oom|exit|delete)' "$log" | sort -u
 	}
@@ -229,14 +229,14 @@ print(m["memory"]["usage"]["limit"], m["pids"]["current"], m["cpu"]["usage"]["to
 		local id=b-$RT
 		cr -d localhost/box:1 "$id" sleep 60
 		ns "$(rt)" --root /run/containerd/runc/default delete --force "$id"
-		it_until 5 "c task ls | grep -q '$id .*STOPPED'" && echo stopped
+		it_until 30 "c task ls | grep -q '$id .*STOPPED'" && echo stopped
 		c task rm "$id" 2>/dev/null
 		echo "rm $?"
 		c c rm "$id"
 		cr -d localhost/box:1 "$id" sleep 60
 		ns "$(rt)" --root /run/containerd/runc/default kill "$id" KILL
 		c task kill -s TERM "$id" 2>&1 | grep -o 'not found'
-		it_until 5 "c task ls | grep -q '$id .*STOPPED'" && echo stopped
+		it_until 30 "c task ls | grep -q '$id .*STOPPED'" && echo stopped
 		c task rm "$id" 2>/dev/null
 		c c rm "$id"
 	}

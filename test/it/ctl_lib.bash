@@ -29,7 +29,7 @@ ctl_down() {
 
 # berthctl in the world; one that hangs fails.
 ctl() {
-	ns timeout --foreground -k 1 30 "$CTL" "$@" 3>&- 4>&-
+	ns timeout --foreground -k 1 100 "$CTL" "$@" 3>&- 4>&-
 }
 
 # Every system, whatever its state.
@@ -75,6 +75,31 @@ ctl_make() {
 	Stopped) ctl terminate c || return 1 ;;
 	esac
 	[ "$(ctl_state)" = "$1" ]
+}
+
+# The first process of system c, in the world.
+ctl_pid() {
+	ctl ps --json c | jq '[.[].ProcessId] | min'
+}
+
+# told SIGNAL READY ARG…: berthctl in the world, and the signal, as soon as it catches that (a shell has SIGINT ignored for
+# what it begins in the background) and the command READY succeeds.
+told() {
+	local number
+
+	number=$(kill -l "$1")
+	# shellcheck disable=SC2016
+	ns timeout --foreground -k 1 100 sh -c '
+		number=$1 ready=$2
+		shift 2
+		"$CTL" "$@" &
+		mask() { sed -n "s/^$1:.//p" /proc/$!/status; }
+		until [ $(((0x$(mask SigCgt) | 0x$(mask SigBlk)) >> (number - 1) & 1)) = 1 ] && eval "$ready"; do
+			kill -0 $! || break
+			sleep 0.05
+		done
+		kill -"$number" $!
+		wait $!' - "$number" "${@:2}" 3>&- 4>&-
 }
 
 # said WANT COMMAND…: its exit status is WANT; what it says, on both, is in $output.

@@ -59,11 +59,11 @@ teardown_file() { ctl_down; }
 	expect Running "$(ctl_state)"
 	ctl rm -f c
 	ctl run --rootfs "$ROOTFS" -d c -- true
-	it_until 5 '[ "$(ctl_state)" = Stopped ]'
+	it_until 30 '[ "$(ctl_state)" = Stopped ]'
 	own_document true >"$OWN"
 	ctl rm -f c
 	ctl run -f "$OWN" -d c
-	it_until 5 '[ "$(ctl_state)" = Stopped ]'
+	it_until 30 '[ "$(ctl_state)" = Stopped ]'
 	ctl rm c
 	expect none "$(ctl_state)"
 }
@@ -84,8 +84,8 @@ teardown_file() { ctl_down; }
 
 @test "ctl: shutdown: the stop signal, and the end is waited for" {
 	ctl_make Running
-	ctl exec -d c -- sh -c 'trap "echo term >/tmp/got; exit" TERM; while :; do sleep 0.1; done' >/dev/null
-	sleep 0.3
+	pid=$(ctl exec -d c -- sh -c 'trap "echo term >/tmp/got; exit" TERM; while :; do sleep 0.1; done')
+	it_trapped "$pid" 15
 	said 0 ctl shutdown c
 	expect Stopped "$(ctl_state)"
 	expect term "$(cat "$ROOTFS/tmp/got")"
@@ -95,16 +95,14 @@ teardown_file() { ctl_down; }
 
 @test "ctl: shutdown -t: what does not end is killed; without it is waited for; --no-wait" {
 	ctl_make Running
-	ctl exec -d c -- sh -c 'trap "" TERM; while :; do sleep 0.1; done' >/dev/null
-	sleep 0.3
+	pid=$(ctl exec -d c -- sh -c 'trap "" TERM; while :; do sleep 0.1; done')
+	it_trapped "$pid" 15
 	said 0 ctl shutdown --no-wait c
 	expect Running "$(ctl_state)"
 	said 1 ctl wait --timeout 1 c
 	expect 'berthctl: wait c: it runs for 1 s, and goes on'
-	local start=$SECONDS
 	json 0 ctl shutdown -t 1 c --json
 	is '.State == "Stopped"'
-	[ $((SECONDS - start)) -le 4 ]
 	json 0 ctl wait --json c
 	is '.ExitType == "ForcedExit"'
 }
@@ -113,7 +111,7 @@ teardown_file() { ctl_down; }
 	own_document sh -c 'trap "exit 3" HUP; while :; do sleep 0.1; done' >"$OWN"
 	ctl create -f "$OWN" c
 	ctl start c
-	sleep 0.3
+	it_trapped "$(ctl_pid)" 1
 	said 0 ctl kill c HUP
 	said 0 ctl wait c
 	expect_in 'code 3'
@@ -140,7 +138,7 @@ teardown_file() { ctl_down; }
 @test "ctl: wait tells the code, the signal, who asked" {
 	own_document sh -c 'exit 7' >"$OWN"
 	ctl create -f "$OWN" c >/dev/null
-	ns sh -c "sleep 0.5; $CTL start c" >/dev/null 2>&1 3>&- 4>&- &
+	ns sh -c "sleep 1; $CTL start c" >/dev/null 2>&1 3>&- 4>&- &
 	start=$!
 	said 0 ctl wait c
 	wait "$start"
@@ -157,7 +155,7 @@ teardown_file() { ctl_down; }
 @test "ctl: pause freezes every process, resume thaws them" {
 	ctl_make Running
 	pid=$(ctl exec -d c -- sh -c 'while :; do date +%s%N >/tmp/now; sleep 0.05; done')
-	sleep 0.3
+	it_until 30 '[ -s "$ROOTFS/tmp/now" ]'
 	json 0 ctl pause --json c
 	is '.State == "Paused"'
 	a=$(cat "$ROOTFS/tmp/now")
@@ -166,7 +164,7 @@ teardown_file() { ctl_down; }
 	said 1 ctl exec c true
 	json 0 ctl resume --json c
 	is '.State == "Running"'
-	it_until 3 '[ "$(cat "$ROOTFS/tmp/now")" != "'"$a"'" ]'
+	it_until 30 '[ "$(cat "$ROOTFS/tmp/now")" != "'"$a"'" ]'
 }
 
 # A verb: its exit status in the states none, Created, Running, Paused, Stopped, and
@@ -219,18 +217,18 @@ teardown_file() { ctl_down; }
 	ctl_make Running
 	said 1 ctl wait --timeout 6 c
 	expect_in 'berthctl: wait c: it runs for 5 s'
-	output=$(on_tty ns timeout --foreground 20 "$CTL" wait --timeout 2500ms c) || true
+	output=$(on_tty ns timeout --foreground 60 "$CTL" wait --timeout 2500ms c) || true
 	expect_in $'\033[Kwait c: it runs for 2 s'
 }
 
 @test "ctl: told to end: what is in progress is cancelled, and leaves nothing" {
 	printf '#!/bin/sh\nexec sleep 60\n' >"$IT_OUT/hangs"
 	chmod +x "$IT_OUT/hangs"
-	said 1 ns sh -c "BERTH_SHIM=$IT_OUT/hangs $CTL create -f $DOC c & sleep 1; kill -INT \$!; wait \$!"
+	BERTH_SHIM=$IT_OUT/hangs said 1 told INT 'pgrep -fx "sleep 60" >/dev/null' create -f "$DOC" c
 	expect_in 'berthctl: create c: '
 	expect none "$(ctl_state)"
 	ctl_make Running
-	said 1 ns sh -c "$CTL wait c & sleep 0.5; kill -TERM \$!; wait \$!"
+	said 1 told TERM 'sleep 0.5' wait c
 	expect 'berthctl: wait c: told to end'
 	expect Running "$(ctl_state)"
 }

@@ -89,7 +89,7 @@ net:[$(ns stat -Lc %i /run/netns/ctlnet)]"
 	expect Stopped "$(ctl_state)"
 	ctl rm c
 	said 0 run_in -dt c -- sh -c 'tty >/tmp/tty; sleep 100'
-	it_until 5 '[ "$(cat "$ROOTFS/tmp/tty")" = /dev/pts/0 ]'
+	it_until 30 '[ "$(cat "$ROOTFS/tmp/tty")" = /dev/pts/0 ]'
 	rm "$ROOTFS/tmp/tty"
 	json 0 ctl ps --json c
 	is 'map(.ImageName) | index("init") == null'
@@ -126,27 +126,29 @@ net:[$(ns stat -Lc %i /run/netns/ctlnet)]"
 		args=
 		[ "$doc" = "$OWN" ] || args='-- sleep 100'
 		# shellcheck disable=SC2016
-		ns sh -c '"$0" run -f "$1" c $2 & pid=$!; sleep 1; kill -9 $pid' "$CTL" "$doc" "$args" 3>&- 4>&-
-		it_until 5 '[ "$(ctl_state)" = none ]' || { ctl_state; false; }
+		ns sh -c '"$0" run -f "$1" c $2 & pid=$!; until pgrep -fx "sleep 100" >/dev/null; do sleep 0.1; done; kill -9 $pid' \
+			"$CTL" "$doc" "$args" 3>&- 4>&-
+		it_until 30 '[ "$(ctl_state)" = none ]' || { ctl_state; false; }
 	done
 }
 
 @test "ctl: signals that we get are the program's" {
 	for sig in TERM INT HUP USR1; do
 		# shellcheck disable=SC2016
-		said 9 ns sh -c '"$0" run --rootfs "$1" c -- sh -c "trap \"echo got; exit 9\" '"$sig"'; while :; do sleep 0.1; done" & p=$!
-			sleep 1; kill -'"$sig"' $p; wait $p' "$CTL" "$ROOTFS"
+		said 9 told "$sig" '[ -e "$ROOTFS/tmp/ready" ]' \
+			run --rootfs "$ROOTFS" c -- sh -c 'trap "echo got; exit 9" '"$sig"'; >/tmp/ready; while :; do sleep 0.1; done'
 		expect got
+		rm "$ROOTFS/tmp/ready"
 	done
 }
 
 @test "ctl: run -t, exec -t: a terminal of our size, raw, and its changes" {
-	output=$(on_tty ns timeout --foreground 20 "$CTL" run --rootfs "$ROOTFS" -it c -- sh -c 'stty size; tty; exit 4') && return 1
+	output=$(on_tty ns timeout --foreground 60 "$CTL" run --rootfs "$ROOTFS" -it c -- sh -c 'stty size; tty; exit 4') && return 1
 	expect $'33 99\n/dev/pts/0'
 	ctl_make Running
-	output=$(type_keys 'echo one $((1+1))\r' 'exit 3\r' | on_tty ns timeout --foreground 20 "$CTL" console c) && return 1
+	output=$(type_keys 'echo one $((1+1))\r' 'exit 3\r' | on_tty ns timeout --foreground 60 "$CTL" console c) && return 1
 	expect_in 'one 2'
-	output=$(on_tty ns timeout --foreground 20 sh -c "(sleep 1; stty rows 41 </dev/tty) &
+	output=$(on_tty ns timeout --foreground 60 sh -c "(sleep 1; stty rows 41 </dev/tty) &
 		exec $CTL exec -t c -- sh -c 'while ! stty size | grep 41; do sleep 0.1; done'") || return 1
 	expect_in '41 99'
 	said 0 ctl console c echo there </dev/null
@@ -190,21 +192,21 @@ net:[$(ns stat -Lc %i /run/netns/ctlnet)]"
 	ctl_make Running
 	said 0 ctl exec -d c -- sh -c 'sleep 0.5; echo done >/tmp/done; sleep 100'
 	[[ $output =~ ^[0-9]+$ ]]
-	it_until 5 '[ "$(cat "$ROOTFS/tmp/done")" = done ]'
+	it_until 30 '[ "$(cat "$ROOTFS/tmp/done")" = done ]'
 	json 0 ctl exec -d --json c sleep 100
 	is '.Id == "c" and .ProcessId > 1'
 	# Its end is known, also when it came while nobody waited.
 	said 0 ctl exec -d c -- sh -c 'sleep 0.5; exit 5'
-	sleep 1
+	it_wait 30 ns_gone "$output"
 	json 0 ctl wait --json --pid "$output" c
 	is '.ExitCode == 5 and .Exited'
 	said 0 ctl exec -d c -- sh -c 'sleep 0.5; kill -9 $$'
-	sleep 1
+	it_wait 30 ns_gone "$output"
 	json 0 ctl wait --json --pid "$output" c
 	is '.ExitCode == 137 and .Signal == 9'
 	said 1 ctl wait --pid 1 c
 	said 0 ctl exec -dt c sh -c 'tty >/tmp/done; sleep 100'
-	it_until 5 '[ "$(cat "$ROOTFS/tmp/done")" = /dev/pts/0 ]'
+	it_until 30 '[ "$(cat "$ROOTFS/tmp/done")" = /dev/pts/0 ]'
 }
 
 @test "ctl: run -dt, exec -dt: a terminal that nobody reads stops nobody" {
@@ -213,14 +215,14 @@ net:[$(ns stat -Lc %i /run/netns/ctlnet)]"
 
 	ctl_make Running
 	said 0 ctl exec -dt c -- sh -c "$much; echo done >/tmp/done; sleep 100"
-	it_until 10 '[ "$(cat "$ROOTFS/tmp/done")" = done ]'
+	it_until 30 '[ "$(cat "$ROOTFS/tmp/done")" = done ]'
 	rm "$ROOTFS/tmp/done"
 	said 0 ctl run --rootfs "$ROOTFS" -dt d -- sh -c "$much; echo done >/tmp/done; sleep 100"
-	it_until 10 '[ "$(cat "$ROOTFS/tmp/done")" = done ]'
+	it_until 30 '[ "$(cat "$ROOTFS/tmp/done")" = done ]'
 	rm "$ROOTFS/tmp/done"
 	OWN_TTY=1 own_document sh -c "$much; echo done >/tmp/done; sleep 100" >"$OWN"
 	said 0 ctl run -f "$OWN" -dt e
-	it_until 10 '[ "$(cat "$ROOTFS/tmp/done")" = done ]'
+	it_until 30 '[ "$(cat "$ROOTFS/tmp/done")" = done ]'
 }
 
 @test "ctl: exec: much of everything, both ways; a reader that goes away; one that is slow" {
@@ -228,7 +230,7 @@ net:[$(ns stat -Lc %i /run/netns/ctlnet)]"
 	head -c 5000000 /dev/urandom >"$BATS_TEST_TMPDIR/big"
 	ctl exec -i c cat <"$BATS_TEST_TMPDIR/big" | cmp - "$BATS_TEST_TMPDIR/big"
 	expect y "$(ctl exec c yes | head -n 1)"
-	it_until 5 '! ctl ps c | grep -q yes'
+	it_until 30 '! ctl ps c | grep -q yes'
 	ctl exec c -- sh -c 'i=0; while [ $i -lt 30000 ]; do echo line $i; i=$((i+1)); done' |
 		{ sleep 1; tail -n 1; } >"$BATS_TEST_TMPDIR/last"
 	expect 'line 29999' "$(cat "$BATS_TEST_TMPDIR/last")"
@@ -243,13 +245,14 @@ net:[$(ns stat -Lc %i /run/netns/ctlnet)]"
 	exec=$!
 	ctl wait c >"$BATS_TEST_TMPDIR/wait" 2>&1 &
 	waiter=$!
-	sleep 0.5
+	it_until 30 'ctl ps c | grep -q sleep'
+	sleep 2
 	ns pkill -9 -x containerd-shim
 	rc=0
 	wait "$exec" || rc=$?
 	[ "$rc" = 1 ] || [ "$rc" = 137 ]
 	wait "$waiter" || { cat "$BATS_TEST_TMPDIR/wait"; return 1; }
-	it_until 5 '[ "$(ctl_state)" = none ]'
+	it_until 30 '[ "$(ctl_state)" = none ]'
 	json 0 run_in --json c -- echo again
 	is '.StdOut == "again\n"'
 }

@@ -39,7 +39,7 @@ column() {
 @test "ctl: names of a container's make are no escape sequences of ours" {
 	ctl_make Running
 	ctl exec -d c -- sh -c 'printf "sl\033[31mep" >/proc/self/comm; while :; do sleep 100; done' >/dev/null
-	it_until 5 'ctl ps c | grep -q "31mep"'
+	it_until 30 'ctl ps c | grep -q "31mep"'
 	for verb in ps 'top' stacks; do
 		said 0 ctl $verb c
 		[[ $output != *$'\033'* ]]
@@ -95,9 +95,9 @@ column() {
 
 @test "ctl: stats --watch: a system that has the name of one that was removed is another" {
 	ctl_make Running
-	ns "$CTL" stats --watch --interval 200ms --count 25 --json >"$BATS_TEST_TMPDIR/out" &
+	ns "$CTL" stats --watch --interval 200ms --count 50 --json >"$BATS_TEST_TMPDIR/out" &
 	local pid=$!
-	sleep 1
+	it_until 30 'grep -q Running "$BATS_TEST_TMPDIR/out"'
 	ctl_make Running
 	wait $pid
 	expect Running "$(jq -r '.[0][0].State' "$BATS_TEST_TMPDIR/out")"
@@ -113,7 +113,7 @@ column() {
 	json 0 ctl stats --watch --count 3 --interval 200ms --json
 	is 'length == 3 and all(.[0].Id == "c")'
 	# shellcheck disable=SC2016
-	json 0 ns sh -c '"$0" stats --watch --interval 200ms --json & sleep 1; kill -INT $!; wait $!' "$CTL"
+	json 0 told INT 'sleep 2' stats --watch --interval 200ms --json
 	is 'length > 1'
 	said 0 ctl top
 	expect_in '1 systems'
@@ -122,10 +122,10 @@ column() {
 	is 'length == 2 and .[1][0].ImageName == "sh" and .[1][0].CpuPercent > 5'
 	said 0 ctl top c
 	expect 'sh' "$(column PROGRAM | head -n 1)"
-	output=$(on_tty ns timeout --foreground 20 "$CTL" top --count 2 --interval 200ms)
+	output=$(on_tty ns timeout --foreground 60 "$CTL" top --count 2 --interval 200ms)
 	expect_in $'\033[2J\033[H'
 	expect_in $'\033[J\033[H'
-	output=$(on_tty ns timeout --foreground 20 "$CTL" stats --watch --count 2 --interval 200ms)
+	output=$(on_tty ns timeout --foreground 60 "$CTL" stats --watch --count 2 --interval 200ms)
 	expect_in $'\033[K'
 }
 
@@ -148,17 +148,18 @@ column() {
 	is '. == []'
 	BERTH_NAMESPACE=nosuch json 0 ctl events --json
 	is '. == []'
-	ctl events -f -A --timeout 3 >"$BATS_TEST_TMPDIR/events" &
+	ns "$CTL" events -f -A >"$BATS_TEST_TMPDIR/events" 3>&- 4>&- &
 	follower=$!
-	sleep 1
+	# It tells what happens from now on as soon as it tells anything.
+	it_until 30 'ctl pause other; ctl resume other; grep -q Resumed "$BATS_TEST_TMPDIR/events"'
 	ctl run -n another --rootfs "$ROOTFS" new -- true
-	wait "$follower"
+	it_until 30 'grep -qE "another/new +Deleted" "$BATS_TEST_TMPDIR/events"'
+	ns pkill -TERM -x berthctl
+	wait "$follower" || true
 	for event in Created Started ProcessExited Exited Deleted; do
 		grep -qE "another/new +$event" "$BATS_TEST_TMPDIR/events" || { cat "$BATS_TEST_TMPDIR/events"; return 1; }
 	done
-	# Until it listens the shell has SIGINT ignored for it.
-	# shellcheck disable=SC2016
-	json 0 ns sh -c '"$0" events --follow --json & while sleep 1 && kill -INT $! 2>/dev/null; do :; done; wait $!' "$CTL"
+	json 0 told INT 'sleep 2' events --follow --json
 	is 'length > 5'
 }
 
@@ -181,7 +182,7 @@ column() {
 	# One that was killed, shim and all, is told of by who cleans up.
 	ctl run --rootfs "$ROOTFS" -d lost -- sleep 100
 	ns kill -9 "$(ctl stacks lost --json | jq '.[0].Processes[] | select(.Role == "shim") | .ProcessId')"
-	it_until 5 '! ctl list --quiet | grep -q lost'
+	it_until 30 '! ctl list --quiet | grep -q lost'
 	json 0 ctl events --json lost
 	is 'map(.Event)[-2:] == ["Exited", "Deleted"]'
 }
@@ -208,7 +209,7 @@ column() {
 	json 0 ctl events --json passed --since "$(jq -r '.[0].Cursor' "$BATS_TEST_TMPDIR/all")"
 	is 'length == 7 and all(.SystemId == "passed")'
 	# Then it goes on, or not. What is told as it comes may be repeated, from other systems, but nothing is left out.
-	ctl events -f -A --json --timeout 3 --since "$last" >"$BATS_TEST_TMPDIR/on" &
+	ctl events -f -A --json --timeout 10 --since "$last" >"$BATS_TEST_TMPDIR/on" &
 	follower=$!
 	sleep 1
 	ctl resume first
@@ -241,10 +242,11 @@ column() {
 		options = "fd=%d,rootmode=40000,user_id=0,group_id=0" % fd
 		if libc.mount(b"hangs", sys.argv[1].encode(), b"fuse", 0, options.encode()):
 		    sys.exit(os.strerror(ctypes.get_errno()))
-		time.sleep(6)
+		while not os.path.exists(sys.argv[1] + ".done"):
+		    time.sleep(0.05)
 	PY
 	server=$!
-	it_until 5 "ns grep -q ' $IT/hangs ' /proc/mounts"
+	it_until 30 "ns grep -q ' $IT/hangs ' /proc/mounts"
 	ctl_make Running
 	said 0 ctl operations
 	expect 'ID   OPERATION   AGE   PROCESS   WAITS IN'
@@ -254,11 +256,12 @@ column() {
 		"Settings":{"HostPath":"'"$IT"'/hangs/dir","ContainerPath":"/mnt/x"}}' >"$IT_OUT/add.json"
 	ctl modify -f "$IT_OUT/add.json" c >/dev/null 2>&1 &
 	asker=$!
-	it_until 4 'ctl operations | grep -q "c    mount"' || { ctl operations; ctl stacks; false; }
+	it_until 30 'ctl operations | grep -q "c    mount"' || { ctl operations; ctl stacks; false; }
 	json 0 ctl operations --json c
 	is '.[0].SystemId == "c" and .[0].Operation == "mount" and .[0].Age100ns >= 0 and .[0].WaitsIn != null'
 	said 0 ctl stacks c
 	expect_in "  helper "
+	ns touch "$IT/hangs.done"
 	wait "$server" "$asker" || true
 	ns umount "$IT/hangs" || true
 }
@@ -267,19 +270,20 @@ column() {
 	own_document sleep 100 >"$OWN"
 	cat >"$IT_OUT/slow-runtime" <<-END
 		#!/bin/sh
-		case " \$* " in *" create "* | *" start "* | *" delete "*) sleep 2 ;; esac
+		case " \$* " in *" create "* | *" start "* | *" delete "*) until [ -e "$IT/go" ]; do sleep 0.05; done; rm "$IT/go" ;; esac
 		exec "$BERTH" "\$@"
 	END
 	chmod 755 "$IT_OUT/slow-runtime"
 	export BERTH_RUNTIME=$IT_OUT/slow-runtime
 	shows() { # OPERATION: it is seen to be at work, on c, and by its name
-		it_until 3 'ctl operations --json | grep -q "\"Operation\":\"'"$1"'\""' || { ctl operations; return 1; }
+		it_until 30 'ctl operations --json | grep -q "\"Operation\":\"'"$1"'\""' || { ctl operations; return 1; }
 		json 0 ctl operations c --json
 		is 'length == 1 and .[0].SystemId == "c" and .[0].Namespace == "default" and .[0].Operation == "'"$1"'"'
 		json 0 ctl operations -n other --json
 		is '. == []'
 		said 0 ctl operations -A
 		expect_in "default/c   $1 "
+		ns touch "$IT/go"
 	}
 	ctl create -f "$OWN" c &
 	shows create
@@ -300,7 +304,7 @@ column() {
 	ctl exec -d c -- sleep 100 >/dev/null
 	# The shim may still be at what it was asked last.
 	at_rest="shim [0-9]+ 'containerd-shim', state S, in [a-z_]*poll"
-	it_until 10 'said 0 ctl stacks c && [[ $output =~ $at_rest ]]' || { echo "$output"; return 1; }
+	it_until 30 'said 0 ctl stacks c && [[ $output =~ $at_rest ]]' || { echo "$output"; return 1; }
 	expect_in 'c: Running'
 	[[ $output =~ process\ [0-9]+\ \'sleep\',\ state\ S,\ in\ [a-z_]*nanosleep ]] || { echo "$output"; return 1; }
 	expect_in '[<0>] do_syscall_64'

@@ -43,7 +43,7 @@ MIGHTY='p["capabilities"] = {k: ["CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "CAP_DAC_OVE
 # The attacker is done, and has written nothing. It ends last: what is executed cannot
 # be written to, so that a berth still running would protect the file.
 attacked() {
-	it_until 10 'grep -q wrote "$BATS_TEST_TMPDIR/up.berth"'
+	it_until 30 'grep -q wrote "$BATS_TEST_TMPDIR/up.berth"'
 	output=$(cat "$BATS_TEST_TMPDIR/up.berth")
 	gone c
 	expect_in 'wrote 0'
@@ -80,7 +80,7 @@ attacked() {
 	for _ in 1 2 3 4 5 6; do
 		ns timeout 5 nsenter -t "$(pid_of)" -p "$victim" sleep 0.2 2>/dev/null || true
 	done
-	it_until 6 '! rt ps c | grep -q attack'
+	it_until 30 '! rt ps c | grep -q attack'
 	gone c
 	[ "$before" != "$(hash_of "$victim")" ] || { echo "the attacker overwrites nothing"; return 1; }
 	ns rm -f "$victim"
@@ -114,7 +114,7 @@ attacked() {
 		"exec /attack fds 2 $IT_OUT/outside/file"
 	go >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- 4>&- &
 	pid=$!
-	it_wait 10 ns test -e "$IT/berth/root/c/record.json"
+	it_wait 30 ns test -e "$IT/berth/root/c/record.json"
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		rt exec c true || true
 		rt exec --cwd /tmp c true || true
@@ -126,7 +126,7 @@ attacked() {
 		"exec /attack fds 3 $IT_OUT/outside/file"
 	go >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- 4>&- &
 	pid=$!
-	it_wait 10 ns test -e "$IT/berth/root/c/record.json"
+	it_wait 30 ns test -e "$IT/berth/root/c/record.json"
 	ns sh -c 'exec 9</; exec nsenter -t "$0" -p sleep 1.5' "$(pid_of)" || true
 	wait "$pid" || true
 	expect_in 'reached /proc/' "$(cat "$BATS_TEST_TMPDIR/said")"
@@ -140,7 +140,7 @@ attacked() {
 	up
 	ns sh -c 'mount -t tmpfs none /sys/module && mkdir -p /sys/module/apparmor/parameters &&
 		echo Y >/sys/module/apparmor/parameters/enabled'
-	output=$(ns timeout -k 1 20 "$without" --errno EPERM fsopen -- "$BERTH" --root "$IT/berth/root" \
+	output=$(ns timeout -k 1 60 "$without" --errno EPERM fsopen -- "$BERTH" --root "$IT/berth/root" \
 		exec --apparmor strict c true 2>&1 </dev/null 3>&- 4>&-) && return 1
 	ns umount /sys/module
 	expect_in 'open a private procfs'
@@ -323,11 +323,11 @@ PATH=/bin' "$(ns env SECRET=host "$BERTH" --root "$IT/berth/root" exec c env </d
 	# The kernel may refuse everybody; then this shows little, and says so.
 	echo "legacy_tiocsti: $(cat /proc/sys/dev/tty/legacy_tiocsti 2>/dev/null || echo absent)"
 	conf 'p["args"] = ["/attack", "sti"]; caps()'
-	output=$(on_tty ns timeout 20 "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c </dev/null)
+	output=$(on_tty ns timeout 60 "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c </dev/null)
 	expect_in 'TIOCSTI: Operation not permitted'
 	# It has no controlling terminal at all, and its own session.
 	conf '' 'awk "{ print \$6 == \$1, \$7 }" /proc/self/stat; cut -d" " -f5-7 /proc/1/stat'
-	output=$(on_tty ns timeout 20 "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c </dev/null)
+	output=$(on_tty ns timeout 60 "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c </dev/null)
 	expect_in '1 1 0'
 	# The attack is one, where nothing is in the way.
 	output=$(on_tty ns "$IT_OUT/rootfs/attack" sti </dev/null) || true
@@ -416,7 +416,7 @@ l["gidMappings"] = l["uidMappings"]' 'grep -c . /proc/self/uid_map; head -n 1 /p
 
 	conf '' true
 	truncate -s 8G "$IT_OUT/berth/config.json"
-	output=$(ns timeout 10 bash -c 'ulimit -v 300000; exec "$0" --root "$1" run -b "$2" c' "$BERTH" "$IT/berth/root" "$(bundle)" 2>&1 3>&- 4>&-) && return 1
+	output=$(ns timeout 60 bash -c 'ulimit -v 300000; exec "$0" --root "$1" run -b "$2" c' "$BERTH" "$IT/berth/root" "$(bundle)" 2>&1 3>&- 4>&-) && return 1
 	expect_in 'too large'
 	python3 -c 'print("[" * 3000000)' >"$IT_OUT/berth/config.json"
 	output=$(go 2>&1) && return 1

@@ -60,7 +60,7 @@ teardown_file() {
 
 # state NAME WANT: soon.
 state() {
-	it_until 10 "[ \"\$(d inspect -f '{{.State.Status}} {{.State.ExitCode}}' $1)\" = '$2' ]" ||
+	it_until 30 "[ \"\$(d inspect -f '{{.State.Status}} {{.State.ExitCode}}' $1)\" = '$2' ]" ||
 		expect "$2" "$(d inspect -f '{{.State.Status}} {{.State.ExitCode}}' "$1")"
 }
 
@@ -68,7 +68,7 @@ state() {
 until_term() {
 	d run -d --name "$1" --network none "${@:3}" box \
 		sh -c "trap 'exit $2' TERM; n=0; while :; do n=\$((n + 1)); echo \$n; sleep 0.05; done" >/dev/null
-	it_until 5 "d logs $1 | grep -x 3"
+	it_until 30 "d logs $1 | grep -x 3"
 }
 
 # in_order NAME: nothing of what it counted is missing.
@@ -151,7 +151,7 @@ survived() {
 
 	expect "running $2" "$(d inspect -f '{{.State.Status}} {{.State.Pid}}' "$1")"
 	n=$(d logs "$1" | wc -l)
-	it_until 5 "[ \$(d logs $1 | wc -l) -gt $((n + 3)) ]"
+	it_until 30 "[ \$(d logs $1 | wc -l) -gt $((n + 3)) ]"
 	expect fine "$(d exec "$1" echo fine)"
 	d stop -t 5 "$1"
 	state "$1" "exited $3"
@@ -168,7 +168,7 @@ survived() {
 	ends=$(pid_in ends)
 	ns_stop dockerd
 	ns kill -TERM "$ends"
-	it_wait 5 ns_gone "$ends"
+	it_wait 30 ns_gone "$ends"
 	ns kill -0 "$pid"
 	dockerd_again
 	# The end is told, too, that nobody was there for.
@@ -186,7 +186,7 @@ survived() {
 	pid=$(pid_in live)
 	daemon=$(ns cat "$IT/dockerd.itpid")
 	ns kill -KILL "$daemon"
-	it_wait 5 ns_gone "$daemon"
+	it_wait 30 ns_gone "$daemon"
 	dockerd_again
 	survived live "$pid" 5
 	expect paused "$(d inspect -f '{{.State.Status}}' keep-berth)"
@@ -207,13 +207,13 @@ away() {
 	"daemon_$1"
 	# shellcheck disable=SC2086
 	ns kill -TERM $ends
-	it_wait 5 ns_gone "${ends% *}"
+	it_wait 30 ns_gone "${ends% *}"
 	ns kill -0 "$pid"
 	expect running "$(d inspect -f '{{.State.Status}}' ends)"
 	daemon_start
 	state ends 'exited 6'
 	in_order ends
-	it_until 10 "[ \"\$(d inspect -f '{{.RestartCount}} {{.State.Status}}' again)\" = '$((before + 1)) running' ]"
+	it_until 30 "[ \"\$(d inspect -f '{{.RestartCount}} {{.State.Status}}' again)\" = '$((before + 1)) running' ]"
 	survived live "$pid" 5
 	expect fine "$(d exec keep-berth echo fine)"
 	expect new "$(dr box echo new)"
@@ -229,10 +229,10 @@ away() {
 	d run --name waited --network none box sh -c 'until [ -e /tmp/go ]; do sleep 0.05; done; echo late; exit 4' \
 		>"$BATS_TEST_TMPDIR/out" 3>&- &
 	pid=$!
-	it_until 5 "[ \"\$(d inspect -f '{{.State.Status}}' waited)\" = running ]"
+	it_until 30 "[ \"\$(d inspect -f '{{.State.Status}}' waited)\" = running ]"
 	daemon_kill
 	daemon_start
-	it_until 10 "d exec waited touch /tmp/go"
+	it_until 30 "d exec waited touch /tmp/go"
 	wait "$pid" || rc=$?
 	expect '4 late' "$rc $(cat "$BATS_TEST_TMPDIR/out")"
 	d rm waited
@@ -249,7 +249,7 @@ away() {
 	ns kill -KILL "$daemon"
 	daemon_kill
 	ns kill -TERM "$ends"
-	it_wait 5 ns_gone "$ends"
+	it_wait 30 ns_gone "$ends"
 	daemon_start
 	dockerd_again
 	state ends 'exited 6'
@@ -264,9 +264,9 @@ away() {
 	pid=$(pid_in orphan)
 	shim=$(shim_of "$id")
 	ns kill -KILL "$shim"
-	it_wait 10 ns_gone "$pid"
+	it_wait 30 ns_gone "$pid"
 	state orphan 'exited 137'
-	it_until 5 "! ns_left | grep -e 'sleep 4322' -e $id"
+	it_until 30 "! ns_left | grep -e 'sleep 4322' -e $id"
 	d start orphan
 	expect fine "$(d exec orphan echo fine)"
 	d rm -f orphan

@@ -24,9 +24,9 @@ teardown_file() { daemon_down; }
 		w = t.Wait(later=True, timeout=None)
 		time.sleep(0.1)
 		DAEMON.process.send_signal(signal.SIGTERM)
-		eq(DAEMON.process.wait(2), 0)
+		eq(DAEMON.process.wait(20), 0)
 		eq(w.code(), UNAVAILABLE)
-		eq(ended.get(timeout=2), UNAVAILABLE)
+		eq(ended.get(timeout=20), UNAVAILABLE)
 		eq(ev.call.code(), UNAVAILABLE)
 		DAEMON.channel.close()
 		DAEMON.start()
@@ -39,16 +39,14 @@ teardown_file() { daemon_down; }
 @test "daemon: ends while it waits for a shim that is silent" {
 	daemon <<-'PY'
 		t = Task().run()
-		shim, = [int(p) for p in os.listdir("/proc") if p.isdigit() and
-		         b"\0-id\0%s\0" % t.id.encode() in open("/proc/%s/cmdline" % p, "rb").read()]
 		DAEMON.stop()
-		os.kill(shim, signal.SIGSTOP)
+		os.kill(shim(t), signal.SIGSTOP)
 		try:
 		    DAEMON.start()
 		    fails(DEADLINE_EXCEEDED, None, t.Get, timeout=0.2)
 		    eq(DAEMON.stop(), 0)
 		finally:
-		    os.kill(shim, signal.SIGCONT)
+		    os.kill(shim(t), signal.SIGCONT)
 		DAEMON.start()
 		t.kill()
 		t.remove()
@@ -58,21 +56,19 @@ teardown_file() { daemon_down; }
 @test "daemon: metrics of many, one of which is silent: those of the others, and what is wrong with it" {
 	daemon <<-'PY'
 		t, u = Task().run(), Task().run()
-		shim, = [int(p) for p in os.listdir("/proc") if p.isdigit() and
-		         b"\0-id\0%s\0" % t.id.encode() in open("/proc/%s/cmdline" % p, "rb").read()]
 		call = Tasks.Metrics(later=True)
 		eq(sorted(m.id for m in call.result().metrics), sorted([t.id, u.id]))
 		eq([k for k, _ in call.trailing_metadata()], [])
-		os.kill(shim, signal.SIGSTOP)
+		os.kill(shim(t), signal.SIGSTOP)
 		try:
 		    call = Tasks.Metrics(later=True)
-		    eq([m.id for m in call.result(timeout=10).metrics], [u.id])
+		    eq([m.id for m in call.result(timeout=30).metrics], [u.id])
 		    (key, text), = call.trailing_metadata()
 		    eq((key, text.split(":")[0]), ("berth-errors", t.id))
 		    within(text, "timed out")
 		    fails(DEADLINE_EXCEEDED, None, Tasks.Metrics, filters=["id==" + t.id])
 		finally:
-		    os.kill(shim, signal.SIGCONT)
+		    os.kill(shim(t), signal.SIGCONT)
 		for x in t, u:
 		    x.kill()
 		    x.remove()
@@ -94,7 +90,7 @@ teardown_file() { daemon_down; }
 		eq(list(Tasks.List().tasks), [])
 		os.rename(bundle + "/address-later", bundle + "/address")
 		os.close(lock)
-		until(lambda: [x.id for x in Tasks.List().tasks] == [t.id], 2, "it is not seen")
+		until(lambda: [x.id for x in Tasks.List().tasks] == [t.id], 30, "it is not seen")
 		t.kill()
 		ev.expect("/tasks/exit", events_pb2.TaskExit, container_id=t.id)
 		t.remove()

@@ -19,31 +19,14 @@ teardown_file() { daemon_down; }
 foreign() {
 	{
 		cat <<-'PY'
-			def args_of(p):
-			    try:
-			        with open("/proc/%s/cmdline" % p, "rb") as f:
-			            return f.read().split(b"\0")
-			    except OSError:
-			        return []
-			def shims(t):
-			    found = []
-			    for p in os.listdir("/proc"):
-			        a = args_of(p) if p.isdigit() else []
-			        if b"-id" in a and a[a.index(b"-id") + 1] == t.id.encode():
-			            assert b"containerd-shim-runc-v2" in a[0], a
-			            found.append(int(p))
-			    return found
-			def shim(t):
-			    eq(len(shims(t)), 1)
-			    return shims(t)[0]
 			def socket_of(t):
 			    with open(bundle(t) + "/address") as f:
 			        return f.read().strip()[len("unix://"):]
 			def bundle(t):
 			    return IT + ("/d/state/it/" if OURS else "/d/state/io.containerd.runtime.v2.task/it/") + t.id
 			def gone(t):
-			    until(lambda: not shims(t), 10, "the shim is left")
-			    until(lambda: not os.path.exists(bundle(t)), 10, "the bundle is left")
+			    until(lambda: not shims(t), 30, "the shim is left")
+			    until(lambda: not os.path.exists(bundle(t)), 30, "the bundle is left")
 			    assert not os.path.exists("/run/containerd/runc/it/" + t.id), "the runtime's state is left"
 			ON = "topic~=|^/tasks/|"
 		PY
@@ -134,14 +117,14 @@ foreign() {
 		        except BlockingIOError:
 		            time.sleep(0.01)
 		        return done > 1 << 20
-		    until(write, 10, "nobody reads it")
+		    until(write, 30, "nobody reads it")
 		DAEMON.stop(signal.SIGKILL)
 		DAEMON.start()
 		eq(t.status(), RUNNING)
 		with open(bundle(t) + "/log", "wb", buffering=0) as f:
 		    os.set_blocking(f.fileno(), False)
 		    done = 0
-		    until(write, 10, "nobody reads it after a restart")
+		    until(write, 30, "nobody reads it after a restart")
 		t.kill()
 		t.remove()
 	PY
@@ -149,17 +132,20 @@ foreign() {
 
 @test "foreign shim: after kill -9 of the daemon all is as it was, and what happened meanwhile is told" {
 	foreign <<-'PY'
-		runs, ends, created = Task().run(), Task("sh", "-c", "sleep 0.5; exit 5").run(), Task().create()
+		runs, ends, created = Task().run(), Task("sh", "-c", "trap 'exit 5' TERM; while :; do sleep 0.01; done").run(), Task().create()
 		pids = [shim(t) for t in (runs, ends, created)]
+		trapped(ends.pid, signal.SIGTERM)
 		DAEMON.stop(signal.SIGKILL)
-		time.sleep(0.8)
+		os.kill(ends.pid, signal.SIGTERM)
+		until(lambda: not os.path.exists("/proc/%d" % ends.pid))
+		time.sleep(0.8) # its shim knows
 		DAEMON.start()
 		ev = Events_(ON)
 		eq((runs.status(), ends.status(), created.status()), (RUNNING, STOPPED, CREATED))
 		eq([shim(t) for t in (runs, ends, created)], pids)
 		until(lambda: {x.id: (x.status, x.exit_status, x.pid) for x in Tasks.List().tasks} ==
 		      {runs.id: (RUNNING, 0, runs.pid), ends.id: (STOPPED, 5, ends.pid),
-		       created.id: (CREATED, 0, created.pid)}, 5, "the list is wrong")
+		       created.id: (CREATED, 0, created.pid)}, 30, "the list is wrong")
 		ev.expect("/tasks/exit", events_pb2.TaskExit, container_id=ends.id, exit_status=5, pid=ends.pid)
 		# The shim tries again to tell it: this time nobody is to hear.
 		time.sleep(4)
@@ -318,7 +304,7 @@ foreign() {
 	foreign <<-'PY'
 		env = {**os.environ, "BERTH_STATE": IT + "/d/state", "BERTH_NAMESPACE": NS}
 		def ctl(*args, code=0):
-		    r = subprocess.run([os.environ["BERTH_BUILD"] + "/src/ctl/berthctl", *args], env=env, timeout=20,
+		    r = subprocess.run([os.environ["BERTH_BUILD"] + "/src/ctl/berthctl", *args], env=env, timeout=60,
 		                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
 		    eq((r.returncode, r.returncode != code and r.stdout), (code, False))
 		    return r.stdout.decode()
@@ -356,7 +342,7 @@ foreign() {
 		    try:
 		        if t.status() in (CREATED, RUNNING):
 		            t.Kill(signal=9)
-		            until(lambda: t.status() == STOPPED, 10, "it does not end")
+		            until(lambda: t.status() == STOPPED, 30, "it does not end")
 		        t.Delete()
 		    except grpc.RpcError as e:
 		        eq((e.code(), e.details()), (NOT_FOUND, "task %s not found" % t.id))
@@ -385,7 +371,7 @@ foreign() {
 @test "foreign shim: ctr --runtime io.containerd.runc.v2" {
 	foreign <<-'PY'
 		def ctr(*args, code=0):
-		    r = subprocess.run(["ctr", "-a", DAEMON.address, "-n", NS, *args], timeout=30, stdin=subprocess.DEVNULL,
+		    r = subprocess.run(["ctr", "-a", DAEMON.address, "-n", NS, *args], timeout=60, stdin=subprocess.DEVNULL,
 		                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
 		    eq((r.returncode, r.returncode != code and r.stdout), (code, False))
 		    return r.stdout.decode()
@@ -406,7 +392,7 @@ foreign() {
 		within(ctr("tasks", "ps", "c"), "PID")
 		within(ctr("tasks", "metrics", "c"), "c")
 		ctr("tasks", "kill", "-s", "KILL", "c")
-		until(lambda: ctr("tasks", "ls").split()[3::2] == ["c", "STOPPED"], 5, "it does not end")
+		until(lambda: ctr("tasks", "ls").split()[3::2] == ["c", "STOPPED"], 30, "it does not end")
 		within(ctr("tasks", "rm", "c"), "137")
 		ctr("containers", "rm", "c")
 	PY

@@ -38,7 +38,7 @@ held() {
 
 # released N: soon no more than that is open.
 released() {
-	it_until 5 "[ \$(held) -le $1 ]" || expect "$1" "$(held)"
+	it_until 30 "[ \$(held) -le $1 ]" || expect "$1" "$(held)"
 }
 
 @test "daemon go: the life of a container, and what is refused" {
@@ -82,7 +82,7 @@ released() {
 @test "daemon go: a deadline passes while a task is created" {
 	client slow
 	[ -z "$(dc containers ls -q)$(dc tasks ls -q)" ]
-	it_until 5 "! ns_left | grep containerd-shim"
+	it_until 30 "! ns_left | grep containerd-shim"
 }
 
 @test "daemon go: labels, 8 MiB of them, one that is too long, and too many" { client labels; }
@@ -92,7 +92,7 @@ released() {
 
 	client reconnect "$IT/turn" &
 	pid=$!
-	it_until 20 "ns test -e $IT/turn.ready"
+	it_until 30 "ns test -e $IT/turn.ready"
 	daemon_kill
 	sleep 0.3
 	daemon_start

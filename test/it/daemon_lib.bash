@@ -93,7 +93,7 @@ daemon_start() {
 	[ "$DAEMON" = containerd ] || program=$BERTHD
 	[ ! -e "$log" ] || cat "$log" >>"$IT_OUT/$DAEMON.old-log"
 	ns_daemon "$DAEMON" "$program" -c "$IT/$DAEMON/config" "$@"
-	if ! it_wait 20 dc version; then
+	if ! it_wait 30 dc version; then
 		tail -n 30 "$log" >&2
 		return 1
 	fi
@@ -113,7 +113,7 @@ daemon_kill() {
 
 	pid=$(daemon_pid)
 	ns kill -KILL "$pid"
-	it_wait 5 ns_gone "$pid"
+	it_wait 30 ns_gone "$pid"
 }
 
 # daemon_down DAEMON…: their containers are removed, the daemons end, and nothing is
@@ -125,7 +125,7 @@ daemon_down() {
 	for DAEMON; do
 		daemon_empty
 	done
-	it_wait 10 only_daemons "$#" || bad=1
+	it_wait 30 only_daemons "$#" || bad=1
 	# shellcheck disable=SC2046
 	it_unchanged $(daemon_traces) || bad=1
 	for DAEMON; do
@@ -176,5 +176,5 @@ pid_of() { # ID: of the first process, in the world
 }
 
 is() { # ID STATUS
-	it_until 5 "[ \"\$(status_of $1)\" = '$2' ]" || expect "$2" "$(status_of "$1")"
+	it_until 30 "[ \"\$(status_of $1)\" = '$2' ]" || expect "$2" "$(status_of "$1")"
 }

@@ -130,7 +130,7 @@ teardown_file() { daemon_down; }
 		    Leases.Create(id="short", labels={"containerd.io/gc.expire": at})
 		    Leases.Create(id="too-short", labels={"containerd.io/gc.expire": "2020-01-01T00:00:00Z"})
 		    until(lambda: sorted(ids()) == sorted([r, "short"]) or "too-short" not in ids(), 1)
-		    until(lambda: ids() == [r], 5)
+		    until(lambda: ids() == [r], 30)
 	PY
 }
 
@@ -300,7 +300,7 @@ ctr_session() {
 	while read -r line; do
 		echo "\$ $line"
 		# shellcheck disable=SC2086
-		ns timeout 20 ctr -a "$1" $line 2>&1 </dev/null || echo "exit $?"
+		ns timeout 60 ctr -a "$1" $line 2>&1 </dev/null || echo "exit $?"
 	done <<-'END' | sed -E 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z/TIME/g; s/^time="[^"]*"/TIME/; s/"(Created|Updated)At":.*/"\1At"/; s/[0-9]{5,9}-[A-Za-z0-9_-]{4}/RANDOM/; s/(: invalid argument)+$/: invalid argument/; s/ +$//; s/  +/ /g'
 		namespaces ls
 		namespaces create n1 k=v l=w
@@ -354,8 +354,8 @@ ctr_session() {
 	echo "{\"root\": \"$IT/c/r\", \"address\": \"$IT/c/berthd\", \"engine\": {\"state\": \"$IT/c/s\"}}" >"$IT_OUT/c.json"
 	ns_daemon containerd containerd --config "$IT_OUT/c.toml"
 	ns_daemon berthd "$BERTHD" --config "$IT_OUT/c.json"
-	it_wait 20 ns ctr -a "$IT/c/containerd" version
-	it_wait 20 ns ctr -a "$IT/c/berthd" version
+	it_wait 30 ns ctr -a "$IT/c/containerd" version
+	it_wait 30 ns ctr -a "$IT/c/berthd" version
 	ctr_session "$IT/c/containerd" >"$IT_OUT/theirs"
 	ctr_session "$IT/c/berthd" >"$IT_OUT/ours"
 	ns_stop berthd

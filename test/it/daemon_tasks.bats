@@ -62,17 +62,24 @@ teardown_file() { daemon_down; }
 		def logged(words, **fields):
 		    found = [l for l in map(json.loads, open(IT + "/d/log")) if l["msg"] == words]
 		    return [l for l in found if all(l.get(k) == v for k, v in fields.items())]
-		t = Task()
-		c = timings(t.Create(later=True))
-		eq(list(c), ["make-the-bundle", "start-the-shim", "connect-to-the-shim", "create-the-task",
-		             "set-its-lifetime", "within-the-shim", "total"])
-		assert all(v > 0 for v in c.values()), c
-		outside = sum(c.values()) - c["total"] - c["within-the-shim"]
-		assert 0.8 * c["total"] < outside <= c["total"], c
-		assert c["within-the-shim"] < c["create-the-task"] + c["connect-to-the-shim"], c
-		s = timings(t.Start(later=True))
-		eq(list(s), ["wait-for-the-shims-answer", "total"])
-		assert 0.8 * s["total"] < s["wait-for-the-shims-answer"] <= s["total"], s
+		for n in range(20): # whoever else runs takes time between the phases, but not each time
+		    t = Task()
+		    c = timings(t.Create(later=True))
+		    eq(list(c), ["make-the-bundle", "start-the-shim", "connect-to-the-shim", "create-the-task",
+		                 "set-its-lifetime", "within-the-shim", "total"])
+		    assert all(v > 0 for v in c.values()), c
+		    outside = sum(c.values()) - c["total"] - c["within-the-shim"]
+		    assert outside <= c["total"], c
+		    assert c["within-the-shim"] < c["create-the-task"] + c["connect-to-the-shim"], c
+		    s = timings(t.Start(later=True))
+		    eq(list(s), ["wait-for-the-shims-answer", "total"])
+		    assert s["wait-for-the-shims-answer"] <= s["total"], s
+		    if 0.8 * c["total"] < outside and 0.8 * s["total"] < s["wait-for-the-shims-answer"]:
+		        break
+		    t.kill()
+		    t.remove()
+		else:
+		    raise AssertionError("what the phases are is not most of it: %s, %s" % (c, s))
 		l, = logged("task created", id=t.id, namespace=NS)
 		eq((l["level"], l["start_the_shim_us"]), ("debug", round(c["start-the-shim"] * 1000)))
 		assert l["total_us"] == round(c["total"] * 1000), (l, c)
@@ -164,12 +171,12 @@ teardown_file() { daemon_down; }
 		later = t.Wait(later=True, timeout=None)
 		time.sleep(0.05)
 		later.cancel()
-		fds = len(os.listdir("/proc/%d/fd" % DAEMON.process.pid))
+		fds = DAEMON.descriptors()
 		for n in range(50):
 		    w = t.Wait(later=True, timeout=None)
 		    w.cancel()
 		eq(t.status(), RUNNING)
-		eq(len(os.listdir("/proc/%d/fd" % DAEMON.process.pid)), fds)
+		until(lambda: DAEMON.descriptors() <= fds)
 		t.kill()
 		t.remove()
 	PY
@@ -177,9 +184,11 @@ teardown_file() { daemon_down; }
 
 @test "daemon: after kill -9 all is as it was, and what happened meanwhile is told" {
 	daemon <<-'PY'
-		runs, ends, created = Task().run(), Task("sh", "-c", "sleep 0.5; exit 5").run(), Task().create()
+		runs, ends, created = Task().run(), Task("sh", "-c", "trap 'exit 5' TERM; while :; do sleep 0.01; done").run(), Task().create()
+		trapped(ends.pid, signal.SIGTERM)
 		DAEMON.stop(signal.SIGKILL)
-		time.sleep(0.8)
+		os.kill(ends.pid, signal.SIGTERM)
+		until(lambda: not args_of(ends.pid) and not os.path.exists("/proc/%d" % ends.pid))
 		DAEMON.start()
 		ev = Events_("topic~=|^/tasks/|")
 		eq((runs.status(), ends.status(), created.status()), (RUNNING, STOPPED, CREATED))
@@ -198,14 +207,6 @@ teardown_file() { daemon_down; }
 
 @test "daemon: a shim that dies, with the daemon or without it" {
 	daemon <<-'PY'
-		def shim(t):
-		    for p in os.listdir("/proc"):
-		        if p.isdigit():
-		            with open("/proc/%s/cmdline" % p, "rb") as f:
-		                args = f.read().split(b"\0")
-		            if b"-id" in args and args[args.index(b"-id") + 1] == t.id.encode():
-		                return int(p)
-		    raise AssertionError("no shim of " + t.id)
 		ev = Events_('topic~="^/tasks/(exit|delete)"')
 		a, b = Task().run(), Task().run()
 		os.kill(shim(a), 9)

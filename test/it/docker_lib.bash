@@ -172,7 +172,7 @@ docker_exec_options() {
 	both piped
 	expect piped
 	both ex -d -- touch /tmp/detached
-	it_until 5 'd exec keep-berth test -e /tmp/detached'
+	it_until 30 'd exec keep-berth test -e /tmp/detached'
 	both_rc same ex --workdir /no/such/dir -- true
 }
 
@@ -244,14 +244,14 @@ docker_kill() {
 	killed() {
 		d run -d --name "k-$RT" --runtime "$(runtime_name)" --network none box \
 			sh -c 'trap "echo got-usr1" USR1; trap "echo got-term; exit 6" TERM; echo ready; while :; do sleep 0.1; done' >/dev/null
-		it_until 5 "d logs k-$RT | grep ready"
+		it_until 30 "d logs k-$RT | grep ready"
 		d kill -s USR1 "k-$RT"
-		it_until 5 "d logs k-$RT | grep got-usr1" && echo caught
+		it_until 30 "d logs k-$RT | grep got-usr1" && echo caught
 		d stop -t 5 "k-$RT"
 		d inspect -f '{{.State.ExitCode}} {{.State.Status}}' "k-$RT"
 		d kill "k-$RT" 2>&1 | sed 's/.*is not running/is not running/'
 		d start "k-$RT"
-		it_until 5 "[ \$(d logs k-$RT | grep -c ready) = 2 ]"
+		it_until 30 "[ \$(d logs k-$RT | grep -c ready) = 2 ]"
 		d kill "k-$RT"
 		d wait "k-$RT"
 		d rm "k-$RT"
@@ -282,7 +282,7 @@ docker_attach() {
 		d create -i --name "a-$RT" --runtime "$(runtime_name)" --network none box cat >/dev/null
 		echo hello | d start -ai "a-$RT"
 		d wait "a-$RT"
-		d run -d --name "c-$RT" --runtime "$(runtime_name)" --network none box sh -c 'sleep 1; echo late; exit 4' >/dev/null
+		d run -d --name "c-$RT" --runtime "$(runtime_name)" --network none box sh -c 'sleep 5; echo late; exit 4' >/dev/null
 		d attach "c-$RT"
 		echo "$?"
 	}
@@ -303,7 +303,7 @@ docker_attach() {
 docker_restart_policy() {
 	restarted() {
 		d run -d --name "r-$RT" --runtime "$(runtime_name)" --network none --restart on-failure:2 box sh -c 'echo try; exit 3' >/dev/null
-		it_until 10 "[ \$(d inspect -f '{{.RestartCount}}{{.State.Status}}' r-$RT) = 2exited ]"
+		it_until 30 "[ \$(d inspect -f '{{.RestartCount}}{{.State.Status}}' r-$RT) = 2exited ]"
 		d logs "r-$RT"
 		d inspect -f '{{.RestartCount}} {{.State.ExitCode}}' "r-$RT"
 	}
@@ -316,8 +316,8 @@ docker_health() {
 	healthy() {
 		d run -d --name "h-$RT" --runtime "$(runtime_name)" --network none --health-cmd 'test -e /tmp/well' \
 			--health-interval 0.3s --health-retries 1 box sh -c 'sleep 1; touch /tmp/well; sleep 60' >/dev/null
-		it_until 10 "[ \$(d inspect -f '{{.State.Health.Status}}' h-$RT) = unhealthy ]" && echo ill
-		it_until 10 "[ \$(d inspect -f '{{.State.Health.Status}}' h-$RT) = healthy ]" && echo well
+		it_until 30 "[ \$(d inspect -f '{{.State.Health.Status}}' h-$RT) = unhealthy ]" && echo ill
+		it_until 30 "[ \$(d inspect -f '{{.State.Health.Status}}' h-$RT) = healthy ]" && echo well
 	}
 	both healthy
 	expect $'ill\nwell'

@@ -25,7 +25,7 @@ docker_net_port() {
 		serve web -p 127.0.0.1:0:80
 		local port
 		port=$(d port "web-$RT" 80/tcp | sed 's/.*://')
-		it_wait 10 ns busybox wget -q -O - "http://127.0.0.1:$port/"
+		it_wait 30 ns busybox wget -q -O - "http://127.0.0.1:$port/"
 		ns busybox wget -q -O - "http://127.0.0.1:$port/"
 		d port "web-$RT" | sed 's/:[0-9]*$//'
 	}

@@ -61,8 +61,8 @@ teardown_file() { engine_down; }
 		assert not os.path.exists(bundle("c1"))
 		eq(a.statuses(), {})
 		a.fails("not-found", "c1", "open", id="c1")
-		for words, log in ("shim reaped", a.log()), ("cleaning up after a dead shim", a.log() + b.log()): # one does it
-		    assert words + ": id=c1 namespace=default" in log, log
+		for words, log in ("shim reaped", a.log), ("cleaning up after a dead shim", lambda: a.log() + b.log()): # one does it
+		    until(lambda: words + ": id=c1 namespace=default" in log(), say=log())
 		a.run("c1") # the id is free
 	PY
 }
@@ -145,7 +145,7 @@ teardown_file() { engine_down; }
 		begun = time.monotonic()
 		en = Engine(shim=script("sleep 1234"))
 		en.fails("timeout", "start the shim", "create", id="c1", config=config(), timeout=300)
-		assert time.monotonic() - begun < 10
+		assert time.monotonic() - begun < 25
 		nothing_left(en)
 		a.run("c1")
 	PY
@@ -190,13 +190,11 @@ teardown_file() { engine_down; }
 		    assert r == "ok", c.value
 		    took = c.value["us"] / 1e6
 		    created += 1
-		    if o["result"] == "ok" and d["result"] == "ok":
-		        a.is_gone("c1")
-		        a.gones.clear()
-		    else:
+		    if o["result"] != "ok" or d["result"] != "ok":
 		        a.delete("c1")
-		        if o["result"] == "ok":
-		            b.is_gone("c1")
+		    a.is_gone("c1")
+		    if o["result"] == "ok":
+		        b.is_gone("c1")
 		    b.gones.clear()
 		    a.gones.clear()
 		assert created == 100 and deleted > 5, (created, deleted)
@@ -211,16 +209,20 @@ teardown_file() { engine_down; }
 		b = Engine()
 		cfg = config("sleep", "1000")
 		kept = 0
+		took = b.do("create", id="c1", config=cfg)["us"] / 1e6
+		b.delete("c1")
 		for n in range(60):
 		    a = Engine()
-		    a.begin("create", id="c1", config=cfg)
-		    time.sleep(n * 0.0007)
+		    c = a.begin("create", id="c1", config=cfg) if n else None
+		    time.sleep(n * took / 40)
+		    if n == 59:
+		        c.answer()
 		    a.die()
 		    # It is there as a whole, or not at all; a list may come while a shim is just starting.
 		    def settled():
 		        s = b.statuses()
 		        return s in ({}, {"c1": "created"}) and len(s) == len(bundles())
-		    until(settled, 10, "neither there nor gone")
+		    until(settled, 30, "neither there nor gone")
 		    # It stays if it was as good as made; else it goes, since nobody holds it.
 		    time.sleep(0.03)
 		    if b.begin("open", id="c1").answer()["result"] == "ok":
@@ -277,8 +279,7 @@ teardown_file() { engine_down; }
 		    if r == "ok":
 		        if a.begin("hello", id="c1").answer()["result"] == "ok":
 		            a.delete("c1") # it was a helper of the shim that was killed, at the end of its work
-		        else:
-		            a.is_gone("c1")
+		        a.is_gone("c1")
 		    a.gones.clear()
 		    until(lambda: not bundles() or a.statuses() == {} and not bundles())
 		assert "lost" in results, results
@@ -298,7 +299,7 @@ teardown_file() { engine_down; }
 		begun = time.monotonic()
 		eq(b.statuses(), {"c1": "running", "c2": "unknown", "c3": "running"})
 		took = time.monotonic() - begun
-		assert 1.9 < took < 6, took
+		assert 1.9 < took < 20, took
 		eq(b.open("c2")["status"], "unknown")
 		eq(state_of(shims["c2"]), "T")
 		b.open("c1")
@@ -325,10 +326,10 @@ teardown_file() { engine_down; }
 		begun = time.monotonic()
 		eq(b.statuses(), {i: "unknown" if i in silent else "created" for i in ids})
 		took = time.monotonic() - begun
-		assert 1.9 < took < 3.5, took
+		assert 1.9 < took < 20, took # one after the other they would take 40 s
 		for i in silent:
 		    os.kill(shims[i], CONT)
-		eq(set(b.statuses().values()), {"created"})
+		until(lambda: set(b.statuses().values()) == {"created"})
 		for i in ids:
 		    b.open(i)
 		    b.delete(i)
@@ -390,12 +391,12 @@ teardown_file() { engine_down; }
 		kib = b.do("memory")["kib"]
 		for i in range(100, N):
 		    b.open("c%d" % i)
-		time.sleep(0.2)
-		warm = b.do("list")
-		eq(len(warm["tasks"]), N)
+		warm = [b.do("list") for _ in range(10)] # what it has begun is over after some
+		eq({len(w["tasks"]) for w in warm}, {N})
+		warm = min(w["us"] for w in warm)
 		print("list cold %d us, warm %d us; open 100: %d us; 100 open: %d KiB private (%d without a task)" %
-		      (cold["us"], warm["us"], opened * 1e6, kib, before), file=sys.stderr)
-		assert cold["us"] < 400000 and warm["us"] < 100000, (cold["us"], warm["us"])
+		      (cold["us"], warm, opened * 1e6, kib, before), file=sys.stderr)
+		assert warm < cold["us"] < 10e6, (cold["us"], warm)
 		assert kib < 1024, kib
 		ops = [b.begin("delete", id="c%d" % i) for i in range(N)]
 		for op in ops:
@@ -455,7 +456,8 @@ teardown_file() { engine_down; }
 		os.kill(a.shim("c1"), KILL)
 		eq(a.is_gone("c1")["lost"], True)
 		eq(a.topics("c1")[:3], ["create", "start", "exit"])
-		assert "failed to clean up after a dead shim: id=c1 namespace=default" in a.log() and "no, not now" in a.log(), a.log()
+		for words in "failed to clean up after a dead shim: id=c1 namespace=default", "no, not now":
+		    until(lambda: words in a.log(), say=a.log())
 		assert os.path.exists(bundle("c1", state=a.state))
 		eq(a.statuses(), {"c1": "stopped"})
 		# Whoever does not debug it removes it.
@@ -505,6 +507,7 @@ teardown_file() { engine_down; }
 		eq(a.wait("c1")["exit_status"], 4)
 		assert os.path.isdir(IT + "/runc/default/c1"), os.listdir(IT)
 		a.delete("c1")
+		a.is_gone("c1")
 		a.gones.clear()
 		a.run("c1")
 		os.kill(a.shim("c1"), KILL)
@@ -580,7 +583,7 @@ teardown_file() { engine_down; }
 		eq(bundles(), [])
 		begun = time.monotonic()
 		r = a.fails("timeout", "create the task", "create", id="c1", config=cfg, timeout=300)
-		assert time.monotonic() - begun < 10
+		assert time.monotonic() - begun < 25
 		eq(bundles(), [])
 		for n in range(20): # at any moment
 		    c = a.begin("create", id="c1", config=config())
@@ -613,7 +616,7 @@ teardown_file() { engine_down; }
 		    time.sleep(n * 0.005)
 		    a.p.stdin.close() # it waits for all, then it goes
 		    eq(a.p.wait(30), 0)
-		until(lambda: not bundles(), 10, "not all are gone")
+		until(lambda: not bundles(), 30, "not all are gone")
 	PY
 }
 
@@ -670,7 +673,7 @@ teardown_file() { engine_down; }
 		            b.begin("wait", id=i).answer()
 		            r = b.begin("delete", id=i).answer()
 		            assert r["result"] in ("ok", "not-found", "lost"), r
-		    until(lambda: b.statuses() == {} and not bundles(), 10, bundles())
+		    until(lambda: b.statuses() == {} and not bundles(), say=bundles())
 	PY
 }
 

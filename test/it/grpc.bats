@@ -21,7 +21,7 @@ setup() {
 	export GRPC_SOCKET=$BATS_TEST_TMPDIR/s
 	"$GRPC_TOOL" "$GRPC_SOCKET" >"$BATS_TEST_TMPDIR/out" 3>&- 4>&- &
 	export GRPC_PID=$!
-	for _ in $(seq 100); do
+	for _ in $(seq 600); do
 		! grep -q ready "$BATS_TEST_TMPDIR/out" || return 0
 		sleep 0.05
 	done
@@ -33,7 +33,7 @@ teardown() {
 	local i
 
 	kill "$GRPC_PID" 2>/dev/null || return 0
-	for i in $(seq 100); do
+	for i in $(seq 600); do
 		kill -0 "$GRPC_PID" 2>/dev/null || break
 		[ "$i" != 60 ] || kill "$GRPC_PID"
 		sleep 0.05
@@ -90,10 +90,10 @@ flood() {
 		stalled.cancel()
 		until(lambda: c.call("Gone") == b"1")
 		sleeper = c.future("Sleep", b"60000")
-		time.sleep(0.1)
+		eq(c.call("Echo", b"x"), b"x") # so that one has come, too
 		sleeper.cancel()
 		until(lambda: c.call("Gone") == b"2")
-		fails("DEADLINE_EXCEEDED", "", c.call, "Sleep", b"60000", timeout=0.1)
+		fails("DEADLINE_EXCEEDED", "", c.call, "Sleep", b"60000", timeout=1)
 		until(lambda: c.call("Gone") == b"3")
 		left = Client()
 		kept = [left.future("Sleep", b"60000") for i in range(10)]
@@ -129,13 +129,18 @@ flood() {
 	client <<-'PY'
 		import signal
 		c = Client()
-		sleepers = [c.future("Sleep", b"1000") for i in range(5)]
+		sleepers = [c.future("Sleep", b"3000") for i in range(5)]
 		eq(c.call("Echo", b"x"), b"x")
 		os.kill(int(os.environ["GRPC_PID"]), signal.SIGTERM)
-		time.sleep(0.2)
-		fails("UNAVAILABLE", "", c.call, "Echo", b"x")
+		def refused():
+		    try:
+		        return c.call("Echo", b"x") != b"x"
+		    except grpc.RpcError as e:
+		        return e.code() == grpc.StatusCode.UNAVAILABLE
+		until(refused)
+		assert not any(f.done() for f in sleepers)
 		for f in sleepers:
-		    eq(f.result(timeout=5), b"")
+		    eq(f.result(timeout=30), b"")
 	PY
 	wait "$GRPC_PID"
 }
@@ -148,7 +153,7 @@ flood() {
 import socket, sys
 s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1])
-s.settimeout(5)
+s.settimeout(30)
 print("closed" if s.recv(1) == b"" else "served")' "$GRPC_SOCKET"
 	echo "$output"
 	[ "$output" = closed ]

@@ -231,7 +231,7 @@ s.close()
 		fails("HCS_E_INVALID_STATE", s.shutdown)
 		System.create("other", oci("true")).terminate()
 		s.terminate()
-		assert time.monotonic() - began < 10
+		assert time.monotonic() - began < 60
 		fails("HCS_E_TERMINATED_DURING_START", op.wait)
 		eq(s.wait()["ExitType"], "ForcedExit")
 		s.close()
@@ -332,7 +332,7 @@ s.close()
 		    ops.append(op)
 		poller = select.poll()
 		poller.register(fd.value, select.POLLIN)
-		def drive(until_, seconds=30):
+		def drive(until_, seconds=90):
 		    end = time.monotonic() + seconds
 		    while not until_():
 		        assert time.monotonic() < end
@@ -385,7 +385,7 @@ s.close()
 		          "    while True: full.append(os.dup(0))\n" \
 		          "except OSError:\n" \
 		          "    for i in range(ROOM): os.close(full.pop())\n" \
-		          "signal.alarm(10)\n" \
+		          "signal.alarm(60)\n" \
 		          "try: System.open('nobody')\n" \
 		          "except Failed as e: print(e.name)\n" \
 		          "try: check('fd', HcsGetDispatchFd(ctypes.byref(ctypes.c_int())))\n" \
@@ -431,7 +431,7 @@ s.close()
 		    s.terminate()
 		    began = time.monotonic()
 		    s.close()
-		    assert time.monotonic() - began < 1.5
+		    assert time.monotonic() - began < 15
 		    fails("HCS_E_SYSTEM_NOT_FOUND", System.open, "again")
 	PY
 }

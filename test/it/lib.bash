@@ -34,7 +34,7 @@ it_berth() {
 }
 
 # One test hangs at most this long; tools/suite sets more for the full sizes.
-export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-120}
+export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-300}
 
 # A tool the suite cannot do without: missing is a failure where the suites are
 # proof (BERTH_CI=1), otherwise the file is skipped.
@@ -71,7 +71,7 @@ it_world() {
 		sh "$IT_LIB/setup_world" "$IT_OUT/ready" >"$IT_OUT/world.log" 2>&1 3>&- 4>&- </dev/null &
 	export IT_UNSHARE_PID=$!
 	disown
-	if ! it_wait 10 test -s "$IT_OUT/ready"; then
+	if ! it_wait 30 test -s "$IT_OUT/ready"; then
 		cat "$IT_OUT/world.log" >&2
 		return 1
 	fi
@@ -109,8 +109,8 @@ ns_stop() {
 
 	pid=$(ns cat "$IT/$1.itpid" 2>/dev/null) || return 0
 	ns kill -TERM "$pid" 2>/dev/null || return 0
-	it_wait 10 ns_gone "$pid" || ns kill -KILL "$pid"
-	it_wait 5 ns_gone "$pid"
+	it_wait 30 ns_gone "$pid" || ns kill -KILL "$pid"
+	it_wait 30 ns_gone "$pid"
 }
 
 ns_gone() {
@@ -145,9 +145,9 @@ it_mark() {
 }
 
 it_unchanged() {
-	local _
+	local end=$((SECONDS + 30))
 
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
+	until [ "$SECONDS" -ge "$end" ]; do
 		it_traces "$@" | sort >"$IT_OUT/now"
 		[ -z "$(comm -13 "$IT_OUT/mark" "$IT_OUT/now")" ] && return 0
 		sleep 0.3
@@ -163,13 +163,13 @@ it_end() {
 	local bad=0
 
 	[ -n "${IT_PID:-}" ] || return 0
-	if ! it_wait 5 ns_empty; then
+	if ! it_wait 30 ns_empty; then
 		echo "left behind:" "$(ns_left)" >&2
 		bad=1
 	fi
 	kill -KILL "$IT_UNSHARE_PID" 2>/dev/null
 	it_cgroup_remove "$IT_CG" || bad=1
-	it_wait 5 it_gone "$IT_PID" || bad=1
+	it_wait 30 it_gone "$IT_PID" || bad=1
 	return "$bad"
 }
 
@@ -203,7 +203,7 @@ it_cgroup_remove() {
 	for d in $(it_cgroup_dirs "$1"); do
 		[ ! -e "$d/freezer.state" ] || echo THAWED 2>/dev/null >"$d/freezer.state" || true
 	done
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
+	for _ in {1..100}; do
 		for d in $(it_cgroup_dirs "$1"); do
 			rmdir "$d" 2>/dev/null
 		done
@@ -275,7 +275,7 @@ type_keys() {
 	local line
 
 	for line; do
-		sleep 0.7
+		sleep 1.5
 		printf '%b' "$line"
 	done
 }
@@ -364,6 +364,11 @@ it_norm() {
 		-e 's#\b(runc|crun)\b#RT#g' -e 's#\b(pipe|socket):\[[0-9]+\]#\1:N#' \
 		-e 's#\bRT-[0-9]+\b#RT-N#g' -e 's#/snapshots/[0-9]+#/snapshots/N#g' -e 's#time="[^"]*" ##' \
 		-e "${IT_NS_SED:-s/^//}" -e 's#\b([a-z]+):\[[0-9]{10}\]#\1:own#g'
+}
+
+# it_trapped PID NUMBER: the process of the world has come so far that it catches, or ignores, this signal.
+it_trapped() {
+	it_until 30 "(( (\$(ns awk '/^Sig(Cgt|Ign)/ { printf \"%s0x%s\", or, \$2; or = \" | \" }' /proc/$1/status)) >> ($2 - 1) & 1 ))"
 }
 
 # expect WANT [GOT]: GOT ($output unless given) is exactly WANT.

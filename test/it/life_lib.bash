@@ -33,7 +33,7 @@ rt() {
 
 	[ "$RT" != peer ] || bin=$PEER
 	[ "$RT" != crun ] || bin=$(command -v crun)
-	ns timeout -k 1 20 "$bin" --root "$IT/$RT/root" "$@" </dev/null 3>&- 4>&-
+	ns timeout -k 1 60 "$bin" --root "$IT/$RT/root" "$@" </dev/null 3>&- 4>&-
 }
 
 life_status() {
@@ -58,7 +58,7 @@ life_make() {
 	esac
 	case $1 in
 	paused) rt pause c ;;
-	stopped) rt kill c KILL && it_wait 5 life_is stopped ;;
+	stopped) rt kill c KILL && it_wait 30 life_is stopped ;;
 	esac
 	life_is "$1"
 }
@@ -74,7 +74,7 @@ life_try() {
 	out=$(cat "$BATS_TEST_TMPDIR/said")
 	verb=$*
 	case $verb in
-	'kill c KILL' | 'kill -a c KILL') it_wait 2 life_is stopped || true ;;
+	'kill c KILL' | 'kill -a c KILL') it_wait 30 life_is stopped || true ;;
 	esac
 	after=$(life_status)
 	echo "$verb: exit $rc, then $after"

@@ -91,7 +91,7 @@ assert c["id"] == "c" and c["status"] == "created" and c["owner"] == "root", c'
 		life_make running
 		rt exec -d c sleep 7
 		# runc's is still itself for a moment.
-		[ "$RT" = berth ] || it_until 5 'rt ps c | grep -q "sleep 7$"'
+		[ "$RT" = berth ] || it_until 30 'rt ps c | grep -q "sleep 7$"'
 		rt ps c | awk '{ print $NF }'
 		rt ps c aux | awk '{ print $1, $NF }'
 		rt ps c -o user,pid,comm | awk '{ print $1, $NF }'
@@ -126,7 +126,7 @@ for k in ("cpu", "memory", "pids"):
 
 @test "life: events follows: statistics at intervals, an OOM kill, the end" {
 	life_config "c['linux']['resources']['memory'] = {'limit': 8 << 20}
-c['process']['args'] = ['sh', '-c', 'sleep 1.3; x=\$(tr \"\\\\0\" x </dev/zero | head -c 60000000); sleep 1']"
+c['process']['args'] = ['sh', '-c', 'sleep 4; x=\$(tr \"\\\\0\" x </dev/zero | head -c 60000000); sleep 1']"
 	rt run -d -b "$IT/berth.d" c >/dev/null 2>&1
 	out=$(rt events --interval 400ms c)
 	echo "$out" | cut -c1-60
@@ -156,8 +156,8 @@ c['process']['args'] = ['sh', '-c', 'sleep 1.3; x=\$(tr \"\\\\0\" x </dev/zero |
 		local rc=0
 
 		life_run --pid-file "$BATS_TEST_TMPDIR/pid-$RT" -- sleep 60 >/dev/null 2>&1 &
-		it_until 5 "[ -s '$BATS_TEST_TMPDIR/pid-$RT' ]"
-		it_wait 5 life_is running
+		it_until 30 "[ -s '$BATS_TEST_TMPDIR/pid-$RT' ]"
+		it_wait 30 life_is running
 		rt kill c KILL
 		wait $! || rc=$?
 		echo "$rc"
@@ -178,7 +178,7 @@ c['process']['args'] = ['sh', '-c', 'sleep 1.3; x=\$(tr \"\\\\0\" x </dev/zero |
 		# shellcheck disable=SC2086
 		$IT_ENTER -- "$bin" --root "$IT/$RT/root" run -b "$IT/$RT.d" c >"$BATS_TEST_TMPDIR/out-$RT" 2>&1 </dev/null 3>&- 4>&- &
 		pid=$!
-		it_until 5 "grep -q up '$BATS_TEST_TMPDIR/out-$RT'"
+		it_until 30 "grep -q up '$BATS_TEST_TMPDIR/out-$RT'"
 		kill -TERM "$(life_runtime_pid "$pid")"
 		wait "$pid" || rc=$?
 		cat "$BATS_TEST_TMPDIR/out-$RT"
@@ -198,7 +198,7 @@ c['process']['args'] = ['sh', '-c', 'sleep 1.3; x=\$(tr \"\\\\0\" x </dev/zero |
 		# shellcheck disable=SC2086
 		$IT_ENTER -- "$BERTH" --root "$IT/$RT/root" run -b "$IT/$RT.d" c >"$BATS_TEST_TMPDIR/out-$RT" 2>&1 </dev/null 3>&- 4>&- &
 		pid=$!
-		it_until 5 "grep -q up '$BATS_TEST_TMPDIR/out-$RT'"
+		it_until 30 "grep -q up '$BATS_TEST_TMPDIR/out-$RT'"
 		if [ -n "${2:-}" ]; then
 			rt kill c "$2"
 		else
@@ -310,7 +310,7 @@ life_runtime_pid() {
 		rt exec --cgroup cpu:sub --cgroup freezer:sub c cat /proc/self/cgroup | grep -c "$RT/sub$"
 		rt exec --cgroup sub --cgroup freezer:sub c true || echo "$?"
 		for c in cpu memory freezer; do
-			it_wait 5 rmdir "/sys/fs/cgroup/$c$IT_CG/$RT/sub"
+			it_wait 30 rmdir "/sys/fs/cgroup/$c$IT_CG/$RT/sub"
 		done
 		life_gone
 	}

@@ -64,8 +64,8 @@ setup() {
 	ns strace -f -qq -o /dev/null -e trace=mkdirat -e inject=mkdirat:delay_exit=1000000:when=2 \
 		"$BERTH" --root "$IT/berth/root" create -b "$(bundle)" c >/dev/null 2>&1 </dev/null 3>&- 4>&- &
 	creator=$!
-	it_wait 5 ns test -e "$IT/berth/root/c"
-	ns timeout 20 strace -qq -o /dev/null -e trace=flock -e inject=flock:delay_enter=2500000:when=2 \
+	it_wait 30 ns test -e "$IT/berth/root/c"
+	ns timeout 60 strace -qq -o /dev/null -e trace=flock -e inject=flock:delay_enter=2500000:when=2 \
 		"$BERTH" --root "$IT/berth/root" delete --force c
 	wait "$creator" || true
 	ns test ! -e "$IT/berth/root/c"
@@ -95,10 +95,11 @@ setup() {
 	command -v strace >/dev/null || skip "'strace' is not installed"
 	conf '' 'exec sleep 600'
 	ns sh -c 'mkdir -p -m 700 "$1"; : >"$1/lock"' - "$root"
-	ns strace -f -qq -o /dev/null -e trace=flock -e inject=flock:delay_enter=2000000:when=1 \
+	ns strace -f -qq -o /dev/null -e trace=flock -e inject=flock:delay_enter=6000000:when=1 \
 		"$BERTH" --root "$IT/berth/root" create -b "$(bundle)" c >"$IT_OUT/late" 2>&1 </dev/null 3>&- 4>&- &
 	late=$!
-	sleep 1
+	# It has looked, and comes to the lock.
+	it_until 30 'ns sh -c "ls -l /proc/[0-9]*/fd" 2>/dev/null | grep -q "$root/lock"'
 	ns rm -r "$root"
 	up
 	wait "$late" && return 1
@@ -118,14 +119,14 @@ setup() {
 	}
 	conf '' 'exec sleep 600'
 	up
-	ns flock "$lock" sleep 4 3>&- 4>&- &
+	ns flock "$lock" sleep 8 3>&- 4>&- &
 	holder=$!
-	it_until 5 '! ns flock -n "$lock" true'
+	it_until 30 '! ns flock -n "$lock" true'
 	# shellcheck disable=SC2086
 	$IT_ENTER -- "$BERTH" --root "$IT/berth/root" pause c </dev/null 3>&- 4>&- &
 	pid=$!
-	it_until 2 'waiter=$(pgrep -P "$pid" -x berth)'
-	sleep 0.5
+	it_until 30 'waiter=$(pgrep -P "$pid" -x berth)'
+	sleep 2
 	before=$(switches "$waiter")
 	sleep 1.5
 	expect "$before" "$(switches "$waiter")"
@@ -133,9 +134,9 @@ setup() {
 	rt state c | grep -q paused
 	rt resume c
 	wait $holder
-	ns flock "$lock" sleep 12 3>&- 4>&- &
+	ns flock "$lock" sleep 16 3>&- 4>&- &
 	holder=$!
-	it_until 5 '! ns flock -n "$lock" true'
+	it_until 30 '! ns flock -n "$lock" true'
 	output=$(rt pause c 2>&1) || rc=$?
 	expect 1 $rc
 	expect_in "another command has held the container's lock for 10 s"

@@ -90,7 +90,7 @@ old_try() {
 		ns rm -rf "$IT/agent"
 		ns mkdir -p "$IT/agent"
 		ns_daemon agent python3 "$IT_LIB/spec_agent" "$IT/agent/sock" "$IT_OUT/state"
-		it_wait 5 ns test -S "$IT/agent/sock"
+		it_wait 30 ns test -S "$IT/agent/sock"
 		rt run -b "$IT_OUT/berth.agent" c || rc=$?
 		ns_stop agent
 		;;
@@ -104,7 +104,7 @@ old_try() {
 old_init() {
 	rt create -b "$IT_OUT/berth.init" c >"$IT_OUT/init.out" 2>&1 || { cat "$IT_OUT/init.out"; return 1; }
 	rt start c && rt exec c sh -c 'cat /proc/1/comm; readlink /proc/1/exe; (sleep 0.2 &)' && rt kill c TERM || return
-	it_wait 5 old_stopped || { echo "it did not end"; return 1; }
+	it_wait 30 old_stopped || { echo "it did not end"; return 1; }
 	rt delete c
 }
 
@@ -115,14 +115,14 @@ old_life() {
 	: >"$out"
 	rt create -b "$b" --pid-file "$IT_OUT/pid" c >"$out" 2>&1 || { cat "$out"; return 1; }
 	old_state && rt start c || return
-	it_wait 5 grep -qx END "$out" || { echo "nothing is run"; cat "$out"; return 1; }
+	it_wait 30 grep -qx END "$out" || { echo "nothing is run"; cat "$out"; return 1; }
 	cat "$out"
 	old_state &&
 		rt exec c sh -c "exec 2>&1; $OLD_LOOK" && rt exec -d --cwd /tmp -u 1000 c sleep 60 &&
-		it_until 5 'rt ps -f json c | grep -qxE "\[[0-9]+(,[0-9]+){2}\]"' && rt pause c && old_state && rt resume c && old_state &&
+		it_until 30 'rt ps -f json c | grep -qxE "\[[0-9]+(,[0-9]+){2}\]"' && rt pause c && old_state && rt resume c && old_state &&
 		rt update --memory 32m --pids-limit 50 c && rt exec c sh -c "$OLD_LIMITS" &&
 		rt events --stats c | cut -c1-30 && rt list -q && rt kill c TERM || return
-	it_wait 5 old_stopped || { echo "it did not end"; return 1; }
+	it_wait 30 old_stopped || { echo "it did not end"; return 1; }
 	rt delete c && rt list -q
 }
 # shellcheck disable=SC2016

@@ -228,7 +228,7 @@ both_privileged() {
 	hooked() {
 		ns sh -c "rm -f $IT/vol/hook-*"
 		pr --annotation hooked=yes --name "hook-$RT" box echo ran
-		it_until 5 "ns test -e $IT/vol/hook-poststop-last"
+		it_until 30 "ns test -e $IT/vol/hook-poststop-last"
 		ns python3 - "$IT/vol" <<-'P'
 			import glob, json, os, sys
 			for f in sorted(glob.glob(sys.argv[1] + "/hook-*")):
@@ -293,7 +293,7 @@ both_privileged() {
 	both piped
 	expect piped
 	both_rc 0 exo -d -- touch /tmp/detached
-	it_until 5 'RT=berth ex test -e /tmp/detached'
+	it_until 30 'RT=berth ex test -e /tmp/detached'
 	both_rc same exo --workdir /no/such/dir -- true
 }
 
@@ -365,9 +365,9 @@ both_privileged() {
 		p init "k-$RT" >/dev/null
 		p inspect -f '{{.State.Status}}' "k-$RT"
 		p start "k-$RT" >/dev/null
-		it_until 5 "p logs k-$RT | grep ready"
+		it_until 30 "p logs k-$RT | grep ready"
 		p kill -s USR1 "k-$RT" >/dev/null
-		it_until 5 "p logs k-$RT | grep got-usr1" && echo caught
+		it_until 30 "p logs k-$RT | grep got-usr1" && echo caught
 		p stop -t 5 "k-$RT" >/dev/null
 		p inspect -f '{{.State.ExitCode}} {{.State.Status}}' "k-$RT"
 		p kill "k-$RT" >/dev/null 2>&1
@@ -416,7 +416,7 @@ both_privileged() {
 		p create -i --name "a-$RT" --cgroup-parent "$IT_CG" box cat >/dev/null
 		echo hello | p start -ai "a-$RT"
 		p wait "a-$RT"
-		p run -d --name "c-$RT" --cgroup-parent "$IT_CG" box sh -c 'sleep 1; echo late; exit 4' >/dev/null
+		p run -d --name "c-$RT" --cgroup-parent "$IT_CG" box sh -c 'sleep 5; echo late; exit 4' >/dev/null
 		p attach "c-$RT" | grep late
 		p wait "c-$RT"
 	}
@@ -427,7 +427,7 @@ both_privileged() {
 @test "podman: --restart and health checks" {
 	restarted() {
 		p run -d --name "r-$RT" --cgroup-parent "$IT_CG" --restart on-failure:2 box sh -c 'echo try; exit 3' >/dev/null
-		it_until 10 "[ \"\$(p inspect -f '{{.RestartCount}}{{.State.Status}}' r-$RT)\" = 2exited ]"
+		it_until 30 "[ \"\$(p inspect -f '{{.RestartCount}}{{.State.Status}}' r-$RT)\" = 2exited ]"
 		p logs "r-$RT"
 	}
 	both restarted

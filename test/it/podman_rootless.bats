@@ -119,7 +119,7 @@ ur() {
 	expect_in piped
 	life() {
 		p run -d --name "k-$RT" box sh -c 'trap "exit 6" TERM; echo ready; while :; do sleep 0.1; done' >/dev/null
-		it_until 5 "p logs k-$RT | grep ready"
+		it_until 30 "p logs k-$RT | grep ready"
 		p top "k-$RT" user comm
 		p stop -t 5 "k-$RT" >/dev/null
 		p inspect -f '{{.State.ExitCode}} {{.State.Status}}' "k-$RT"

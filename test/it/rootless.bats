@@ -33,7 +33,7 @@ as() {
 	shift
 	# shellcheck disable=SC2086
 	ns setpriv --reuid "$user" --regid "$user" --clear-groups env XDG_RUNTIME_DIR="$IT/u$user" \
-		timeout -k 1 20 "$@" </dev/null 3>&- 4>&-
+		timeout -k 1 60 "$@" </dev/null 3>&- 4>&-
 }
 
 # rootless USER: the container of $RT, run by the user.
@@ -164,7 +164,7 @@ for k in ('uidMappings', 'gidMappings'):
 		as 4242 "$bin" --root "$r" exec c sh -c 'id -u; cat /proc/self/uid_map | tr -s " "'
 		as 4242 "$bin" --root "$r" exec -u 5:6 c id
 		as 4242 "$bin" --root "$r" kill c KILL
-		it_until 5 "as 4242 $bin --root $r state c | grep -q stopped"
+		it_until 30 "as 4242 $bin --root $r state c | grep -q stopped"
 		as 4242 "$bin" --root "$r" delete c
 		ns ls "$r"
 	}
@@ -184,7 +184,7 @@ nested() {
 
 	[ "$RT" = berth ] || bin=$PEER
 	ns mkdir -p -m 755 "$IT/nest-$RT"
-	ns unshare -Um --map-root-user timeout -k 1 20 "$bin" --root "$IT/nest-$RT" run -b "$(bundle)" c </dev/null 3>&- 4>&-
+	ns unshare -Um --map-root-user timeout -k 1 60 "$bin" --root "$IT/nest-$RT" run -b "$(bundle)" c </dev/null 3>&- 4>&-
 }
 
 @test "rootless: root of a nested user namespace, with and without another inside" {
@@ -264,7 +264,7 @@ no_cgroups() {
 	ns rm -rf "$IT/u4242"
 	ns install -d -o 4242 -g 4242 -m 700 "$IT/u4242"
 	for how in none ro; do
-		output=$(no_cgroups $how setpriv --reuid 4242 --regid 4242 --clear-groups timeout 20 "$BERTH" --root "$IT/u4242" run -b "$IT_OUT/berth" c 2>&1) ||
+		output=$(no_cgroups $how setpriv --reuid 4242 --regid 4242 --clear-groups timeout 60 "$BERTH" --root "$IT/u4242" run -b "$IT_OUT/berth" c 2>&1) ||
 			{ echo "$how: $output"; return 1; }
 		expect ran || { echo "$how"; return 1; }
 	done
@@ -273,12 +273,12 @@ no_cgroups() {
 @test "rootless: no cgroup file system: root runs what asks for none, and limits are refused" {
 	RT=berth
 	conf 'l["cgroupsPath"] = ""; l.pop("resources"); c["mounts"] = [m for m in c["mounts"] if m["type"] != "cgroup"]' 'echo ran'
-	output=$(no_cgroups none timeout 20 "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c 2>&1) || { echo "$output"; return 1; }
+	output=$(no_cgroups none timeout 60 "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c 2>&1) || { echo "$output"; return 1; }
 	expect ran
 	conf 'l["resources"] = {"memory": {"limit": 100000000}}' 'echo ran'
-	output=$(no_cgroups none timeout 20 "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c 2>&1) && { echo "$output"; return 1; }
+	output=$(no_cgroups none timeout 60 "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c 2>&1) && { echo "$output"; return 1; }
 	expect_in cgroup
-	output=$(no_cgroups ro timeout 20 "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c 2>&1) && { echo "$output"; return 1; }
+	output=$(no_cgroups ro timeout 60 "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c 2>&1) && { echo "$output"; return 1; }
 	expect_in cgroup
 	ns test ! -e "$IT/berth/root/c"
 }

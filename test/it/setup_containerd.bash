@@ -31,7 +31,7 @@ containerd_start() {
 		  address = "$IT/ctd/events-$1"
 	C
 	ns_daemon containerd env "PATH=$CTD_PATH" containerd -c "$IT/ctd/config.toml" -l warn
-	if ! it_wait 20 c version; then
+	if ! it_wait 30 c version; then
 		tail -n 30 "$IT_OUT/containerd.log" >&2
 		return 1
 	fi
@@ -43,7 +43,7 @@ containerd_away() {
 
 	pid=$(ns cat "$IT/containerd.itpid")
 	ns kill -KILL "$pid"
-	it_wait 5 ns_gone "$pid"
+	it_wait 30 ns_gone "$pid"
 }
 
 # containerd_back: a new one. What shims have to tell it waits until somebody
@@ -61,7 +61,7 @@ containerd_back() {
 
 events_listen() {
 	ns_daemon "events-$1" ctr -a "$IT/ctd/sock" events
-	it_until 10 "c namespaces label default turn=\$RANDOM; grep -q /namespaces/update '$IT_OUT/events-$1.log'"
+	it_until 30 "c namespaces label default turn=\$RANDOM; grep -q /namespaces/update '$IT_OUT/events-$1.log'"
 }
 
 # said ID: all that was told of a container: "exit x 4" is of its exec x.
@@ -84,7 +84,7 @@ said_all() {
 
 	shift
 	want=$(printf '%s\n' "$@")
-	it_until 15 "[ \$(said '$id' | wc -l) -ge $# ]" || true
+	it_until 30 "[ \$(said '$id' | wc -l) -ge $# ]" || true
 	expect "$want" "$(said "$id")"
 }
 
@@ -101,7 +101,7 @@ containerd_down() {
 	for id in "$IT_OUT"/events-*.log; do
 		[ ! -e "$id" ] || ns_stop "$(basename "$id" .log)"
 	done
-	it_wait 10 only_containerd
+	it_wait 30 only_containerd
 	# shellcheck disable=SC2086
 	it_unchanged $CTD_STATE || bad=1
 	ns_stop containerd || bad=1

@@ -64,7 +64,7 @@ create_step() { # STEP ID COMMAND…
 
 # in_time CONDITION: until it is so. If it is never, what follows differs, and here is why.
 in_time() {
-	it_until 20 "$1" || echo "never: $1"
+	it_until 30 "$1" || echo "never: $1"
 }
 
 until_status() { # ID STATUS
@@ -154,7 +154,7 @@ script_run() {
 	run_step 'run, a bad runtime' r14 --runtime nothing -- true
 	ctr_step 'run, no such image' run docker.io/library/nothing:1 r15 true
 	tty_step 'run -t' run --rm -t --rootfs --env PATH=/bin --cgroup "$IT_CG/$DAEMON-r16" "$IT_OUT/root-$DAEMON" r16 \
-		sh -c 'sleep 0.5; stty size; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo three; sleep 0.3; exit 6'
+		sh -c 'sleep 2; stty size; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo three; sleep 0.3; exit 6'
 	run_step 'run -d' r17 -d --pid-file "$IT/$DAEMON/r17.pid" -- sleep 1000
 	step 'run -d, its pid file' grep -cE '^[0-9]+$' "/proc/$IT_PID/root$IT/$DAEMON/r17.pid"
 	run_step 'run, an id that runs' r17 -- true
@@ -238,7 +238,7 @@ script_tasks() {
 script_exec() {
 	ctr_step 'exec' tasks exec --exec-id x1 c1 sh -c 'echo out; echo err >&2; sleep 0.3; exit 9'
 	ctr_step 'exec --user --cwd' tasks exec --exec-id x2 --user 1000:6 --cwd /home c1 sh -c 'id -u; id -g; pwd; sleep 0.3'
-	tty_step 'exec -t' tasks exec -t --exec-id x3 c1 sh -c 'sleep 0.5; stty size; tty; sleep 0.3; exit 5'
+	tty_step 'exec -t' tasks exec -t --exec-id x3 c1 sh -c 'sleep 2; stty size; tty; sleep 0.3; exit 5'
 	ctr_step 'exec, no such command' tasks exec --exec-id x4 c1 no-such-command
 	ctr_step 'exec, not executable' tasks exec --exec-id x5 c1 /noexec
 	ctr_step 'exec, no such directory' tasks exec --exec-id x6 --cwd /no/such c1 true
@@ -281,7 +281,7 @@ script_ends() {
 }
 
 script_attach() {
-	run_step 'attach, run -d' a1 -d -- sh -c 'sleep 1.5; echo late; sleep 0.3; exit 4'
+	run_step 'attach, run -d' a1 -d -- sh -c 'sleep 5; echo late; sleep 0.3; exit 4'
 	ctr_step 'attach' tasks attach a1
 	ctr_step 'attach, its task is gone' tasks ls
 	ctr_step 'attach, no task' tasks attach a1
@@ -291,7 +291,7 @@ script_attach() {
 
 script_metrics() {
 	run_step 'metrics, run -d' m1 -d --memory-limit 67108864 -- sleep 1000
-	sleep 0.5 # what is in it is `sleep` by then, and no thread of the runtime any more
+	sleep 2 # what is in it is `sleep` by then, and no thread of the runtime any more
 	ctr_step 'metrics' tasks metrics m1
 	ctr_step 'metrics --format json' tasks metrics --format json m1
 	ctr_step 'metrics, missing' tasks metrics missing

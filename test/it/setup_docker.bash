@@ -38,7 +38,7 @@ docker_down() {
 	ids=$(d ps -aq 2>/dev/null)
 	# shellcheck disable=SC2086
 	[ -z "$ids" ] || ns timeout 60 "$DOCKER" rm -f $ids >/dev/null || bad=1
-	it_wait 10 no_shim || bad=1 # each ends a moment after its container
+	it_wait 30 no_shim || bad=1 # each ends a moment after its container
 	# shellcheck disable=SC2086
 	it_unchanged "$IT/exec/runtime-runc/moby" ${DOCKER_STATE:-} || bad=1
 	ns_stop dockerd || bad=1

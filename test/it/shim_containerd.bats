@@ -50,7 +50,7 @@ run_it() {
 # A container that ends with status N when it gets TERM.
 run_until_term() { # N ID [OPTION…]
 	run_it -d "${@:3}" "$IMAGE" "$2" sh -c "trap 'exit $1' TERM; echo begun; while :; do sleep 0.05; done"
-	sleep 0.2 # the trap
+	it_trapped "$(pid_of "$2")" 15
 }
 
 # One that is only created: ctr cannot write the file, and leaves it so.
@@ -63,7 +63,7 @@ run_created() { # ID COMMAND…
 # stdin for ctr, which hangs if it ends before there is a process.
 slowly() {
 	cat
-	sleep 0.8
+	sleep 3
 }
 
 # What ctr cannot do to a created task: Start, told to its shim.
@@ -94,7 +94,7 @@ shim_of() { # ID
 }
 
 is() { # ID STATUS
-	it_until 5 "[ \"\$(status_of $1)\" = '$2' ]" || expect "$2" "$(status_of "$1")"
+	it_until 30 "[ \"\$(status_of $1)\" = '$2' ]" || expect "$2" "$(status_of "$1")"
 }
 
 remove() { # ID…: of stopped tasks
@@ -120,7 +120,7 @@ begin() {
 }
 
 nothing_left() {
-	it_until 5 "[ -z \"\$(comm -13 '$BATS_TEST_TMPDIR/before' <(present))\" ]" ||
+	it_until 30 "[ -z \"\$(comm -13 '$BATS_TEST_TMPDIR/before' <(present))\" ]" ||
 		expect '' "$(comm -13 "$BATS_TEST_TMPDIR/before" <(present))"
 }
 
@@ -174,7 +174,7 @@ nothing_left() {
 	ns strace -qq -o /dev/null -p "$(shim_of twice)" -e trace=unlink,unlinkat \
 		-e inject=unlink,unlinkat:delay_enter=300000 >/dev/null 2>&1 3>&- &
 	tracer=$!
-	it_until 5 "ns grep -q '^TracerPid:.[1-9]' /proc/$(shim_of twice)/status"
+	it_until 30 "ns grep -q '^TracerPid:.[1-9]' /proc/$(shim_of twice)/status"
 	c task kill -s KILL twice
 	is twice STOPPED
 	remove twice
@@ -207,7 +207,7 @@ nothing_left() {
 		on_tty ns ctr -a "$IT/ctd/sock" run --snapshotter native --rm -t --runtime io.containerd.berth.v2 \
 			--cgroup "$IT_CG/tty" "$IMAGE" tty "$@"
 	}
-	run tty_run sh -c 'sleep 0.5; stty size; tty; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo three; exit 6'
+	run tty_run sh -c 'sleep 2; stty size; tty; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo three; exit 6'
 	expect_in '33 99'
 	expect_in three
 	expect 6 "$status"
@@ -220,7 +220,7 @@ nothing_left() {
 	is d1 STOPPED
 	expect $'err\nout' "$(ns sort "$IT/d1.log")"
 	remove d1
-	run_it -d "$IMAGE" d2 sh -c 'sleep 1; echo late; exit 4'
+	run_it -d "$IMAGE" d2 sh -c 'sleep 5; echo late; exit 4'
 	is d2 RUNNING
 	run c task attach d2
 	expect late
@@ -238,7 +238,7 @@ nothing_left() {
 	expect 'in: y' "$(echo y | slowly | ex keep sed 's/^/in: /')"
 	run ex --user 1000:6 --cwd /home keep sh -c 'id -u; id -g; pwd; sleep 0.2'
 	expect $'1000\n6\n/home'
-	run on_tty ns ctr -a "$IT/ctd/sock" task exec -t --exec-id xt keep sh -c 'sleep 0.5; stty size; exit 5'
+	run on_tty ns ctr -a "$IT/ctd/sock" task exec -t --exec-id xt keep sh -c 'sleep 2; stty size; exit 5'
 	expect_in '33 99'
 	expect 5 "$status"
 	run ex keep no-such-command
@@ -271,13 +271,14 @@ nothing_left() {
 	c task exec -d --exec-id x1 ex1 sleep 77
 	c task exec -d --exec-id x2 ex1 sh -c 'exit 7'
 	pid=$(ns_left | awk '/sleep 77/ { print $1 }')
+	it_until 30 '[ "$(c task ps ex1 | wc -l)" = 3 ]' # the other one has ended
 	run c task ps ex1
 	[[ $output =~ $pid\ +.*ExecID:x1 ]]
 	expect 3 "$(wc -l <<<"$output")"
 	run c task rm --exec-id x1 ex1
 	[ "$status" != 0 ]
 	c task kill --exec-id x1 ex1
-	it_until 5 "said ex1 | grep -q 'exit x1'"
+	it_until 30 "said ex1 | grep -q 'exit x1'"
 	run c task rm --exec-id x1 ex1
 	expect 143 "$status"
 	run c task rm --exec-id x2 ex1
@@ -334,7 +335,7 @@ nothing_left() {
 	local pid
 
 	run_it -d --memory-limit 134217728 "$IMAGE" m1 sh -c 'sleep 100 & wait'
-	it_until 5 "[ \$(c task ps m1 | wc -l) = 3 ]"
+	it_until 30 "[ \$(c task ps m1 | wc -l) = 3 ]"
 	pid=$(pid_of m1)
 	c task ps m1 | grep -qE "^$pid +-"
 	run c task metrics --format json m1
@@ -376,7 +377,7 @@ nothing_left() {
 	is g3 RUNNING
 	c task rm -f g3 2>/dev/null || true
 	c c rm g1 g3
-	it_wait 5 ns_gone "$shim"
+	it_wait 30 ns_gone "$shim"
 	said_all g3 create start 'exec-added x' 'exec-started x' 'exit x 0' 'exit 137' 'delete 137'
 	nothing_left
 }
@@ -401,7 +402,7 @@ external() { # BINARY ID
 	expect_in 'executable file'
 	c c rm "$id" 2>/dev/null || true
 	run on_tty ns ctr -a "$IT/ctd/sock" run --snapshotter native --rm -t --runtime io.containerd.runc.v2 \
-		--runc-binary "$b" --cgroup "$IT_CG/tty-$id" "$IMAGE" "$id-t" sh -c 'sleep 0.5; stty size; exit 6'
+		--runc-binary "$b" --cgroup "$IT_CG/tty-$id" "$IMAGE" "$id-t" sh -c 'sleep 2; stty size; exit 6'
 	expect_in '33 99'
 	expect 6 "$status"
 	run_external "$b" -d "$IMAGE" "$id-d" sleep 100
@@ -412,7 +413,7 @@ external() { # BINARY ID
 	expect 5 "$status"
 	run c task exec --exec-id no "$id-d" no-such-command
 	expect_in 'OCI runtime exec failed: '
-	run on_tty ns ctr -a "$IT/ctd/sock" task exec -t --exec-id t "$id-d" sh -c 'sleep 0.5; stty size; exit 4'
+	run on_tty ns ctr -a "$IT/ctd/sock" task exec -t --exec-id t "$id-d" sh -c 'sleep 2; stty size; exit 4'
 	expect_in '33 99'
 	expect 4 "$status"
 	c task pause "$id-d"
@@ -471,7 +472,7 @@ external() { # BINARY ID
 
 	run_it -d --log-uri "file://$IT/b2.log" "$IMAGE" b2 sh -c \
 		'trap "exit 6" TERM; n=0; while :; do n=$((n + 1)); echo $n; sleep 0.05; done'
-	it_until 5 "ns grep -q 3 $IT/b2.log"
+	it_until 30 "ns grep -q 3 $IT/b2.log"
 	containerd_away
 	containerd_back
 	is b2 RUNNING
@@ -491,7 +492,7 @@ external() { # BINARY ID
 	run_it -d "$IMAGE" b3 sh -c 'until [ -e /tmp/go ]; do sleep 0.05; done; echo late; exit 4'
 	containerd_away
 	containerd_back
-	c task exec -d --exec-id x b3 sh -c 'sleep 0.5; >/tmp/go'
+	c task exec -d --exec-id x b3 sh -c 'sleep 3; >/tmp/go'
 	run c task attach b3
 	expect late
 	expect 4 "$status"
@@ -519,7 +520,7 @@ external() { # BINARY ID
 	pid=$(pid_of b5)
 	containerd_away
 	ns kill -TERM "$pid"
-	it_wait 5 ns_gone "$pid"
+	it_wait 30 ns_gone "$pid"
 	sleep 0.5 # the shim tries, and tries again
 	containerd_back
 	is b5 STOPPED
@@ -549,20 +550,20 @@ external() { # BINARY ID
 	c task exec -d --exec-id x b7 sh -c 'trap "exit 7" TERM; while :; do sleep 0.05; done'
 	c task exec -d --exec-id y b7 sleep 77
 	c task exec -d --exec-id z b7 true
-	it_until 5 "said b7 | grep -q 'exit z'"
-	sleep 0.2
+	it_until 30 "said b7 | grep -q 'exit z'"
 	pid=$(c task ps b7 | awk '/ExecID:x/ { print $1 }')
+	it_trapped "$pid" 15
 	containerd_away
 	ns kill -TERM "$pid"
-	it_wait 5 ns_gone "$pid"
+	it_wait 30 ns_gone "$pid"
 	containerd_back
 	is b7 RUNNING
-	it_until 10 "said b7 | grep -q 'exit x 7'"
+	it_until 30 "said b7 | grep -q 'exit x 7'"
 	c task ps b7 | grep -q ExecID:y
 	run c task rm --exec-id x b7
 	expect 7 "$status"
 	c task kill --exec-id y b7
-	it_until 5 "said b7 | grep -q 'exit y 143'"
+	it_until 30 "said b7 | grep -q 'exit y 143'"
 	c task kill -s KILL b7
 	is b7 STOPPED
 	remove b7
@@ -591,10 +592,10 @@ external() { # BINARY ID
 	shim=$(shim_of b9)
 	containerd_away
 	ns kill -KILL "$shim"
-	it_wait 5 ns_gone "$shim"
+	it_wait 30 ns_gone "$shim"
 	containerd_back
 	expect '' "$(status_of b9)"
-	it_wait 5 ns_gone "$pid"
+	it_wait 30 ns_gone "$pid"
 	nothing_left
 	# The container is still known, and can have a task again.
 	c task start -d b9
@@ -629,9 +630,9 @@ shim_dies() {
 	pid=$(pid_of "$id")
 	shim=$(shim_of "$id")
 	ns kill -KILL "$shim"
-	it_wait 10 ns_gone "$pid"
-	it_until 10 "said $id | grep -q delete"
-	it_until 5 "[ -z \"\$(status_of $id)\" ]"
+	it_wait 30 ns_gone "$pid"
+	it_until 30 "said $id | grep -q delete"
+	it_until 30 "[ -z \"\$(status_of $id)\" ]"
 	nothing_left
 	c c rm "$id"
 }

@@ -167,9 +167,9 @@ $(seq 300000 | md5sum)"
 		done
 		d exec -d "rm1-$RT" sleep 4321
 		d pause "rm2-$RT" >/dev/null
-		it_until 5 "[ \$(ns_left | grep -c '^[0-9]* sleep 4321') = 7 ]" && echo all
+		it_until 30 "[ \$(ns_left | grep -c '^[0-9]* sleep 4321') = 7 ]" && echo all
 		d rm -f "rm1-$RT" "rm2-$RT" "rm3-$RT" >/dev/null && echo removed
-		it_until 5 "! ns_left | grep 'sleep 4321'" && echo gone
+		it_until 30 "! ns_left | grep 'sleep 4321'" && echo gone
 		d ps -a --format '{{.Names}}' | grep -c '^rm'
 	}
 	both removed
@@ -182,7 +182,7 @@ $(seq 300000 | md5sum)"
 count() {
 	d run -d --name "$1" --runtime "$(runtime_name)" --network none box \
 		sh -c 'trap "exit 5" TERM; n=0; while :; do n=$((n + 1)); echo $n; sleep 0.05; done' >/dev/null
-	it_until 5 "d logs $1 | grep -x 3"
+	it_until 30 "d logs $1 | grep -x 3"
 }
 
 again() {
@@ -192,7 +192,7 @@ again() {
 # survived NAME LINES PID: it runs as before, and what it says arrives.
 survived() {
 	expect "running $3" "$(d inspect -f '{{.State.Status}} {{.State.Pid}}' "$1")"
-	it_until 5 "[ \$(d logs $1 | wc -l) -gt $(($2 + 3)) ]"
+	it_until 30 "[ \$(d logs $1 | wc -l) -gt $(($2 + 3)) ]"
 	expect fine "$(d exec "$1" echo fine)"
 	d stop -t 5 "$1"
 	expect 'exited 5' "$(d inspect -f '{{.State.Status}} {{.State.ExitCode}}' "$1")"
@@ -217,7 +217,7 @@ survived() {
 	survived live-peer "$n" "${pid[1]}"
 	for RT in berth peer; do
 		# The end is told, too, that nobody was there for.
-		it_until 5 "[ \$(d inspect -f '{{.State.ExitCode}}{{.State.Status}}' ends-$RT) = 5exited ]"
+		it_until 30 "[ \$(d inspect -f '{{.State.ExitCode}}{{.State.Status}}' ends-$RT) = 5exited ]"
 		n=$(d logs "live-$RT" | wc -l)
 		expect "$(seq "$n")" "$(d logs "live-$RT")"
 	done
@@ -234,7 +234,7 @@ survived() {
 	pid=$(d inspect -f '{{.State.Pid}}' killed)
 	daemon=$(ns cat "$IT/dockerd.itpid")
 	ns kill -KILL "$daemon"
-	it_wait 5 ns_gone "$daemon"
+	it_wait 30 ns_gone "$daemon"
 	again
 	survived killed "$n" "$pid"
 	d rm killed
@@ -251,9 +251,9 @@ survived() {
 	pid=$(d inspect -f '{{.State.Pid}}' orphan)
 	shim=$(ns_left | awk -v id="$id" '/containerd-shim/ && $0 ~ " -id " id { print $1 }')
 	ns kill -KILL "$shim"
-	it_wait 10 ns_gone "$pid"
-	it_until 10 "[ \$(d inspect -f '{{.State.Status}}{{.State.ExitCode}}' orphan) = exited137 ]"
-	it_until 5 "! ns_left | grep -e 'sleep 4322' -e $id"
+	it_wait 30 ns_gone "$pid"
+	it_until 30 "[ \$(d inspect -f '{{.State.Status}}{{.State.ExitCode}}' orphan) = exited137 ]"
+	it_until 30 "! ns_left | grep -e 'sleep 4322' -e $id"
 	d start orphan
 	expect fine "$(d exec orphan echo fine)"
 	d rm -f orphan

@@ -98,7 +98,7 @@ teardown_file() { shim_down; }
 		def little(c):
 		    c["linux"]["resources"] = {"memory": {"limit": 16 << 20, "swap": 16 << 20}}
 		t = Task("sh", "-c", "sleep 0.3; exec tail /dev/zero", config=little).run()
-		eq(t.Wait(timeout=20).exit_status, 137)
+		eq(t.Wait(timeout=30).exit_status, 137)
 		EVENTS.wait(t.id, "oom")
 		EVENTS.wait(t.id, "exit")
 		if OURS: # the peer's comes by another way, at any time
@@ -137,9 +137,12 @@ teardown_file() { shim_down; }
 		    if e.topic == "/tasks/start":
 		        seen["start"] = t.status()
 		EVENTS.on = look
-		t = Task("sh", "-c", "sleep 0.4; exit 3")
+		t = Task("sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.01; done")
 		t.run()
 		x = t.exec("x", "sh", "-c", "exit 4")
+		trapped(t.pid, TERM)
+		until(lambda: "start" in seen)
+		t.Kill(signal=TERM)
 		t.Wait()
 		records = {"record x": 4, "record ": 3} if OURS else {}
 		until(lambda: len(seen) == 3 + len(records))
@@ -149,8 +152,7 @@ teardown_file() { shim_down; }
 
 @test "shim: a slow receiver gets everything, in order, and delays no call" {
 	shim <<-'PY'
-		EVENTS.server.slow = 0.2
-		began = time.monotonic()
+		EVENTS.server.slow = 0.5
 		t = Task().run()
 		for n in range(5):
 		    t.exec("x%d" % n, "true")
@@ -158,8 +160,8 @@ teardown_file() { shim_down; }
 		    t.Delete(exec_id="x%d" % n)
 		t.kill()
 		t.Delete()
-		assert time.monotonic() - began < 3.5
-		EVENTS.wait(t.id, "delete", timeout=15)
+		assert len(EVENTS.said(t.id)) < 18, "the calls have waited for it"
+		EVENTS.wait(t.id, "delete")
 		want = ["create", "start"]
 		for n in range(5):
 		    want += ["exec-added x%d" % n, "exec-started x%d" % n, "exit x%d 0" % n]
@@ -178,11 +180,11 @@ teardown_file() { shim_down; }
 		    u = Task(group="stalled").run()
 		    u.kill()
 		    u.Delete()
-		assert time.monotonic() - began < 5
+		assert time.monotonic() - began < 40 # 5 s for each event would be much more
 		time.sleep(max(0, 5.5 - (time.monotonic() - began))) # longer than a call is waited for
 		EVENTS.server.go_on()
 		for x in Task.every:
-		    EVENTS.wait(x.id, "delete", timeout=15)
+		    EVENTS.wait(x.id, "delete", timeout=30)
 		    eq([s.split()[0] for s in EVENTS.said(x.id)], ["create", "start", "exit", "delete"])
 	PY
 }
@@ -196,9 +198,9 @@ teardown_file() { shim_down; }
 		EVENTS.server.back()
 		began = time.monotonic()
 		t.exec("x", "true")
-		EVENTS.wait(t.id, "exit", "x", timeout=8)
+		EVENTS.wait(t.id, "exit", "x", timeout=30)
 		if OURS:
-		    assert time.monotonic() - began < 2
+		    assert time.monotonic() - began < 5 # so long it would wait after several failures
 		EVENTS.tell(t.id, ["create", "start", "exec-added x", "exec-started x", "exit x 0"])
 	PY
 }
@@ -206,22 +208,24 @@ teardown_file() { shim_down; }
 @test "shim: what happens while the daemon is dead is told when it is back, in order" {
 	ours_only 'what it tries again comes later than what it has not tried yet'
 	shim <<-'PY'
-		t = Task("sh", "-c", "sleep 0.5; exit 3", group="dead").run()
+		t = Task("sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.01; done", group="dead").run()
 		u = Task(group="dead").run()
 		EVENTS.wait(u.id, "start")
 		EVENTS.server.die()
 		t.exec("x", "sh", "-c", "exit 4")
 		eq(t.Wait(exec_id="x").exit_status, 4)
+		trapped(t.pid, TERM)
+		t.Kill(signal=TERM)
 		eq(t.Wait().exit_status, 3)
 		t.Delete()
 		u.Pause()
 		u.Resume()
 		began = time.monotonic()
 		eq(u.kill(), 137)
-		assert time.monotonic() - began < 2
+		assert time.monotonic() - began < 5
 		time.sleep(5.5) # longer than a connection is waited for
 		EVENTS.server.back()
-		EVENTS.wait(u.id, "exit", timeout=8)
+		EVENTS.wait(u.id, "exit", timeout=30)
 		EVENTS.tell(t.id, ["create", "start", "exec-added x", "exec-started x", "exit x 4", "exit 3", "delete 3"])
 		EVENTS.tell(u.id, ["create", "start", "paused", "resumed", "exit 137"])
 	PY
@@ -263,7 +267,7 @@ teardown_file() { shim_down; }
 		time.sleep(0.5)
 		EVENTS.tell(t.id, ["create", "start"])
 		EVENTS.server.back()
-		EVENTS.wait(t.id, "delete", timeout=8)
+		EVENTS.wait(t.id, "delete", timeout=30)
 		EVENTS.tell(t.id, ["create", "start", "exit 137", "delete 137"])
 	PY
 }
@@ -274,7 +278,7 @@ teardown_file() { shim_down; }
 		t = Task("sh", "-c", "exit 3").run()
 		eq(t.Wait().exit_status, 3)
 		EVENTS.server.back()
-		EVENTS.wait(t.id, "exit", timeout=8)
+		EVENTS.wait(t.id, "exit", timeout=30)
 		EVENTS.tell(t.id, ["create", "start", "exit 3"])
 	PY
 }
@@ -302,7 +306,7 @@ teardown_file() { shim_down; }
 		    pass
 		time.sleep(0.5)
 		EVENTS.server.back()
-		EVENTS.wait(t.id, "delete", timeout=8)
+		EVENTS.wait(t.id, "delete", timeout=30)
 		EVENTS.tell(t.id, ["create", "start", "exit 3", "delete 3"])
 		gone(t.shim) # and then there is nothing more to stay for
 	PY
@@ -320,7 +324,7 @@ teardown_file() { shim_down; }
 		EVENTS.on = hang_up
 		t.kill()
 		t.Delete()
-		until(lambda: "/tasks/delete" in times, 10, "%s" % times)
+		until(lambda: "/tasks/delete" in times, 30, "%s" % times)
 		eq(times, ["/tasks/exit", "/tasks/exit", "/tasks/delete"])
 		EVENTS.tell(t.id, ["create", "start", "exit 137", "delete 137"])
 	PY
@@ -338,7 +342,7 @@ teardown_file() { shim_down; }
 		t.Resume()
 		t.kill()
 		t.Delete()
-		EVENTS.wait(t.id, "delete", timeout=5)
+		EVENTS.wait(t.id, "delete", timeout=30)
 	PY
 }
 
@@ -359,10 +363,10 @@ teardown_file() { shim_down; }
 		began = time.monotonic()
 		eq(t.kill(), 137)
 		t.Delete()
-		assert time.monotonic() - began < 3
+		assert time.monotonic() - began < 5 # so long one answer is waited for
 		assert rss() - before < 512, "%d KiB more" % (rss() - before)
 		EVENTS.server.back()
-		EVENTS.wait(t.id, "delete", timeout=20)
+		EVENTS.wait(t.id, "delete", timeout=30)
 		EVENTS.tell(t.id, ["create", "start"] + ["paused", "resumed"] * 600 + ["exit 137", "delete 137"])
 	PY
 }

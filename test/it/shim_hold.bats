@@ -19,7 +19,7 @@ def begin(t, method, conn=None, **fields):
 def hold(t, lifetime=0, conn=None, **fields):
     a = begin(t, "Hold", conn, lifetime=lifetime, **fields).result()
     return a.lifetime, a.holders
-def release(t, conn=None, timeout=10):
+def release(t, conn=None, timeout=30):
     begin(t, "Release", conn).result(timeout)
 def properties(t):
     return begin(t, "Properties").result()
@@ -38,7 +38,7 @@ def holder(t, lifetime, **fields):
 def die(p):
     p.kill()
     p.wait()
-def nothing_left(t, shim=True, timeout=10):
+def nothing_left(t, shim=True, timeout=30):
     until(lambda: not os.path.exists(t.bundle), timeout, "the bundle is still there")
     if t.pid:
         gone(t.pid)
@@ -231,7 +231,7 @@ def nothing_left(t, shim=True, timeout=10):
 		eq(properties(t).lifetime, KEEP)
 		# while
 		def slow(c):
-		    c["hooks"] = {"createRuntime": [{"path": t.script("cat >/dev/null", "sleep 0.5")}]}
+		    c["hooks"] = {"createRuntime": [{"path": t.script("cat >/dev/null", "echo >%s/begun" % IT, "until [ -e %s/go ]; do sleep 0.01; done" % IT)}]}
 		t = Task()
 		with open(t.bundle + "/config.json") as f:
 		    c = json.load(f)
@@ -241,12 +241,16 @@ def nothing_left(t, shim=True, timeout=10):
 		t.launch()
 		p = holder(t, TERMINATE, bundle=t.bundle)
 		call = t.begin("Create", bundle=t.bundle)
-		time.sleep(0.2)
+		until(lambda: os.path.exists(IT + "/begun"))
 		die(p)
+		time.sleep(0.2)
 		assert os.path.exists(t.bundle)
+		open(IT + "/go", "w").close()
 		t.pid = call.result().pid
 		nothing_left(t)
 		EVENTS.tell(t.id, ["create", "exit 137", "delete 137"])
+		os.unlink(IT + "/begun")
+		os.unlink(IT + "/go")
 		# after
 		t = Task().launch()
 		p = holder(t, TERMINATE, bundle=t.bundle)
@@ -411,7 +415,7 @@ def nothing_left(t, shim=True, timeout=10):
 		before = fds(t.shim), rss()
 		for n in range(20):
 		    round()
-		eq(fds(t.shim), before[0])
+		until(lambda: fds(t.shim) <= before[0])
 		assert rss() <= before[1] + 8, (before, rss())
 	PY
 }

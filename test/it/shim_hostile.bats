@@ -19,7 +19,7 @@ def call(method, **fields):
 def unharmed():
     began = time.monotonic()
     eq((t.status(), t.Connect().shim_pid), (RUNNING, t.shim))
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
     with_new = raw()
     eq(with_new.ask(1, call("State")), (1, OK, ""))
     with_new.close()
@@ -229,12 +229,12 @@ def rss():
 		t.Kill(signal=KILL)
 		for i, w in enumerate(waits):
 		    if i % 4 > 1:
-		        eq(w.result(20).exit_status, 137)
+		        eq(w.result(30).exit_status, 137)
 		for c in conns:
 		    assert not c.strange, c.strange[:3]
 		    c.close()
 		eq(t.status(), STOPPED)
-		until(lambda: fds(t.shim) <= (10 if OURS else 40), 5, "%d fds" % fds(t.shim))
+		until(lambda: fds(t.shim) <= (10 if OURS else 40), 30, "%d fds" % fds(t.shim))
 	PY
 }
 
@@ -274,7 +274,7 @@ def rss():
 		eq(t.status(), RUNNING)
 		for r in conns:
 		    r.close()
-		until(lambda: fds(t.shim) <= before, 5, "%d fds, before: %d" % (fds(t.shim), before))
+		until(lambda: fds(t.shim) <= before, 30, "%d fds, before: %d" % (fds(t.shim), before))
 		unharmed()
 	PY
 }
@@ -293,7 +293,7 @@ def rss():
 		        t.Wait(exec_id="x%d" % i)
 		unharmed()
 		r = None
-		until(lambda: t.Pids().processes[-1].pid == t.pid, 5)
+		until(lambda: t.Pids().processes[-1].pid == t.pid, 30)
 	PY
 }
 
@@ -377,7 +377,7 @@ def rss():
 		    t.exec("x", "sleep", "100")
 		    t.begin("Kill", signal=9)
 		    calls = []
-		    until(lambda: calls.append(t.begin("Delete")) or calls[-1].status(20)[0] == OK or len(calls) > 300, 10)
+		    until(lambda: calls.append(t.begin("Delete")) or calls[-1].status(20)[0] == OK or len(calls) > 300, 30)
 		    more = [t.begin("Delete") for _ in range(5)]
 		    eq(sum(c.status(20)[0] == OK for c in calls + more), 1)
 		    eq([c.status(20)[0] for c in more], [NOT_FOUND] * 5)
@@ -409,12 +409,12 @@ def rss():
 		    waits = [t.begin("Wait", exec_id="x%d" % i) for i in range(8)]
 		    time.sleep(random.random() * (0.05 if OURS else 0.5))
 		    t.Kill(signal=KILL)
-		    eq(t.Wait(timeout=20).exit_status, 137)
+		    eq(t.Wait(timeout=30).exit_status, 137)
 		    ok = [s.status(20)[0] == OK for s in starts]
-		    EVENTS.wait(t.id, "exit", timeout=20)
+		    EVENTS.wait(t.id, "exit", timeout=30)
 		    for i in range(8): # who was started has ended, and that was told
 		        if ok[i]:
-		            waits[i].result(10)
+		            waits[i].result(30)
 		            eq(t.status("x%d" % i), STOPPED)
 		            EVENTS.wait(t.id, "exit", "x%d" % i)
 		        t.Delete(exec_id="x%d" % i)

@@ -174,7 +174,7 @@ def topics(answer):
 		    pid = t.exec(exec_id, "sh", "-c", script)
 		    if sig:
 		        if not want:
-		            time.sleep(0.3)
+		            trapped(pid, TERM)
 		        t.Kill(signal=sig, exec_id=exec_id)
 		    if not want: # asked, and did not; then it was somebody else
 		        time.sleep(0.1)

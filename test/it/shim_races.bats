@@ -49,16 +49,16 @@ teardown_file() { shim_down; }
 		    elif not deleted:
 		        if args[0] == "sleep":
 		            t.begin("Kill", exec_id=x, signal=random.choice((TERM, KILL))).status(20)
-		        status = t.Wait(exec_id=x, timeout=20).exit_status
+		        status = t.Wait(exec_id=x, timeout=30).exit_status
 		        assert status in ends | {137, 143}, (x, args, status)
 		        for w in waits:
-		            eq(w.result(20).exit_status, status)
-		        EVENTS.wait(t.id, "exit", x, timeout=20)
+		            eq(w.result(30).exit_status, status)
+		        EVENTS.wait(t.id, "exit", x, timeout=30)
 		        eq(t.status(x), STOPPED)
 		        d = t.Delete(exec_id=x)
 		        eq(d.exit_status, status)
 		    else:
-		        EVENTS.wait(t.id, "exit", x, timeout=20)
+		        EVENTS.wait(t.id, "exit", x, timeout=30)
 		    if code != OK and not deleted:
 		        t.Delete(exec_id=x)
 
@@ -70,16 +70,16 @@ teardown_file() { shim_down; }
 		        ended(t, *b)
 		    n += len(batch)
 		    if before is None and n >= total // 5: # so many at once as there ever are
-		        until(lambda: children(t.shim) == [t.pid], 10, "children are left")
+		        until(lambda: children(t.shim) == [t.pid], 30, "children are left")
 		        before = fds(t.shim), dirty(t.shim)
-		until(lambda: children(t.shim) == [t.pid], 10, "children are left: %r" % children(t.shim))
-		until(lambda: fds(t.shim) == before[0], 10, "descriptors: %r, before %r" % (fds(t.shim), before[0]))
+		until(lambda: children(t.shim) == [t.pid], 30, "children are left: %r" % children(t.shim))
+		until(lambda: fds(t.shim) == before[0], 30, "descriptors: %r, before %r" % (fds(t.shim), before[0]))
 		grown = dirty(t.shim) - before[1]
 		print("private memory: %d KiB, %d more than after the first fifth" % (dirty(t.shim), grown))
 		assert grown <= (8 if total > 1000 else 16), "%d KiB more" % grown
 		eq(t.status(), RUNNING)
 		told = lambda what: len([e for e in EVENTS.said(t.id) if e.startswith(what)])
-		until(lambda: told("exit") == told("exec-started"), 10, "not every end is told")
+		until(lambda: told("exit") == told("exec-started"), 30, "not every end is told")
 		eq(t.kill(), 137)
 	PY
 }

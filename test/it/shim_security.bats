@@ -64,7 +64,7 @@ teardown_file() { shim_down; }
 		for n in range(20):
 		    t.add("x%d" % n, "/evil-shim" if n % 2 else "true")
 		    t.begin("Start", exec_id="x%d" % n).status(20)
-		    t.Delete(exec_id="x%d" % n, timeout=20) if t.status("x%d" % n) == STOPPED else None
+		    t.Delete(exec_id="x%d" % n, timeout=30) if t.status("x%d" % n) == STOPPED else None
 		eq(t.kill(), 137)
 		eq(sum(), before)
 		# The server does not run from the file itself either.

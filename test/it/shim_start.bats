@@ -53,9 +53,10 @@ teardown_file() { shim_down; }
 
 		t = Task().launch()
 		waits, = children(t.shim)
-		eq(sorted(int(n) for n in os.listdir("/proc/%d/fd" % waits)), [0, 1, 2, 3, 4]) # 3: its job, 4: the log
+		held = lambda: sorted(int(n) for n in os.listdir("/proc/%d/fd" % waits))
+		until(lambda: held() == [0, 1, 2, 3, 4], say="it holds %s" % held()) # 3: its job, 4: the log
 		t.create()
-		eq(children(t.shim), [t.pid])
+		until(lambda: children(t.shim) == [t.pid])
 		t.start()
 
 		t = Task().launch() # one that is killed is missed by nobody
@@ -63,7 +64,7 @@ teardown_file() { shim_down; }
 		os.kill(waits, KILL)
 		gone(waits)
 		t.run()
-		eq(children(t.shim), [t.pid])
+		until(lambda: children(t.shim) == [t.pid])
 
 		t = Task().launch()
 		waits, = children(t.shim)
@@ -75,8 +76,8 @@ teardown_file() { shim_down; }
 		t.end()
 		gone(waits)
 
-		until(lambda: not children(late.shim), 20, "it waits for ever")
-		assert 5 < time.monotonic() - began < 20, time.monotonic() - began
+		until(lambda: not children(late.shim), 30, "it waits for ever")
+		assert 5 < time.monotonic() - began, time.monotonic() - began
 		assert not alive(first)
 		late.run()
 	PY
@@ -231,7 +232,7 @@ teardown_file() { shim_down; }
 		for wrong in (options(shim_cgroup=IT_CG + "/no-such-cgroup"),) + ((any_of("no.such.Type", b"x"),) if OURS else ()):
 		    rc, out, err = t.command("start", stdin=wrong.SerializeToString())
 		    assert rc != 0 and (out + err), (rc, out, err)
-		until(lambda: not [n for n in processes() if os.path.basename(SHIM) in n], 5, "a shim stays")
+		until(lambda: not [n for n in processes() if os.path.basename(SHIM) in n], 30, "a shim stays")
 		t.launch()
 	PY
 }
@@ -299,13 +300,13 @@ teardown_file() { shim_down; }
 		except BlockingIOError:
 		    pass
 		if OURS: # the peer waits
-		    u.launch(read_log=False, timeout=5).run()
+		    u.launch(read_log=False, timeout=30).run()
 		    u.fails((UNKNOWN, NOT_FOUND), "", "Create", bundle=u.bundle + "/no", id="other") # logged
 		    eq(u.kill(), 137)
 		    u.end()
 		    v = Task()
 		    os.unlink(v.bundle + "/log")
-		    v.launch(read_log=False, timeout=5).run()
+		    v.launch(read_log=False, timeout=30).run()
 		    eq(v.kill(), 137)
 	PY
 }
@@ -420,13 +421,12 @@ teardown_file() { shim_down; }
 		            t.start().kill()
 		            t.begin("Delete")
 		    until(lambda: os.path.exists(IT + "/hook-" + kind))
-		    time.sleep(0.1)
 		    os.kill(t.shim, KILL)
 		    gone(t.shim)
 		    t.created = False
 		    t.binary_delete(timeout=8)
 		    eq(t.cgroup_dirs(), [])
-		    until(lambda: not [n for n in processes() if n.endswith("sleep 1000")], 5, "%s: %s" % (kind, list(processes())))
+		    until(lambda: not [n for n in processes() if n.endswith("sleep 1000")], 30, "%s: %s" % (kind, list(processes())))
 		    os.unlink(IT + "/hook-" + kind)
 	PY
 }
@@ -435,19 +435,17 @@ teardown_file() { shim_down; }
 	ours_only 'one lock is held while a runtime runs'
 	shim <<-'PY'
 		def hooked(c):
-		    c["hooks"] = {"createRuntime": [{"path": "/bin/sleep", "args": ["sleep", "1000"], "timeout": 2}]}
+		    c["hooks"] = {"createRuntime": [{"path": "/bin/sleep", "args": ["sleep", "1000"], "timeout": 8}]}
 		u = Task(group="hang").run()
 		t = Task(group="hang", config=hooked).launch()
 		c = t.begin("Create", bundle=t.bundle)
-		time.sleep(0.2)
-		began = time.monotonic()
+		until(lambda: [p for p in processes() if p.endswith(" sleep 1000") and p.split()[1] != str(u.pid)])
 		eq(u.status(), RUNNING)
 		u.exec("x", "true")
 		eq(u.Wait(exec_id="x").exit_status, 0)
 		t.fails((NOT_FOUND, *STATE_ERROR), "", "Kill", signal=9)
 		eq(u.kill(), 137)
 		u.Delete()
-		assert time.monotonic() - began < 1.5
 		assert not c.done.is_set()
 		within((UNKNOWN, DEADLINE), c.status()[0])
 		t.fails(NOT_FOUND, "not found", "State")
@@ -470,7 +468,7 @@ teardown_file() { shim_down; }
 		eq(t.kill(), 137)
 		eq((t.status(), start.status()[0]), (STOPPED, UNKNOWN))
 		t.Delete()
-		assert time.monotonic() - began < 9, "%.1f s" % (time.monotonic() - began)
+		assert time.monotonic() - began < 30, "%.1f s" % (time.monotonic() - began)
 		EVENTS.wait(t.id, "delete")
 		eq([s.split()[0] for s in EVENTS.said(t.id)], ["create", "exit", "delete"])
 		os.unlink(IT + "/hangs")

@@ -293,7 +293,7 @@ EVERY = {"State": {}, "Start": {}, "Delete": {}, "Pids": {}, "Pause": {}, "Resum
 		eq(t.status(), CREATED)
 		assert not s.done.wait(0.3)
 		freeze("THAWED", "0")
-		eq(s.result(10).pid, t.pid)
+		eq(s.result(30).pid, t.pid)
 		eq((t.status(), t.kill()), (RUNNING, 137))
 		EVENTS.tell(t.id, ["create", "start", "exit 137"])
 	PY
@@ -310,7 +310,7 @@ EVERY = {"State": {}, "Start": {}, "Delete": {}, "Pids": {}, "Pause": {}, "Resum
 		    d = t.begin("Delete")
 		    eq(t.status(), STOPPED)
 		    assert not d.done.wait(0.3)
-		eq(d.result(10).exit_status, 0)
+		eq(d.result(30).exit_status, 0)
 		eq(t.cgroup_dirs(), [])
 	PY
 }

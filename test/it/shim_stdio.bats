@@ -157,7 +157,8 @@ teardown_file() { shim_down; }
 		t.exec("x", "sh", "-c", "echo words", stdout=t.out("x", present=False).path, stderr=e.path)
 		eq(t.Wait(exec_id="x").exit_status, 0)
 		eq(t.status(), RUNNING)
-		assert time.monotonic() - began < 5
+		assert time.monotonic() - began < 10
+		until(lambda: len(t.Pids().processes) == 2)
 		time.sleep(0.2)
 		assert len([p for p in t.Pids().processes]) == 2 # head waits, it was not killed
 		o.come()
@@ -166,7 +167,7 @@ teardown_file() { shim_down; }
 		t.kill()
 		began = time.monotonic()
 		t.Delete()
-		assert time.monotonic() - began < 5
+		assert time.monotonic() - began < 10
 	PY
 }
 
@@ -176,6 +177,7 @@ teardown_file() { shim_down; }
 		o, e = t.out("stdout"), t.out("stderr")
 		o.stalled = True
 		t.run()
+		until(lambda: len(t.Pids().processes) == 2)
 		time.sleep(0.5)
 		eq(len(t.Pids().processes), 2) # head, at the pipe's capacity
 		began = time.monotonic()
@@ -185,7 +187,7 @@ teardown_file() { shim_down; }
 		x.wait(b"meanwhile\n")
 		t.Delete(exec_id="x")
 		eq(t.status(), RUNNING)
-		assert time.monotonic() - began < 3
+		assert time.monotonic() - began < 10
 		eq(len(o.data), 0)
 		o.stalled = False
 		o.wait(b"the end\n")
@@ -205,9 +207,9 @@ teardown_file() { shim_down; }
 		    if away:
 		        o.vanish()
 		    t.Kill(signal=KILL)
-		    eq(t.Wait(timeout=5).exit_status, 137)
-		    EVENTS.wait(t.id, "exit", timeout=5)
-		    t.Delete(timeout=12)
+		    eq(t.Wait(timeout=30).exit_status, 137)
+		    EVENTS.wait(t.id, "exit", timeout=30)
+		    t.Delete(timeout=30)
 	PY
 }
 
@@ -301,7 +303,7 @@ teardown_file() { shim_down; }
 		eq(t.kill(), 137)
 		i.vanish()
 		t.Delete()
-		assert time.monotonic() - began < 5
+		assert time.monotonic() - began < 10
 	PY
 }
 
@@ -373,7 +375,7 @@ teardown_file() { shim_down; }
 		eq(t.Wait(exec_id="x").exit_status, 3)
 		EVENTS.wait(t.id, "exit", "x")
 		eq(t.Delete(exec_id="x").exit_status, 3)
-		assert time.monotonic() - began < 5, "%.1f s" % (time.monotonic() - began)
+		assert time.monotonic() - began < 10, "%.1f s" % (time.monotonic() - began)
 		eq(o.text, "words\n")
 		eq(len(t.Pids().processes), 2) # nor is the child killed for it
 	PY
@@ -389,7 +391,7 @@ teardown_file() { shim_down; }
 		began = time.monotonic()
 		eq(t.Wait().exit_status, 3)
 		t.Delete()
-		assert time.monotonic() - began < 5
+		assert time.monotonic() - began < 10
 		eq(o.end().text, "words\n")
 	PY
 }
@@ -400,7 +402,7 @@ teardown_file() { shim_down; }
 		o = t.out("stdout")
 		t.io["stderr"] = o.path
 		t.run()
-		eq(t.Wait(timeout=8).exit_status, 0)
+		eq(t.Wait(timeout=30).exit_status, 0)
 		t.Delete()
 		o.end()
 		eq(len(o.now()), 400008)
@@ -448,7 +450,7 @@ teardown_file() { shim_down; }
 		before = fds(keep.shim)
 		for n in range(1, 5):
 		    life(n)
-		until(lambda: fds(keep.shim) - before <= len([t for t in Task.every if t.conn]) - 2, 5,
+		until(lambda: fds(keep.shim) - before <= len([t for t in Task.every if t.conn]) - 2, 30,
 		    "fds: %d, before: %d" % (fds(keep.shim), before))
 	PY
 }
@@ -495,7 +497,7 @@ def read(name):
 		t.run(stdout=uri, stderr=uri)
 		eq(t.Wait().exit_status, 3)
 		t.Delete()
-		until(lambda: os.path.exists(log + "/ended"), 5, "the logger does not end")
+		until(lambda: os.path.exists(log + "/ended"), 30, "the logger does not end")
 		eq((read("out"), read("err")), ("to out\n", "to err\n"))
 		eq(read("told"), "dir %s %s %s\n" % (log, t.id, NS))
 		shutil.rmtree(log)
@@ -513,7 +515,7 @@ def read(name):
 		assert time.monotonic() - began >= 0.5
 		t.Wait()
 		t.Delete()
-		until(lambda: os.path.exists(log + "/ended"), 5)
+		until(lambda: os.path.exists(log + "/ended"), 30)
 		shutil.rmtree(log)
 	PY
 }
@@ -550,7 +552,7 @@ def read(name):
 		began = time.monotonic()
 		eq(u.status(), RUNNING)
 		eq(u.kill(), 137)
-		assert time.monotonic() - began < 2
+		assert time.monotonic() - began < 9 # then it would be given up
 		os.kill(t.shim, KILL) # what it started must not outlive it
 		gone(pid)
 		shutil.rmtree(log)
@@ -627,7 +629,7 @@ def read(name):
 @test "shim: a process that has closed its terminal, or all streams, still runs" {
 	shim <<-'PY'
 		for tty in (True, False):
-		    t = Task("sh", "-c", "echo words; exec <&- >&- 2>&-; sleep 0.7; exit 4", tty=tty, group="closed")
+		    t = Task("sh", "-c", "echo words; exec <&- >&- 2>&-; sleep 3; exit 4", tty=tty, group="closed")
 		    o = t.out("stdout")
 		    t.run()
 		    o.wait(b"words")

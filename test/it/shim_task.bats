@@ -18,7 +18,7 @@ teardown_file() { shim_down; }
 		    eq(t.Delete().exit_status, want)
 		# From outside: what it does not handle a pid namespace's first process ignores, but for KILL.
 		t = Task("sh", "-c", "trap 'exit 9' TERM; while :; do sleep 0.01; done", group="codes").run()
-		time.sleep(0.1)
+		trapped(t.pid, TERM)
 		t.Kill(signal=USR1)
 		t.Kill(signal=TERM)
 		eq(t.Wait().exit_status, 9)
@@ -51,7 +51,7 @@ teardown_file() { shim_down; }
 		    eq((s, e, d), (w, w, w))
 		    at = w.seconds + w.nanos / 1e9
 		    assert began + 0.2 <= at <= now, "%s is not between %s and %s" % (at, began + 0.2, now)
-		t = Task("sh", "-c", "sleep 0.7").create()
+		t = Task("sh", "-c", "sleep 3").create()
 		assert t.State().exited_at.seconds <= 0 # not yet: absent, or the year 1
 		began = time.time()
 		t.start()
@@ -64,11 +64,13 @@ teardown_file() { shim_down; }
 
 @test "shim: Wait before, during and after the exit" {
 	shim <<-'PY'
-		t = Task("sh", "-c", "sleep 0.3; exit 6").create()
+		t = Task("sh", "-c", "trap 'exit 6' TERM; while :; do sleep 0.01; done").create()
 		early = [t.begin("Wait") for _ in range(20)]
 		t.start()
 		late = [t.begin("Wait") for _ in range(20)]
+		trapped(t.pid, TERM)
 		assert not any(w.done.is_set() for w in early + late)
+		t.Kill(signal=TERM)
 		eq({w.result().exit_status for w in early + late}, {6})
 		eq(t.Wait().exit_status, 6)
 		pending = t.begin("Wait")
@@ -81,12 +83,14 @@ teardown_file() { shim_down; }
 @test "shim: Wait of an exec before, during and after the exit" {
 	shim <<-'PY'
 		t = Task().run()
-		t.add("x", "sh", "-c", "sleep 0.3; exit 6")
+		t.add("x", "sh", "-c", "trap 'exit 6' TERM; while :; do sleep 0.01; done")
 		early = t.begin("Wait", exec_id="x")
-		t.Start(exec_id="x")
+		pid = t.Start(exec_id="x").pid
 		late = t.begin("Wait", exec_id="x")
 		other = t.begin("Wait")
+		trapped(pid, TERM)
 		assert not early.done.is_set() and not late.done.is_set()
+		t.Kill(exec_id="x", signal=TERM)
 		eq([w.result().exit_status for w in (early, late)], [6, 6])
 		eq(t.Wait(exec_id="x").exit_status, 6)
 		assert not other.done.is_set() # it was not the container that ended
@@ -112,9 +116,9 @@ teardown_file() { shim_down; }
 @test "shim: a signal goes to the process that is meant" {
 	shim <<-'PY'
 		t = Task("sh", "-c", "trap 'exit 3' USR1; while :; do sleep 0.01; done").run()
+		trapped(t.pid, USR1)
 		for x in "ab":
-		    t.exec(x, "sh", "-c", "trap 'exit 4' USR1; while :; do sleep 0.01; done")
-		time.sleep(0.2)
+		    trapped(t.exec(x, "sh", "-c", "trap 'exit 4' USR1; while :; do sleep 0.01; done"), USR1)
 		t.Kill(exec_id="a", signal=USR1)
 		eq(t.Wait(exec_id="a").exit_status, 4)
 		eq((t.status(), t.status("b")), (RUNNING, RUNNING))
@@ -175,7 +179,7 @@ teardown_file() { shim_down; }
 		t.exec("a", "sleep", "100")
 		t.exec("b", "sh", "-c", "sleep 100 & sleep 101 & wait")
 		until(lambda: len(t.Pids().processes) >= 5)
-		time.sleep(0.1)
+		trapped(t.pid, TERM)
 		t.Kill(signal=TERM, all=True)
 		eq([t.Wait(exec_id=x).exit_status for x in "ab"], [143, 143])
 		eq(t.Wait().exit_status, 3)
@@ -210,9 +214,11 @@ teardown_file() { shim_down; }
 	shim <<-'PY'
 		def host_pid(c):
 		    c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "pid"]
-		t = Task("sh", "-c", "sleep 1234 & sleep 1234 & sleep 0.2; exit 2", config=host_pid).run()
-		until(lambda: len(t.Pids().processes) >= 3)
+		t = Task("sh", "-c", "sleep 1234 & sleep 1234 & trap 'exit 2' TERM; while :; do sleep 0.01; done", config=host_pid).run()
+		trapped(t.pid, TERM)
 		pids = [p.pid for p in t.Pids().processes]
+		assert len(pids) >= 3, pids
+		t.Kill(signal=TERM)
 		eq(t.Wait().exit_status, 2)
 		for p in pids:
 		    gone(p)
@@ -232,7 +238,7 @@ teardown_file() { shim_down; }
 		    with open("/proc/%d/task/%d/children" % (t.shim, t.shim)) as f:
 		        return [int(p) for p in f.read().split()]
 		until(lambda: [p.pid for p in t.Pids().processes] == [t.pid])
-		until(lambda: children() == [t.pid], 5, "zombies stay")
+		until(lambda: children() == [t.pid], 30, "zombies stay")
 	PY
 }
 
@@ -240,12 +246,12 @@ teardown_file() { shim_down; }
 	shim <<-'PY'
 		def host_pid(c):
 		    c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "pid"]
-		t = Task("sh", "-c", "for i in 1 2 3 4 5; do (sh -c 'sleep 0.3 & exit' &); done; exec sleep 100", config=host_pid).run()
+		t = Task("sh", "-c", "for i in 1 2 3 4 5; do (sh -c 'sleep 3 & exit' &); done; exec sleep 100", config=host_pid).run()
 		def children():
 		    with open("/proc/%d/task/%d/children" % (t.shim, t.shim)) as f:
 		        return [int(p) for p in f.read().split()]
-		until(lambda: len(children()) == 6, 5, "they are not the shim's")
-		until(lambda: children() == [t.pid], 5, "zombies stay")
+		until(lambda: len(children()) == 6, 30, "they are not the shim's")
+		until(lambda: children() == [t.pid], 30, "zombies stay")
 	PY
 }
 
@@ -275,7 +281,11 @@ teardown_file() { shim_down; }
 		o.wait(20)
 		t.Pause()
 		EVENTS.wait(t.id, "paused")
-		time.sleep(0.1)
+		def still(): # what is on its way has come
+		    n = len(o.now())
+		    time.sleep(0.3)
+		    return len(o.now()) == n
+		until(still)
 		n = len(o.now())
 		time.sleep(0.3)
 		eq(len(o.now()), n)
@@ -338,8 +348,8 @@ teardown_file() { shim_down; }
 		t.ResizePty(width=92, height=32)
 		o.wait(b"32 92")
 		x = t.out("x")
-		t.exec("x", "sh", "-c", "trap 'stty size; exit 5' WINCH; while :; do sleep 0.01; done", terminal=True, stdout=x.path)
-		time.sleep(0.2)
+		trapped(t.exec("x", "sh", "-c", "trap 'stty size; exit 5' WINCH; while :; do sleep 0.01; done", terminal=True, stdout=x.path),
+		    signal.SIGWINCH)
 		t.ResizePty(exec_id="x", width=93, height=33)
 		x.wait(b"33 93")
 		eq(t.Wait(exec_id="x").exit_status, 5)
@@ -633,7 +643,7 @@ life_with() {
 		eq(u.exec("x", "true") > 0, True)
 		eq(u.kill(), 137)
 		u.Delete()
-		assert time.monotonic() - began < 3
+		assert time.monotonic() - began < 30
 		t.fails((NOT_FOUND, *STATE_ERROR), "", "Start")
 		runtime = int(open(pids).read())
 		assert alive(runtime)
@@ -664,7 +674,7 @@ life_with() {
 		t.Resume()
 		eq(t.kill(), 137)
 		t.Delete()
-		assert time.monotonic() - began < 9, "%.1f s" % (time.monotonic() - began)
+		assert time.monotonic() - began < 30, "%.1f s" % (time.monotonic() - began)
 		within(start.status()[1], "OCI runtime exec failed: the helper was killed as it did not end")
 		gone(int(open(pids).read()))
 		EVENTS.wait(t.id, "delete")

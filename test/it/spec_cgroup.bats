@@ -151,7 +151,7 @@ read_back() {
 		echo "exec $?"
 		rt resume c
 		rt state c | grep status
-		it_until 3 "[ \$(wc -c <'$IT_OUT/rootfs/tmp/count-$RT') -gt $n ]" && echo goes on
+		it_until 30 "[ \$(wc -c <'$IT_OUT/rootfs/tmp/count-$RT') -gt $n ]" && echo goes on
 		rt pause c
 		rt delete -f c
 		echo "delete $?"
@@ -184,18 +184,18 @@ read_back() {
 		local n
 
 		up || return 1
-		it_until 3 "[ \$(rt ps -f json c | tr ',' '\n' | grep -c .) = 4 ]"
+		it_until 30 "[ \$(rt ps -f json c | tr ',' '\n' | grep -c .) = 4 ]"
 		rt kill --all c USR1
 		sleep 0.2
 		rt kill --all c KILL
 		echo "kill $?"
-		it_until 3 'rt state c | grep -q stopped'
+		it_until 30 'rt state c | grep -q stopped'
 		values pids/cgroup.procs
 		rt delete c
 		up || return 1
 		rt delete --force c
 		echo "delete $?"
-		it_until 3 "[ -z \"\$(it_cgroup_dirs '$IT_CG/$RT')\" ]" && echo gone
+		it_until 30 "[ -z \"\$(it_cgroup_dirs '$IT_CG/$RT')\" ]" && echo gone
 	}
 	conf '' 'trap "" USR1; for i in 1 2 3; do sleep 600 & done; wait; wait; exec sleep 600'
 	both killed
@@ -222,7 +222,7 @@ read_back() {
 		# As often as it takes for the watcher to be there.
 		for _ in 1 2 3 4 5 6 7 8; do
 			rt exec c tail -c 50000000 /dev/zero >/dev/null 2>&1
-			it_wait 0 grep -q oom "$IT_OUT/events.$RT" && echo told && break
+			it_wait 30 grep -q oom "$IT_OUT/events.$RT" && echo told && break
 		done
 		gone c
 		wait $!
@@ -238,10 +238,10 @@ read_back() {
 	RT=berth
 	rt create -b "$(bundle)" c >/dev/null 2>&1
 	rt events --interval 60s c >"$IT_OUT/events" 2>&1 &
-	sleep 0.5
+	sleep 2
 	rt start c
-	it_until 5 'rt state c | grep -q stopped'
-	it_wait 5 grep -q '"type":"oom","id":"c"' "$IT_OUT/events"
+	it_until 30 'rt state c | grep -q stopped'
+	it_wait 30 grep -q '"type":"oom","id":"c"' "$IT_OUT/events"
 	gone c
 	wait $!
 }

@@ -157,11 +157,11 @@ known() {
 		echo "created:"
 		logged | sed "s/ status=[a-z]*//; /^startC/s/ in:.*//"
 		rt start c
-		it_wait 3 grep -q program "$IT_OUT/rootfs/log/$RT"
+		it_wait 30 grep -q program "$IT_OUT/rootfs/log/$RT"
 		echo "started:"
 		logged | known | sed "s/ status=[a-z]*//; /^startC/s/ in:.*//" | sort
 		rt kill c KILL
-		it_until 5 'rt state c | grep -q stopped'
+		it_until 30 'rt state c | grep -q stopped'
 		rt delete c
 		echo "deleted:"
 		logged | known | sed "s/ status=[a-z]*//; /^startC/s/ in:.*//" | tail -n 1
@@ -232,7 +232,7 @@ hook("'"$kind"'", "false"); hook("'"$kind"'")' "echo program >>/log/$RT; sleep 0
 		rt create -b "$(bundle)" c >/dev/null 2>&1
 		rt start c >/dev/null 2>&1
 		echo "start $?"
-		it_until 3 'rt state c | grep -q stopped' && echo stopped
+		it_until 30 'rt state c | grep -q stopped' && echo stopped
 		rt delete c
 		echo "delete $?"
 		logged | known

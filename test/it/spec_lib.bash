@@ -73,7 +73,7 @@ rt() {
 
 	[ "$RT" != peer ] || bin=$PEER
 	[ "$RT" != crun ] || bin=$CRUN
-	ns timeout -k 1 20 "$bin" --root "$IT/$RT/root" "$@" </dev/null 3>&- 4>&-
+	ns timeout -k 1 60 "$bin" --root "$IT/$RT/root" "$@" </dev/null 3>&- 4>&-
 }
 
 bundle() {

@@ -40,7 +40,7 @@ c.pop("hostname"); c["mounts"] = [m for m in c["mounts"] if m["type"] != "mqueue
 	local pid
 
 	ns_daemon holder unshare -muinpC --mount-proc --fork --kill-child sleep 600
-	it_until 5 'ns_left | grep -q "^[0-9]* sleep 600"'
+	it_until 30 'ns_left | grep -q "^[0-9]* sleep 600"'
 	pid=$(ns_left | sed -n 's/^\([0-9]*\) sleep 600.*/\1/p')
 	same "for kind, f in (('network', 'net'), ('uts', 'uts'), ('ipc', 'ipc'), ('pid', 'pid'), ('cgroup', 'cgroup')):
     ns(kind, '/proc/$pid/ns/' + f)
@@ -57,7 +57,7 @@ c.pop('hostname'); caps('CAP_SYS_PTRACE')" "for n in cgroup ipc net pid uts; do
 		local pid
 
 		ns_daemon holder unshare -m sleep 602
-		it_until 5 'ns_left | grep -q "^[0-9]* sleep 602"'
+		it_until 30 'ns_left | grep -q "^[0-9]* sleep 602"'
 		pid=$(ns_left | sed -n 's/^\([0-9]*\) sleep 602.*/\1/p')
 		conf "ns('mount', '/proc/$pid/ns/mnt'); p['env'].append('WANT=$(ns readlink "/proc/$pid/ns/mnt")')" \
 			'cat /data/seed; cut -d" " -f5 /proc/self/mountinfo | sort; [ $(readlink /proc/self/ns/mnt) = $WANT ] && echo there'

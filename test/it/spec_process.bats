@@ -187,7 +187,7 @@ with_fds() {
 	conf '' "(${fds%%;*}) >/data/fds; exec sleep 600"
 	with_fds create --preserve-fds 1 -b "$IT_OUT/berth" c >/dev/null 2>&1 3>&- 4>&-
 	rt start c
-	it_wait 5 test -s "$IT_OUT/rootfs/data/fds"
+	it_wait 30 test -s "$IT_OUT/rootfs/data/fds"
 	expect "$(seq 0 3)" "$(cat "$IT_OUT/rootfs/data/fds")"
 	rm "$IT_OUT/rootfs/data/fds"
 	expect "$(seq 0 2)" "$(with_fds exec c sh -c "$fds")"

@@ -164,7 +164,7 @@ agent_up() {
 	ns mkdir -p "$IT/agent"
 	rm -f "$IT_OUT"/state.*
 	ns_daemon agent python3 "$IT_LIB/spec_agent" "$IT/agent/sock" "$IT_OUT/state"
-	it_wait 5 ns test -S "$IT/agent/sock"
+	it_wait 30 ns test -S "$IT/agent/sock"
 }
 
 NOTIFY=$DEF'sec(on("NOTIFY", "mkdir", "mkdirat"), listenerPath=os.environ["IT"] + "/agent/sock", listenerMetadata="meta data")
@@ -173,7 +173,7 @@ c["annotations"] = {"a": "b"}
 
 # What the agent got, without pids.
 told() {
-	it_wait 3 test -s "$IT_OUT/state.$1"
+	it_wait 30 test -s "$IT_OUT/state.$1"
 	echo
 	sed -E 's/"pid": [1-9][0-9]*/"pid": N/g; s#"bundle": "[^"]*"#"bundle": B#' "$IT_OUT/state.$1"
 }
@@ -209,7 +209,7 @@ told() {
 		told 2
 		[ "$(jq .pid "$IT_OUT/state.2")" != "$(pid_of)" ] && echo pid of the process
 		jq -r '"then \(.state.status)"' "$IT_OUT/state.2"
-		it_wait 5 grep -q on "$BATS_TEST_TMPDIR/out.$RT"
+		it_wait 30 grep -q on "$BATS_TEST_TMPDIR/out.$RT"
 		cat "$BATS_TEST_TMPDIR/out.$RT"
 		gone c
 		ns_stop agent
@@ -233,7 +233,7 @@ p["args"] = ["/bin/busybox", "mkdir", "/tmp/x"]'
 	expect "mkdir: can't create directory '/tmp/x': No medium found"
 	rt create -b "$(bundle)" c
 	rt start c
-	it_until 5 'rt state c | grep -q stopped'
+	it_until 30 'rt state c | grep -q stopped'
 	gone c
 	expect 2 "$(ns sh -c "ls $IT_OUT/state.*" | wc -l)"
 	ns_stop agent
@@ -252,7 +252,7 @@ p["args"] = ["/bin/busybox", "mkdir", "/tmp/x"]'
 	conf "$NOTIFY" 'sleep 1; mkdir /tmp/new; echo on'
 	RT=berth
 	go >"$BATS_TEST_TMPDIR/out" 2>&1 &
-	it_wait 3 test -s "$IT_OUT/state.1"
+	it_wait 30 test -s "$IT_OUT/state.1"
 	ns_stop agent
 	wait $!
 	grep -q 'not implemented' "$BATS_TEST_TMPDIR/out"
@@ -271,7 +271,7 @@ c["mounts"] = [m for m in c["mounts"] if m["type"] not in ("sysfs", "cgroup")]
 for m in c["mounts"]:
     m["options"] = [o for o in m.get("options", []) if o != "gid=5"]' 'mkdir /tmp/new; echo on'
 	run ns setpriv --reuid 4242 --regid 4242 --clear-groups env XDG_RUNTIME_DIR="$IT/kim" \
-		timeout -k 1 20 "$BERTH" --root "$IT/kim/root" run -b "$(bundle)" c
+		timeout -k 1 60 "$BERTH" --root "$IT/kim/root" run -b "$(bundle)" c
 	ns_stop agent
 	[ "$status" = 0 ] || { echo "$output"; return 1; }
 	expect_in 'No medium found'

@@ -221,7 +221,7 @@ hash_of() {
 	RT=berth
 	conf '' true
 	for id in .. . a/b '' 'a b' $'a\nb' "$(printf 'x%.0s' {1..1100})" /etc; do
-		output=$(ns timeout 10 "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" "$id" 2>&1) && { echo "$id"; return 1; }
+		output=$(ns timeout 60 "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" "$id" 2>&1) && { echo "$id"; return 1; }
 		expect_in id
 	done
 }
@@ -240,7 +240,7 @@ hash_of() {
 	RT=berth
 	conf '' 'rm /dev/null; exec sleep 600'
 	up
-	it_until 5 'ns test ! -e "/proc/$(pid_of)/root/dev/null"'
+	it_until 30 'ns test ! -e "/proc/$(pid_of)/root/dev/null"'
 	ns sh -c 'exec "$0" --root "$1" exec -u 1000 c true <"$2" >"$2" 2>&1' "$BERTH" "$IT/berth/root" "$IT/null" 3>&- 4>&-
 	gone c
 	expect 0 "$(ns stat -c %u "$IT/null")"

@@ -20,7 +20,7 @@ receiver_up() {
 	ns mkdir -p "$IT/con"
 	rm -f "$IT_OUT"/con.*
 	ns_daemon receiver python3 "$IT_LIB/spec_console" "$IT/con/s" "$IT_OUT/con"
-	it_wait 5 ns test -S "$IT/con/s"
+	it_wait 30 ns test -S "$IT/con/s"
 }
 
 # shellcheck disable=SC2016
@@ -32,7 +32,7 @@ for f in 0 1 2; do readlink /proc/self/fd/$f; done; ps -o pid,tty | grep " 1 "; 
 		receiver_up
 		rt create -b "$(bundle)" --console-socket "$IT/con/s" c
 		rt start c
-		it_wait 5 test -s "$IT_OUT/con.1"
+		it_wait 30 test -s "$IT_OUT/con.1"
 		sed 's/name .*//' "$IT_OUT/con.1"
 		gone c
 		ns_stop receiver
@@ -48,12 +48,12 @@ for f in 0 1 2; do readlink /proc/self/fd/$f; done; ps -o pid,tty | grep " 1 "; 
 	sized() {
 		receiver_up
 		rt run -d -b "$(bundle)" --console-socket "$IT/con/s" c
-		it_wait 5 test -s "$IT_OUT/con.1"
+		it_wait 30 test -s "$IT_OUT/con.1"
 		sed 's/name .*//' "$IT_OUT/con.1"
 		gone c
 		ns_stop receiver
 	}
-	conf 'p["terminal"] = True; p["consoleSize"] = {"height": 31, "width": 77}' 'sleep 0.3; stty size; ls -l /dev/console | cut -c1-10'
+	conf 'p["terminal"] = True; p["consoleSize"] = {"height": 31, "width": 77}' 'sleep 2; stty size; ls -l /dev/console | cut -c1-10'
 	both sized
 	expect_in '31 77'
 }
@@ -62,7 +62,7 @@ for f in 0 1 2; do readlink /proc/self/fd/$f; done; ps -o pid,tty | grep " 1 "; 
 	owned() {
 		receiver_up
 		rt run -d -b "$(bundle)" --console-socket "$IT/con/s" c
-		it_wait 5 test -s "$IT_OUT/con.1"
+		it_wait 30 test -s "$IT_OUT/con.1"
 		sed 's/name .*//' "$IT_OUT/con.1"
 		gone c
 		ns_stop receiver
@@ -81,7 +81,7 @@ for f in 0 1 2; do readlink /proc/self/fd/$f; done; ps -o pid,tty | grep " 1 "; 
 		on_tty ns "$bin" --root "$IT/$RT/root" run -b "$(bundle)" c </dev/null
 		echo "exit $?"
 	}
-	conf 'p["terminal"] = True' "sleep 0.3; $SHOW; exit 9"
+	conf 'p["terminal"] = True' "sleep 2; $SHOW; exit 9"
 	both fore
 	expect_in '33 99'
 	expect_in 'exit 9'
@@ -107,9 +107,9 @@ for f in 0 1 2; do readlink /proc/self/fd/$f; done; ps -o pid,tty | grep " 1 "; 
 		receiver_up
 		up || return 1
 		rt exec -t -d --console-socket "$IT/con/s" c sh -c 'tty; echo ready; read x; echo got $x'
-		it_wait 5 test -s "$IT_OUT/con.1"
+		it_wait 30 test -s "$IT_OUT/con.1"
 		sed 's/name .*//' "$IT_OUT/con.1"
-		on_tty ns "$bin" --root "$IT/$RT/root" exec -t c sh -c 'tty; sleep 0.3; stty size; exit 7' </dev/null
+		on_tty ns "$bin" --root "$IT/$RT/root" exec -t c sh -c 'tty; sleep 2; stty size; exit 7' </dev/null
 		echo "exit $?"
 		gone c
 		ns_stop receiver
@@ -173,7 +173,7 @@ peer = socket.socket(socket.AF_UNIX)
 peer.connect(sys.argv[1])
 time.sleep(14)' "$IT/deaf" 3>&- 4>&- &
 	peer=$!
-	it_wait 5 ns test -S "$IT/deaf"
+	it_wait 30 ns test -S "$IT/deaf"
 	sleep 0.5
 	conf 'p["terminal"] = True' true
 	output=$(rt create --console-socket "$IT/deaf" -b "$(bundle)" c 2>&1) && return 1
@@ -195,13 +195,13 @@ time.sleep(14)' "$IT/deaf" 3>&- 4>&- &
 	# shellcheck disable=SC2086
 	$IT_ENTER -- "$BERTH" --root "$IT/berth/root" exec -t c yes >"$fifo" 2>&1 </dev/null 3>&- 4>&- 7>&- &
 	pid=$!
-	it_until 5 'rt ps c | grep -q yes'
+	it_until 30 'rt ps c | grep -q yes'
 	while next=$(pgrep -P "$pid" -x berth | head -n 1) && [ -n "$next" ]; do
 		pid=$next
 	done
 	sleep 0.5
 	kill -TERM "$pid"
-	it_until 5 '! rt ps c | grep -q yes'
+	it_until 30 '! rt ps c | grep -q yes'
 	kill -TERM "$pid"
 	wait $! || rc=$?
 	exec 7>&-
@@ -215,15 +215,18 @@ time.sleep(14)' "$IT/deaf" 3>&- 4>&- &
 	RT=berth
 	conf 'p["terminal"] = True' 'trap "exit 7" TERM; yes some words and some more & wait'
 	# shellcheck disable=SC2086
-	output=$(timeout 20 $IT_ENTER -- python3 -c '
-import os, pty, signal, subprocess, sys, time
+	output=$(timeout 60 $IT_ENTER -- python3 -c '
+import os, pty, select, signal, subprocess, sys, time
 master, ours = pty.openpty()
 p = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=ours, stderr=ours)
+select.select([master], [], []) # it writes, until there is no more room
 time.sleep(1.5)
 for _ in range(2):
     p.send_signal(signal.SIGTERM)
     time.sleep(1)
-if p.poll() is None:
+try:
+    p.wait(30)
+except subprocess.TimeoutExpired:
     print("hangs")
     p.kill()
 print(p.wait())' "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c)
@@ -243,7 +246,7 @@ print(p.wait())' "$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c)
 	exec 7<"$IT_OUT/slow"
 	# What came in small pieces fills the pipe earlier: then some is read.
 	for ((taken = 0; taken < 12; taken++)); do
-		! it_until 1 '! ns test -e "$IT/berth/root/c" || rt state c | grep -q stopped' || break
+		! it_until 30 '! ns test -e "$IT/berth/root/c" || rt state c | grep -q stopped' || break
 		head -c 4096 <&7 >/dev/null
 	done
 	[ "$taken" -lt 12 ]

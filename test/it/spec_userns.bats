@@ -70,7 +70,7 @@ mount("/tmp", "tmpfs", "tmpfs", "mode=1777"); mount("/data", out + "/rootfs/data
 	local pid
 
 	ns_daemon holder unshare -U sleep 601
-	it_until 5 'ns_left | grep -q "^[0-9]* sleep 601"'
+	it_until 30 'ns_left | grep -q "^[0-9]* sleep 601"'
 	pid=$(ns_left | sed -n 's/^\([0-9]*\) sleep 601.*/\1/p')
 	ns sh -c "echo 0 100000 65536 >/proc/$pid/uid_map; echo 0 100000 65536 >/proc/$pid/gid_map"
 	ours "ns('user', '/proc/$pid/ns/user')" "id -u; cat /proc/self/uid_map; readlink /proc/self/ns/user; touch /home/x && stat -c %u /home/x; rm /home/x"
@@ -89,7 +89,7 @@ mount("/tmp", "tmpfs", "tmpfs", "mode=1777"); mount("/data", out + "/rootfs/data
 	same 'maps(0, 100000); mount("/data", out + "/closed/in", "bind", "bind")' 'cat /data/file'
 	expect reached
 	ns_daemon holder unshare -U sleep 601
-	it_until 5 'ns_left | grep -q "^[0-9]* sleep 601"'
+	it_until 30 'ns_left | grep -q "^[0-9]* sleep 601"'
 	pid=$(ns_left | sed -n 's/^\([0-9]*\) sleep 601.*/\1/p')
 	ns sh -c "echo 0 100000 65536 >/proc/$pid/uid_map; echo 0 100000 65536 >/proc/$pid/gid_map"
 	ours "ns('user', '/proc/$pid/ns/user'); mount('/data', out + '/closed/in', 'bind', 'bind')" 'cat /data/file; stat -c %u /dev/mqueue; echo x >/dev/null && echo null'
@@ -120,7 +120,7 @@ mount('/data', os.environ['IT'] + '/shared', 'bind', $options)" "$inside"
 		done
 	done
 	ns_daemon holder unshare -U sleep 601
-	it_until 5 'ns_left | grep -q "^[0-9]* sleep 601"'
+	it_until 30 'ns_left | grep -q "^[0-9]* sleep 601"'
 	pid=$(ns_left | sed -n 's/^\([0-9]*\) sleep 601.*/\1/p')
 	ns sh -c "echo 0 100000 65536 >/proc/$pid/uid_map; echo 0 100000 65536 >/proc/$pid/gid_map"
 	ours "ns('user', '/proc/$pid/ns/user'); caps('CAP_SYS_ADMIN'); l['rootfsPropagation'] = 'shared'
@@ -142,7 +142,7 @@ mount('/data', os.environ['IT'] + '/shared', 'bind', 'rbind')" "$inside"
 @test "userns: a read-only sysfs where the host's is so" {
 	conf 'maps(0, 100000)' 'grep " /sys " /proc/self/mountinfo'
 	RT=berth
-	run ns timeout -k 1 20 unshare -m sh -c 'mount -o remount,bind,ro /sys && exec "$@"' sh \
+	run ns timeout -k 1 60 unshare -m sh -c 'mount -o remount,bind,ro /sys && exec "$@"' sh \
 		"$BERTH" --root "$IT/berth/root" run -b "$(bundle)" c </dev/null
 	[ "$status" = 0 ]
 	expect_in ' / /sys ro,'
@@ -161,7 +161,7 @@ crw-rw-rw- 65534'
 as_kim() {
 	# shellcheck disable=SC2086
 	ns setpriv --reuid 4242 --regid 4242 --clear-groups env XDG_RUNTIME_DIR="$IT/kim" \
-		timeout -k 1 20 "$@" </dev/null 3>&- 4>&-
+		timeout -k 1 60 "$@" </dev/null 3>&- 4>&-
 }
 
 @test "userns: an unprivileged caller, mapped by newuidmap" {

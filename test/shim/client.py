@@ -30,7 +30,7 @@ import runc_v1_pb2
 import task_pb2
 import types_pb2
 import wellknown_pb2
-from expect import eq, within, until
+from expect import eq, within, until, trapped
 from receiver import Receiver
 from streams import In, Out
 from ttrpc import *  # pylint: disable=wildcard-import,unused-wildcard-import
@@ -94,7 +94,7 @@ def alive(pid):
         return False
 
 
-def gone(pid, timeout=10):
+def gone(pid, timeout=30):
     until(lambda: not alive(pid), timeout, "process %d is still there" % pid)
 
 
@@ -155,7 +155,7 @@ class Task:
 
     # -- the program ----------------------------------------------------------
 
-    def command(self, *args, stdin=b"", env=None, cwd=None, timeout=10, under=()):
+    def command(self, *args, stdin=b"", env=None, cwd=None, timeout=30, under=()):
         """The shim's program with a daemon's flags, `under` another: (exit code, stdout, stderr)."""
         every = {"PATH": os.environ["PATH"], "GOMAXPROCS": "2", "TTRPC_ADDRESS": self.events.path + ".ttrpc",
                  "TMPDIR": IT + "/tmp"}
@@ -198,7 +198,7 @@ class Task:
     def __getattr__(self, method):
         if method not in ANSWERS:
             raise AttributeError(method)
-        return lambda timeout=10, **fields: self.begin(method, **fields).result(timeout)
+        return lambda timeout=30, **fields: self.begin(method, **fields).result(timeout)
 
     def fails(self, code, part, method, **fields):
         """The call fails with one of these codes, and the words."""
@@ -273,7 +273,7 @@ class Task:
     def status(self, exec_id=""):
         return self.State(exec_id=exec_id).status
 
-    def stopped(self, exec_id="", timeout=10):
+    def stopped(self, exec_id="", timeout=30):
         until(lambda: self.status(exec_id) == STOPPED, timeout, "it does not stop")
         return self
 
@@ -303,10 +303,10 @@ class Task:
             others = [t for t in Task.every if t is not self and t.address == self.address and t.conn]
             if not others:
                 try:
-                    self.Shutdown(timeout=5)
+                    self.Shutdown()
                 except Lost:
                     pass
-                until(lambda: self.conn.lost or not alive(self.shim), 10, "the shim stays after Shutdown")
+                until(lambda: self.conn.lost or not alive(self.shim), 30, "the shim stays after Shutdown")
             self.conn.close()
         self.conn = None
         if os.path.exists(self.bundle):
@@ -371,7 +371,7 @@ def processes():
     return found
 
 
-def left(before, timeout=5):
+def left(before, timeout=30):
     end = time.monotonic() + timeout
     while True:
         now = (traces() | set(processes())) - before

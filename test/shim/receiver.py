@@ -70,7 +70,7 @@ class Receiver:
         """["create", "start", "exit 0", "delete 0"]"""
         return [str(e) for e in self.of(task, exec_id)]
 
-    def tell(self, task, want, timeout=10):
+    def tell(self, task, want, timeout=30):
         """These and no others are told, as soon as they may be: what a call did can be answered first."""
         end = time.monotonic() + timeout
         while self.said(task) != want and time.monotonic() < end:
@@ -78,7 +78,7 @@ class Receiver:
                 self.lock.wait(0.1)
         eq(self.said(task), want)
 
-    def wait(self, task, what, exec_id="", timeout=10):
+    def wait(self, task, what, exec_id="", timeout=30):
         """The event of the container, or of an exec: wait(t.id, "exit", "x")."""
         end = time.monotonic() + timeout
         with self.lock:

@@ -55,7 +55,7 @@ class Out:
         p.register(fd, select.POLLIN)
         return any(events & select.POLLHUP for _, events in p.poll(0))
 
-    def wait(self, what, timeout=10):
+    def wait(self, what, timeout=30):
         """Until this was written (bytes), or so much (a number)."""
         end = time.monotonic() + timeout
         with self.lock:
@@ -65,7 +65,7 @@ class Out:
                     raise AssertionError("waiting for %s: got %d bytes, ...%s" % (what, len(self.data), got))
         return self
 
-    def end(self, timeout=10):
+    def end(self, timeout=30):
         """Until nobody writes any more."""
         until = time.monotonic() + timeout
         with self.lock:
@@ -98,7 +98,7 @@ class In:
         if not os.path.exists(path):
             os.mkfifo(path, 0o600)
 
-    def come(self, timeout=10):
+    def come(self, timeout=30):
         end = time.monotonic() + timeout
         while self.fd is None:
             try:

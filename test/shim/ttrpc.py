@@ -81,7 +81,7 @@ class Call:
         self.response, self.at = response, time.monotonic()
         self.done.set()
 
-    def result(self, timeout=10):
+    def result(self, timeout=30):
         if not self.done.wait(timeout):
             raise TimeoutError("%s: no answer within %s s" % (self.what, timeout))
         if self.response is None:
@@ -90,7 +90,7 @@ class Call:
             raise Failed(self.what, self.response.status)
         return self.answer.FromString(self.response.payload)
 
-    def status(self, timeout=10):
+    def status(self, timeout=30):
         """(code, text), whether it failed or not."""
         try:
             self.result(timeout)
@@ -125,7 +125,7 @@ class Conn:
                 raise Lost(method) from None
         return call
 
-    def call(self, *args, timeout=10, **kw):
+    def call(self, *args, timeout=30, **kw):
         return self.begin(*args, **kw).result(timeout)
 
     def _read(self):
@@ -155,7 +155,7 @@ class Conn:
 class Raw:
     """A connection for bytes that no client would send."""
 
-    def __init__(self, path, timeout=10):
+    def __init__(self, path, timeout=30):
         self.sock = dial(path)
         self.sock.settimeout(timeout)
 

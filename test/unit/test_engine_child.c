@@ -117,13 +117,13 @@ static void a_deadline_ends_all_of_it(void **state)
 	char buf[128];
 	int pid = 0;
 
-	assert_int_equal(begin("sleep 100 & echo $!; sleep 100", 100, NULL, NULL), 0);
+	assert_int_equal(begin("sleep 100 & echo $!; sleep 100", 2000, NULL, NULL), 0);
 	finish();
-	assert_true(clock_ms() - begun < 5000);
+	assert_true(clock_ms() - begun < 50000);
 	assert_true(child.timed_out);
 	assert_string_equal(child_words(&child, buf, sizeof buf), "it did not end in time");
 	assert_int_equal(sscanf(child.out.s, "%d", &pid), 1);
-	for (int i = 0; i < 100 && kill(pid, 0) == 0; i++) { /* whoever collects orphans here has to do it */
+	for (int i = 0; i < 3000 && kill(pid, 0) == 0; i++) { /* whoever collects orphans here has to do it */
 		FILE *f;
 		char state_of = '\0';
 
@@ -144,9 +144,9 @@ static void what_it_left_behind_holds_the_pipe(void **state)
 	int64_t begun = clock_ms();
 	int pid = 0;
 
-	assert_int_equal(begin("sleep 100 & echo $!", 5000, NULL, NULL), 0);
+	assert_int_equal(begin("sleep 100 & echo $!", 50000, NULL, NULL), 0);
 	finish();
-	assert_true(clock_ms() - begun < 4000);
+	assert_true(clock_ms() - begun < 40000);
 	assert_int_equal(child.status, 0);
 	assert_int_equal(sscanf(child.out.s, "%d", &pid), 1);
 	kill(pid, SIGKILL);
@@ -227,7 +227,7 @@ static void a_lock_is_inherited(void **state)
 	child_kill(&child);
 	finish();
 	for (int i = 0; flock(other, LOCK_EX | LOCK_NB) < 0; i++) { /* what it has forked ends, too */
-		assert_true(i < 200);
+		assert_true(i < 3000);
 		usleep(10000);
 	}
 	close(other);

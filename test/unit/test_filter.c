@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "clock.h"
 #include "err.h"
 #include "filter.h"
 #include "filter_scan.h"
@@ -375,16 +374,16 @@ static void hostile_expressions(void **state)
 	static const char *const bad[] = { "^(a+)+$", "(a|aa)+$", "^(a?){40}a{40}$", "(.*)*b", "((a{0,5}){0,5}){0,5}b",
 					   "(?:(?:(?:a*)*)*)*b", "(x+x+)+y" };
 	char value[4097], deep[FILTER_EXPRESSION_MAX * 2];
-	int64_t start;
+	clock_t start; /* of our own: others may run beside */
 
 	memset(value, 'a', sizeof value - 1);
 	value[sizeof value - 2] = '!';
 	value[sizeof value - 1] = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		start = clock_ms();
+		start = clock();
 		assert_false(matches(bad[i], value, 1000));
-		if (clock_ms() - start > 500)
-			fail_msg("%s: %d ms", bad[i], (int)(clock_ms() - start));
+		if (clock() - start > CLOCKS_PER_SEC / 2)
+			fail_msg("%s: %d ms", bad[i], (int)((clock() - start) / (CLOCKS_PER_SEC / 1000)));
 	}
 	assert_false(matches("((((a{1000}){1000}){1000}){1000})", value, 1));
 	memset(deep, '(', 4000);

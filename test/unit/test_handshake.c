@@ -29,7 +29,7 @@
 #include "plan.h"
 #include "sys.h"
 
-enum { DEADLINE_MS = 150, ENOUGH_MS = 3000 };
+enum { DEADLINE_MS = 1000, ENOUGH_MS = 30000 };
 
 enum misdeed { DIES, IS_KILLED, HANGS, TALKS_SHORT, TALKS_LONG, UNKNOWN_PHASE, BRINGS_FDS, FAILS };
 

@@ -71,7 +71,7 @@ up_delegated() {
 	rm -f $T/rootfs/work/*
 	chmod 777 $T/rootfs/work
 	up
-	until_ 5 '[ -e $T/rootfs/work/said ]' || { cat $T/out; return 1; }
+	until_ 60 '[ -e $T/rootfs/work/said ]' || { cat $T/out; return 1; }
 }
 
 # Run to its end: $status, $output.

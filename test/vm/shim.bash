@@ -220,6 +220,11 @@ test_a_paused_container_stands_still_and_goes_on_or_is_killed() {
 		o.wait(10, 30)
 		t.Pause()
 		eq((keys(t, "cgroup.events")["frozen"], t.status(), t.status("x")), ("1", PAUSED, PAUSED))
+		def still(): # what is on its way has come
+		    n = len(o.now())
+		    time.sleep(0.5)
+		    return len(o.now()) == n
+		until(still)
 		n = len(o.now())
 		time.sleep(0.5)
 		eq(len(o.now()), n)
@@ -414,11 +419,11 @@ test_the_shim_below_containerd() {
 	status=0
 	below_containerd task exec --exec-id e2 t1 /bin/tail -c 100000000 /dev/zero || status=$?
 	expect 137 "$status"
-	until_ 10 '[[ $(<$T/events) == *"/tasks/oom {\"container_id\":\"t1\"}"* ]]' || cat $T/events
+	until_ 60 '[[ $(<$T/events) == *"/tasks/oom {\"container_id\":\"t1\"}"* ]]' || cat $T/events
 	below_containerd task kill -s KILL t1
-	until_ 10 '[[ $(<$T/events) == *"/tasks/exit {\"container_id\":\"t1\",\"id\":\"t1\""* ]]'
+	until_ 60 '[[ $(<$T/events) == *"/tasks/exit {\"container_id\":\"t1\",\"id\":\"t1\""* ]]'
 	below_containerd task delete t1 >$T/out 2>&1 || :
-	until_ 10 '[ ! -e $CGROUP/berth-test/shim ]'
+	until_ 60 '[ ! -e $CGROUP/berth-test/shim ]'
 	expect_in '/tasks/delete {"container_id":"t1"' "$(<$T/events)"
 	kill %1 %2 2>/dev/null || :
 	wait
