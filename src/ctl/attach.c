@@ -181,18 +181,24 @@ static int begin(struct request *q, struct attached *a, struct err *e)
 
 /* ---- its end ---------------------------------------------------------------------------- */
 
-static void kept_text(struct request *q, struct jw *w, const char *key, int fd)
+static void kept_text(struct request *q, struct jw *w, const char *key, const char *cut, int fd)
 {
+	bool too_long;
 	char *text;
 	size_t len;
 
-	if (fd < 0 || lseek(fd, 0, SEEK_SET) < 0)
+	if (fd < 0)
+		return;
+	too_long = lseek(fd, 0, SEEK_END) > KEPT_MAX;
+	if ((too_long && ftruncate(fd, KEPT_MAX) < 0) || lseek(fd, 0, SEEK_SET) < 0)
 		return;
 	jw_key(w, key);
 	if (file_read_fd(q->arena, fd, "output", KEPT_MAX, &text, &len, NULL) < 0)
-		jw_null(w); /* too long */
+		jw_null(w);
 	else
 		jw_strn(w, text, len);
+	if (too_long)
+		jw_kbool(w, cut, true);
 }
 
 static int show_end(struct request *q, const struct attached *a, const struct json *status, struct err *e)
@@ -207,8 +213,8 @@ static int show_end(struct request *q, const struct attached *a, const struct js
 		jw_key(&w, json_at(status, i)->key);
 		jw_value(&w, json_at(status, i));
 	}
-	kept_text(q, &w, "StdOut", a->kept[0]);
-	kept_text(q, &w, "StdErr", a->kept[1]);
+	kept_text(q, &w, "StdOut", "StdOutCut", a->kept[0]);
+	kept_text(q, &w, "StdErr", "StdErrCut", a->kept[1]);
 	jw_end(&w);
 	sb_putc(&out, '\n');
 	return cli_put_sb(&out, e);

@@ -87,6 +87,7 @@ struct request {
 	X(stacks)                                                              \
 	X(rm)                                                                  \
 	X(status)                                                              \
+	X(attach)                                                              \
 	X(crash)                                                               \
 	X(vhd)                                                                 \
 	X(completion)

@@ -96,3 +96,23 @@ const struct verb verb_console = {
 	.command = true,
 	.run = console_run,
 };
+
+static int attach_run(struct request *q, void *options, struct err *e)
+{
+	return not_supported(q, e,
+			     "a process's streams go to who starts it: 'run' or 'exec' without --detach, "
+			     "or 'console' for a shell beside it");
+}
+
+/* Known from other tools. */
+const struct verb verb_attach = {
+	.name = "attach",
+	.summary = "not supported: a process's streams go to who starts it",
+	.usage = "<id>",
+	.options = plain_options,
+	.options_size = sizeof(struct plain_flags),
+	.min_args = 1,
+	.max_args = 1,
+	.hidden = true,
+	.run = attach_run,
+};

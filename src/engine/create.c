@@ -159,6 +159,7 @@ static void fail(struct creating *c, int r, const struct err *e)
 	if (c->failed)
 		return;
 	c->failed = true;
+	c->p.failed_in = c->p.op ? c->p.op->phase : NULL;
 	c->result = r;
 	c->why = *e;
 	err_wrap(&c->why, r, "create task %s", c->task->t.id);

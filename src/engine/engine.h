@@ -161,7 +161,7 @@ struct engine_op {
 	uint32_t timeout_ms; /* 0: the bound of its kind; it ends in any case */
 
 	/* to be looked at while it is in progress */
-	const char *phase; /* "start the shim"; static */
+	const char *phase; /* "start the shim"; static; during `done` that in which it failed */
 	struct timespec since; /* CLOCK_MONOTONIC; of the phase */
 	struct engine_phase phases[ENGINE_PHASES_MAX]; /* those that are over; during `done` all */
 	unsigned n_phases;

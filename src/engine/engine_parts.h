@@ -53,6 +53,7 @@ struct engine_progress {
 	struct engine_progress *prev, *next; /* in the engine's list, while op is there */
 	struct source deadline, soon;
 	struct err *why; /* what `soon` is going to say */
+	const char *failed_in; /* the phase, of one that is undone meanwhile; NULL: its last */
 	int result;
 	/* To be ended with this, now or when what was begun is undone: cancelled,
 	 * too late, or the engine goes (then now). */

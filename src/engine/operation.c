@@ -137,6 +137,8 @@ void operation_end(struct engine_progress *p, int r, const struct err *e)
 	if (!op)
 		return;
 	operation_phase(p, op->phase);
+	if (p->failed_in)
+		op->phase = p->failed_in;
 	unlink_progress(p);
 	p->op = NULL;
 	op->progress = NULL;

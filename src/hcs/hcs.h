@@ -145,6 +145,7 @@ struct call {
 	const char *id; /* where there is no handle */
 	const char *doc; /* the document; may be NULL */
 	bool force; /* of its options */
+	int signal; /* the same; 0: the system's stop signal */
 	struct err e; /* what is wrong, when it fails */
 	char *report; /* a ResultError that says more; taken; or NULL */
 };

@@ -125,14 +125,19 @@ API HRESULT HcsStartComputeSystem(HCS_SYSTEM computeSystem, HCS_OPERATION operat
 
 /* ---- kill -------------------------------------------------------------------------------------- */
 
-static HRESULT send_kill(struct request *rq, int signal, request_next next, struct err *e)
+static HRESULT send_signal(struct request *rq, int signal, bool all, request_next next, struct err *e)
 {
 	Containerd__Task__V2__KillRequest m = CONTAINERD__TASK__V2__KILL_REQUEST__INIT;
 
 	m.id = id_of(rq);
 	m.signal = (uint32_t)signal;
-	m.all = true;
+	m.all = all;
 	return request_call(rq, "Kill", &m.base, next, e) < 0 ? result_of(e) : S_OK;
+}
+
+static HRESULT send_kill(struct request *rq, int signal, request_next next, struct err *e)
+{
+	return send_signal(rq, signal, true, next, e);
 }
 
 /* There is nobody left to kill, or no shim: the exit is on its way. */
@@ -213,6 +218,7 @@ static HRESULT shutdown_options(struct call *c, const char *options)
 	if (schema_parse_shutdown(&a, &src, &doc, &c->e) < 0)
 		return document_result(&c->e);
 	c->force = doc->force;
+	c->signal = doc->signal;
 	return S_OK;
 }
 
@@ -250,9 +256,22 @@ static void on_shut(struct request *rq, int r, const struct err *e)
 	request_end(rq, hr, e, NULL);
 }
 
+/* The built-in init ends at SIGTERM alone, as soon as the others have. */
+static void tell_init(struct request *rq, int r, const struct err *e)
+{
+	struct err mine;
+
+	if (r < 0)
+		on_shut(rq, r, e);
+	else if (FAILED(send_signal(rq, SIGTERM, false, on_shut, &mine)))
+		on_shut(rq, -EIO, &mine);
+}
+
 static HRESULT begin_shutdown(struct call *c, struct request *rq)
 {
-	HRESULT hr = send_kill(rq, meta_signal(&rq->sys->meta), on_shut, &c->e);
+	const struct system_meta *m = &rq->sys->meta;
+	int signal = c->signal ? c->signal : meta_signal(m);
+	HRESULT hr = send_kill(rq, signal, m->own_command || signal == SIGTERM ? on_shut : tell_init, &c->e);
 
 	rq->sys->shut = SUCCEEDED(hr);
 	rq->force = c->force;

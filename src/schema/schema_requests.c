@@ -206,10 +206,8 @@ static int signal_of(const char *s)
 
 JSON_DECODER(schema_dec_signal)
 {
-	struct schema_signal *options = obj;
 	int n;
 
-	(void)f;
 	if (v->type == JSON_INT) {
 		n = v->negative || v->u > 64 ? -1 : (int)v->u;
 	} else if (v->type == JSON_STRING) {
@@ -221,7 +219,7 @@ JSON_DECODER(schema_dec_signal)
 		return json_fail(d, v, "unknown signal '%s'", v->s);
 	if (n < 1)
 		return json_fail(d, v, "must be between 1 and 64");
-	options->signal = n;
+	*(int *)((char *)obj + f->offset) = n;
 	return 0;
 }
 
@@ -265,6 +263,7 @@ static const struct json_field shutdown_fields[] = {
 	ROW_ONLY("Mechanism", guest_connection),
 	ROW_ONLY("Type",      shutdown_type),
 	ROW("Force",          json_dec_bool, force, 0),
+	ROW("Signal",         schema_dec_signal, signal, 0),
 	ROW("Reason",         spec_dec_text, reason, 0),
 	{ 0 }
 };

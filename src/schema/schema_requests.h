@@ -94,5 +94,6 @@ struct schema_pause {
 
 struct schema_shutdown {
 	bool force; /* kill what has not ended by itself */
+	int signal; /* instead of the system's stop signal; 0: that */
 	const char *reason;
 };

@@ -102,7 +102,7 @@ JSON_DECODER(schema_dec_value); /* const struct json * */
 JSON_DECODER(schema_dec_oci); /* struct schema_oci_form: document and spec */
 JSON_DECODER(schema_dec_oci_process); /* struct schema_process: oci_document and oci */
 JSON_DECODER(schema_dec_queries); /* struct schema_named_query * and n_; arg: schema_choice */
-JSON_DECODER(schema_dec_signal); /* struct schema_signal */
+JSON_DECODER(schema_dec_signal); /* int */
 JSON_DECODER(schema_dec_responses); /* struct schema_properties */
 JSON_DECODER(schema_dec_service_responses); /* struct schema_service_properties */
 

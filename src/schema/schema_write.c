@@ -134,8 +134,10 @@ static void write_console_size(struct jw *w, const char *key, const struct json_
 static void write_signal(struct jw *w, const char *key, const struct json_field *f,
 			 const void *obj)
 {
-	(void)f;
-	jw_kint(w, key, ((const struct schema_signal *)obj)->signal);
+	int signal = *(const int *)place(obj, f);
+
+	if (signal)
+		jw_kint(w, key, signal);
 }
 
 /* ---- lists and objects --------------------------------------------------- */

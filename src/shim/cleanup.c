@@ -27,14 +27,15 @@
  * is known any more. */
 enum { KILLED = 128 + SIGKILL, UNKNOWN = 255 };
 
-/* The pid that the runtime wrote, for an event that must not have none. */
+/* The pid that the runtime wrote, for an event that must not have none; 0: it is not known. */
 static pid_t first_pid(const char *bundle)
 {
 	OWN_FD dir = sys_openat(AT_FDCWD, bundle, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	char text[16];
 	int32_t pid;
 
-	if (dir < 0 || file_read_line(dir, "init.pid", text, sizeof text) < 0 || parse_i32(text, &pid) < 0)
+	if (dir < 0 || file_read_line(dir, "init.pid", text, sizeof text) < 0 || parse_i32(text, &pid) < 0 ||
+	    pid < 0)
 		return 0;
 	return pid;
 }

@@ -101,6 +101,7 @@ teardown_file() { ctl_down; }
 		rm a b
 		status x
 		crash
+		attach
 	END
 	return "$bad"
 }
@@ -131,8 +132,10 @@ teardown_file() { ctl_down; }
 	cmp "$BATS_TEST_TMPDIR/h" "$BATS_TEST_TMPDIR/back"
 	said 1 ctl exec -uvm c true
 	expect 'berthctl: exec c: not supported: -uvm: there is no utility VM to run it in'
+	said 1 ctl attach c
+	expect "berthctl: attach c: not supported: a process's streams go to who starts it: 'run' or 'exec' without --detach, or 'console' for a shell beside it"
 	for call in 'console -uvm c' 'read -uvm c /a' 'write -uvm c /a' 'kill -uvm c' 'share -uvm c /tmp /a' 'share -asuser c /tmp /a' \
-		'share -port 5 c /tmp /a' 'vhd c /a /b' 'vhd -uvm c /a /b' 'crash c'; do
+		'share -port 5 c /tmp /a' 'attach c' 'vhd c /a /b' 'vhd -uvm c /a /b' 'crash c'; do
 		# shellcheck disable=SC2086
 		said 1 ctl $call
 		expect_in 'not supported'

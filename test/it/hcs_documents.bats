@@ -275,3 +275,32 @@ doc() {
 		end(s, t)
 	PY
 }
+
+@test "hcs_documents: storage QoS: the disk's limits, and what is on none" {
+	doc <<-'PY'
+		on_disk = os.environ["IT_OUT"] + "/qos"
+		st = os.stat(os.environ["IT_OUT"])
+		disk = "%d:%d" % (os.major(st.st_dev), os.minor(st.st_dev))
+		qos = lambda path: container(Storage={"Layers": [base], "Path": path, "QoS": {"IopsMaximum": 300, "BandwidthMaximum": 1 << 20}})
+		d = fails("HCS_E_ERROR_NOT_SUPPORTED", System.create, "c1", qos(scratch("memory")))
+		assert "'%s' is on no disk" % scratch("memory") in d["ErrorMessage"], d
+		eq(enumerate_systems({}), [])
+		if os.path.exists("/sys/dev/block/" + disk):
+		    if os.path.exists("/sys/dev/block/%s/partition" % disk):
+		        disk = open("/sys/dev/block/%s/../dev" % disk).read().strip()
+		    os.makedirs(on_disk)
+		    s = System.running("c1", qos(on_disk))
+		    for name, v2, value in (("read_bps", "rbps", 1 << 20), ("write_bps", "wbps", 1 << 20), ("read_iops", "riops", 300),
+		                            ("write_iops", "wiops", 300)):
+		        text = limit(s, "blkio", "blkio.throttle.%s_device" % name, "io.max")
+		        assert text == "%s %d" % (disk, value) or text.startswith(disk) and "%s=%d" % (v2, value) in text, text
+		    # Three MiB at one a second; a busy machine only takes longer.
+		    begun = time.monotonic()
+		    words = out(s, "sh", "-c", "exec 2>&1; dd if=/dev/zero of=/big bs=64k count=48 oflag=direct")
+		    took = time.monotonic() - begun
+		    assert "48+0 records out" in words, words
+		    eq(os.stat(on_disk + "/upper/big").st_size, 3 << 20)
+		    assert took > 2, took
+		    end(s)
+	PY
+}

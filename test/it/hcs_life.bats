@@ -423,6 +423,17 @@ s.close()
 	PY
 }
 
+@test "hcs_life: a create that failed says in which phase, which is not that of its undoing" {
+	hcs <<-'PY'
+		def says(phase, name, *args):
+		    d = fails(name, System.create, "c1", *args)
+		    assert re.match("HcsCreateComputeSystem[A-Za-z]* 'default/c1': %s \\(\\d+ ms\\): " % phase, d["ErrorMessage"]), d
+		import re
+		says("create the task", "HCS_E_ERROR_FILE_NOT_FOUND", oci("/no/such"))
+		says("create the task", "0xa0be0002", container(MappedDirectories=[{"HostPath": "/not/there", "ContainerPath": "/mnt/x"}]))
+	PY
+}
+
 @test "hcs_life: the id is free when the last handle is closed, again and again (C18)" {
 	hcs <<-'PY'
 		for i in range(100 if os.environ.get("BERTH_SOAK") else 25):

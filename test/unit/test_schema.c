@@ -372,8 +372,9 @@ static void test_other_requests(void **state)
 		assert_int_equal(process_modify->handle, SCHEMA_HANDLE_ALL);
 	}
 	{
-		READ(shutdown, "{\"Force\":true,\"Reason\":\"r\"}");
+		READ(shutdown, "{\"Force\":true,\"Reason\":\"r\",\"Signal\":\"HUP\"}");
 		assert_true(shutdown->force);
+		assert_int_equal(shutdown->signal, SIGHUP);
 		assert_string_equal(shutdown->reason, "r");
 	}
 	{
