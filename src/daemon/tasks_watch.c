@@ -270,7 +270,7 @@ int tasks_begin(struct daemon *d, struct err *e)
 	d->tasks->loop = &d->loop;
 	d->tasks->discover = (struct discover){ .found = on_found, .ctx = d, .fd = -1 };
 	d->tasks->told.bus = d->bus;
-	r = cursors_open(&d->tasks->told.cursors, d->settings->engine.state, e);
+	r = cursors_open(&d->tasks->told.cursors, d->settings->engine.state, d->settings->root, e);
 	if (r < 0)
 		return r;
 	if (cursors_had_run(d->tasks->told.cursors))

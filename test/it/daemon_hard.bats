@@ -470,6 +470,44 @@ teardown_file() { daemon_down; }
 	PY
 }
 
+@test "hard: two daemons on one state directory, each with its root: each tells every event" {
+	hard <<-'PY'
+		other = Daemon()
+		other.address = IT + "/d/other.sock"
+		other.args = DAEMON.args + ["--address", other.address, "--root", IT + "/d/root2"]
+		other.start()
+		def through(daemon, call, *args, **fields):
+		    """The same call, of this daemon."""
+		    mine, DAEMON.channel = DAEMON.channel, daemon.channel
+		    try:
+		        return call(*args, **fields)
+		    finally:
+		        DAEMON.channel = mine
+		def told(daemon, t):
+		    ev = through(daemon, Events_, 'topic=="/tasks/exit",event.container_id=="%s"' % t.id)
+		    ev.expect("/tasks/exit", events_pb2.TaskExit, container_id=t.id, exit_status=137)
+		try:
+		    for sig in signal.SIGTERM, signal.SIGKILL:
+		        t = Task().run()
+		        until(lambda: [x.status for x in through(other, Tasks.List).tasks] == [RUNNING], 5, "the other does not see it")
+		        for daemon in DAEMON, other:
+		            daemon.stop(sig)
+		        os.kill(t.pid, signal.SIGKILL)
+		        # One after the other: what the one tells is no affair of the other.
+		        for daemon in DAEMON, other:
+		            daemon.start()
+		            told(daemon, t)
+		            daemon.stop(sig)
+		        for daemon in DAEMON, other:
+		            daemon.start()
+		        t.remove()
+		finally:
+		    if other.process.poll() is None:
+		        other.stop()
+		eq(len([x for x in os.listdir(IT + "/d/state") if x.startswith(".berthd.cursors.")]), 2)
+	PY
+}
+
 @test "hard: systemd: any number of sockets; ours must be one that listens" {
 	hard <<-'PY'
 		DAEMON.stop()
