@@ -9,6 +9,19 @@ load daemon_api.bash
 setup_file() { daemon_up && daemon_ctl; }
 teardown_file() { daemon_down; }
 
+@test "daemon ctl: every program tells its commit where the sources are a git checkout" {
+	local commit='[0-9a-f]{40}(\.m)?'
+
+	[ -e "$IT_TOP/.git" ] || commit=
+	[[ $("$BERTHD" --version) =~ ^berthd\ version\ [0-9.]+$'\n'revision:\ $commit$ ]]
+	[[ $("$CTL" --version) =~ ^berthctl\ version\ [0-9.]+$'\n'revision:\ $commit$ ]]
+	[[ $("$SHIM" -v) =~ ^containerd-shim-berth-v2:$'\n  'Version:\ \ [0-9.]+$'\n  'Revision:\ $commit$ ]]
+	[[ $("$BERTH" --version) =~ ^berth\ version\ [0-9.]+$'\n'commit:\ ${commit:-v[0-9.]+}$'\n' ]]
+	COMMIT=$("$BERTHD" --version | sed -n 's/^revision: //p') daemon <<-'PY'
+		eq(Version.Version(ns=None).revision, os.environ["COMMIT"])
+	PY
+}
+
 @test "daemon ctl: a call to a silent shim whose client has gone is let go at once" {
 	hard <<-'PY'
 		def operations():
