@@ -452,6 +452,8 @@ teardown_file() { daemon_down; }
 		    eq(ids(), [])
 		    want = {runs.id: RUNNING, ends.id: STOPPED, created.id: CREATED}
 		    until(lambda: {x.id: x.status for x in Tasks.List().tasks} == want, 5, "they are not shown")
+		    eq([(x.name, dict(x.labels)) for x in Namespaces.List(ns=None).namespaces], [(NS, {})])
+		    within(subprocess.check_output(["ctr", "-a", DAEMON.address, "namespaces", "ls"], text=True), "\n%s " % NS)
 		    ev = Events_('topic=="/tasks/exit",event.container_id==%s' % runs.id)
 		    Tasks.Kill(container_id=runs.id, signal=9, all=True)
 		    ev.expect("/tasks/exit", events_pb2.TaskExit, container_id=runs.id, exit_status=137)
@@ -461,7 +463,9 @@ teardown_file() { daemon_down; }
 		    for x in runs, ends, created:
 		        Tasks.Delete(container_id=x.id)
 		    eq(list(Tasks.List().tasks), [])
+		    eq(len(Namespaces.List(ns=None).namespaces), 0)
 		    t = Task().run() # and it is a database like any other
+		    eq([x.name for x in Namespaces.List(ns=None).namespaces], [NS])
 		    eq(t.kill(), 137)
 		    t.remove()
 		    ev.call.cancel()
