@@ -8,6 +8,7 @@
 
 #include "ctl.h"
 #include "fd.h"
+#include "revision.h"
 #include "sys.h"
 
 struct globals {
@@ -157,7 +158,7 @@ int main(int argc, char **argv)
 	if (r < 0)
 		return wrong_call(&q, strdupa(e.msg));
 	if (g.version) {
-		static const char text[] = PROGRAM " version " BERTH_VERSION "\n";
+		static const char text[] = PROGRAM " version " BERTH_VERSION "\nrevision: " BERTH_REVISION "\n";
 
 		return cli_put(text, sizeof text - 1, NULL) < 0;
 	}

@@ -1,7 +1,8 @@
 /*
  * How much of each shim's events has been told, so that the next run of the daemon
- * tells the rest: STATE/.berthd.cursors, a table in shared memory, one row a task.
- * What is written there outlives the process without a system call.
+ * tells the rest: STATE/.berthd.cursors.ROOT, a table in shared memory, one row a task,
+ * for each daemon its own (by its root). What is written there outlives the process
+ * without a system call.
  */
 #pragma once
 
@@ -22,7 +23,7 @@ struct cursor {
 
 /* One that is damaged, or of another version, is begun anew; without room for it, it is
  * this process's alone. */
-int cursors_open(struct cursors **ret, const char *state, struct err *e);
+int cursors_open(struct cursors **ret, const char *state, const char *root, struct err *e);
 void cursors_close(struct cursors *c);
 
 /* Whether a run before this one has kept any. */
@@ -32,6 +33,9 @@ struct timespec cursors_last_told(const struct cursors *c);
 
 /* Rows are named by their index, which stays. The one of this task; -1: there is none. */
 int cursor_find(const struct cursors *c, const char *namespace, const char *id, const char *instance);
+/* Rows of this task, whatever their shims: as cursor_next(), which see. The one that is
+ * looked at may be removed. */
+int cursor_of(const struct cursors *c, const char *namespace, const char *id, int row);
 /* A new one; -1: no memory. */
 int cursor_add(struct cursors *c, const char *namespace, const char *id, const char *instance, uint64_t number);
 void cursor_remove(struct cursors *c, int row);

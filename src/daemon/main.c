@@ -11,6 +11,7 @@
 #include "err.h"
 #include "fd.h"
 #include "mem.h"
+#include "revision.h"
 #include "str.h"
 
 struct globals {
@@ -140,7 +141,7 @@ int main(int argc, char **argv)
 	if (r < 0)
 		return report(&e);
 	if (g.version) {
-		static const char text[] = "berthd version " BERTH_VERSION "\n";
+		static const char text[] = "berthd version " BERTH_VERSION "\nrevision: " BERTH_REVISION "\n";
 
 		return cli_put(text, sizeof text - 1, NULL) < 0;
 	}

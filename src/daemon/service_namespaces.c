@@ -4,6 +4,7 @@
 
 #include "answer.h"
 #include "bus.h"
+#include "engine.h"
 #include "identifier.h"
 #include "map.h"
 #include "resource_events.pb-c.h"
@@ -36,12 +37,63 @@ static int list(void *ctx, const Namespace *n)
 	return answer_add(ctx, &n->base);
 }
 
+/* Those of tasks, each once. */
+struct task_namespaces {
+	struct arena *a;
+	const char **v;
+	size_t n, cap;
+	bool failed;
+};
+
+static void add_task_namespace(void *ctx, struct engine_task *t)
+{
+	struct task_namespaces *all = ctx;
+	const char **more;
+
+	for (size_t i = all->n; i-- > 0;)
+		if (!strcmp(all->v[i], t->namespace))
+			return;
+	if (all->n == all->cap) {
+		more = arena_calloc(all->a, 2 * all->cap + 8, sizeof *more);
+		if (!more) {
+			all->failed = true;
+			return;
+		}
+		if (all->n)
+			memcpy(more, all->v, all->n * sizeof *more);
+		all->v = more;
+		all->cap = 2 * all->cap + 8;
+	}
+	all->v[all->n++] = t->namespace;
+}
+
+/* What tasks are in is there, too: others may have made them, or a database was lost. */
+static int list_of_tasks(struct answer *a)
+{
+	struct task_namespaces all = { .a = &a->q->arena };
+	int r = 0;
+
+	engine_each(a->q->d->engine, NULL, add_task_namespace, &all);
+	for (size_t i = 0; r >= 0 && i < all.n; i++) {
+		Namespace none = CONTAINERD__SERVICES__NAMESPACES__V1__NAMESPACE__INIT, *n = NULL;
+		struct err e;
+
+		none.name = (char *)(uintptr_t)all.v[i];
+		if (namespace_get(store_reader(a->q->d->store), none.name, &n, &e) >= 0)
+			protobuf_c_message_free_unpacked(&n->base, NULL);
+		else if (e.kind == ERR_NOT_FOUND)
+			r = answer_add(a, &none.base);
+	}
+	return r >= 0 && all.failed ? err_sys(&a->e, -ENOMEM, "answer") : r;
+}
+
 /* The filter is not looked at, as containerd's does not. */
 void serve_namespace_list(struct request *q)
 {
 	struct answer a = { .q = q };
+	int r = namespace_each(store_reader(q->d->store), list, &a, &a.e);
 
-	answer_end(&a, namespace_each(store_reader(q->d->store), list, &a, &a.e));
+	answer_end(&a, r < 0 ? r : list_of_tasks(&a));
 }
 
 /* ---- changes -------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* Version, and whether it serves (grpc.health.v1.Health): what clients ask first. */
 #include "health.pb-c.h"
 #include "request.h"
+#include "revision.h"
 #include "str.h"
 #include "version.pb-c.h"
 
@@ -10,6 +11,7 @@ void serve_version(struct request *q)
 		CONTAINERD__SERVICES__VERSION__V1__VERSION_RESPONSE__INIT;
 
 	m.version = (char *)BERTH_VERSION;
+	m.revision = (char *)BERTH_REVISION;
 	request_reply(q, &m.base);
 }
 

@@ -44,7 +44,10 @@ void task_cannot_read(struct task_call *c); /* its answer is none of the method'
 /* Asks the engine, and looks for tasks that are there or that others make. */
 int tasks_begin(struct daemon *d, struct err *e);
 void tasks_end(struct daemon *d);
-/* Those that are still looked for, or at. `phase` waits since `since`, or has no time of its own. */
+/* Whether there may be some that we do not know yet: those that are still looked for, or
+ * at, and those that could not be. */
+bool tasks_look(const struct daemon *d);
+/* The former. `phase` waits since `since`, or has no time of its own. */
 struct task_look {
 	const char *namespace, *id, *phase;
 	const struct timespec *since; /* CLOCK_MONOTONIC; NULL: unknown */

@@ -17,6 +17,7 @@
 #include "rpc_unpack.h"
 #include "str.h"
 #include "sys.h"
+#include "tasks.h"
 #include "wellknown.pb-c.h"
 
 struct forwarding {
@@ -100,7 +101,8 @@ static void forward(struct forwarding *f)
 		return;
 	}
 	f->op = (struct engine_op){ .done = on_opened, .ctx = f };
-	if (!f->task || engine_find(f->d->engine, v->namespace_, f->task->container_id) || !has_bundle(f) ||
+	if (!f->task || !tasks_look(f->d) || engine_find(f->d->engine, v->namespace_, f->task->container_id) ||
+	    !has_bundle(f) ||
 	    engine_open(f->d->engine, &f->op, v->namespace_, f->task->container_id, &e) < 0)
 		publish(f);
 }

@@ -108,12 +108,8 @@ static void tell_row(struct told_list *list, const struct engine_settings *s, in
 
 void tasks_tell_left(struct told_list *l, const struct engine_settings *s, const char *namespace, const char *id)
 {
-	for (int row = -1; (row = cursor_next(l->cursors, row)) >= 0;) {
-		const struct cursor *r = cursor_at(l->cursors, row);
-
-		if (!strcmp(r->id, id) && !strcmp(r->namespace, namespace))
-			tell_row(l, s, row);
-	}
+	for (int row = -1; (row = cursor_of(l->cursors, namespace, id, row)) >= 0;)
+		tell_row(l, s, row);
 }
 
 static bool has_bundle(const struct engine_settings *s, const struct cursor *r)

@@ -45,6 +45,7 @@ struct tasks {
 	unsigned n_first; /* of those that were there when we began: not looked at yet */
 	struct looking *queue; /* those of them that have not had their turn */
 	unsigned at_work;
+	bool has_failed; /* at one that may be there still */
 	struct loop *loop;
 	struct source turn, slow;
 	struct told_list told;
@@ -116,9 +117,11 @@ static void on_looked(struct engine_op *op, int r, const struct err *e)
 
 	if (r < 0 && r != -ECANCELED && may_pass(e) && look_again(k))
 		return;
-	if (r < 0 && r != -ECANCELED && e->kind != ERR_NOT_FOUND)
+	if (r < 0 && r != -ECANCELED && e->kind != ERR_NOT_FOUND) {
+		k->d->tasks->has_failed = true;
 		log_printf(LOG_LEVEL_ERROR, "failed to look at a task: id=%s namespace=%s error=\"%s\"", k->id,
 			   k->namespace, err_text(e, text, sizeof text));
+	}
 	if (r < 0 && e->kind == ERR_NOT_FOUND)
 		tasks_tell_left(&k->d->tasks->told, &k->d->settings->engine, k->namespace, k->id);
 	looking_free(k);
@@ -191,6 +194,11 @@ static void on_found(void *ctx, const char *namespace, const char *id, bool is_n
 		k->next_turn = d->tasks->queue;
 		d->tasks->queue = k;
 	}
+}
+
+bool tasks_look(const struct daemon *d)
+{
+	return d->tasks->list || d->tasks->has_failed;
 }
 
 void tasks_each_look(struct daemon *d, void (*fn)(void *ctx, const struct task_look *k), void *ctx)
@@ -270,7 +278,7 @@ int tasks_begin(struct daemon *d, struct err *e)
 	d->tasks->loop = &d->loop;
 	d->tasks->discover = (struct discover){ .found = on_found, .ctx = d, .fd = -1 };
 	d->tasks->told.bus = d->bus;
-	r = cursors_open(&d->tasks->told.cursors, d->settings->engine.state, e);
+	r = cursors_open(&d->tasks->told.cursors, d->settings->engine.state, d->settings->root, e);
 	if (r < 0)
 		return r;
 	if (cursors_had_run(d->tasks->told.cursors))

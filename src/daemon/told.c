@@ -1,14 +1,15 @@
 /* What has been told; see told.h. */
 #include "told.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cursors.h"
 
 struct told {
 	struct bus_receipt receipt; /* first */
 	struct told_list *list;
-	struct told *next, **link;
 	int row;
 	unsigned due; /* receipts */
 	bool ended;
@@ -16,9 +17,7 @@ struct told {
 
 static void told_free(struct told *t)
 {
-	*t->link = t->next;
-	if (t->next)
-		t->next->link = t->link;
+	t->list->by_row[t->row] = NULL;
 	free(t);
 }
 
@@ -43,11 +42,23 @@ static void on_told(struct bus_receipt *r, uint64_t number)
 
 static struct told *find(const struct told_list *l, int row)
 {
-	struct told *t = l->first;
+	return row < l->n_rows ? l->by_row[row] : NULL;
+}
 
-	while (t && t->row != row)
-		t = t->next;
-	return t;
+static int make_room(struct told_list *l, int row)
+{
+	int n = row < 2 * l->n_rows ? 2 * l->n_rows : row + 1;
+	struct told **more;
+
+	if (row < l->n_rows)
+		return 0;
+	more = realloc(l->by_row, (size_t)n * sizeof(struct told *));
+	if (!more)
+		return -ENOMEM;
+	memset(more + l->n_rows, 0, (size_t)(n - l->n_rows) * sizeof(struct told *));
+	l->by_row = more;
+	l->n_rows = n;
+	return 0;
 }
 
 struct told *told_new(struct told_list *l, int row)
@@ -58,17 +69,13 @@ struct told *told_new(struct told_list *l, int row)
 		t->ended = false;
 		return t;
 	}
-	t = calloc(1, sizeof *t);
+	t = make_room(l, row) < 0 ? NULL : calloc(1, sizeof *t);
 	if (!t)
 		return NULL;
 	t->receipt.told = on_told;
 	t->list = l;
 	t->row = row;
-	t->link = &l->first;
-	t->next = l->first;
-	if (t->next)
-		t->next->link = &t->next;
-	l->first = t;
+	l->by_row[row] = t;
 	return t;
 }
 
@@ -97,10 +104,7 @@ void told_end(struct told *t)
 
 void told_free_all(struct told_list *l)
 {
-	struct told *next;
-
-	for (struct told *t = l->first; t; t = next) {
-		next = t->next;
-		told_free(t);
-	}
+	for (int row = 0; row < l->n_rows; row++)
+		free(l->by_row[row]);
+	free(l->by_row);
 }

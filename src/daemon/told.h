@@ -15,7 +15,8 @@ struct told;
 struct told_list {
 	struct cursors *cursors;
 	struct bus *bus;
-	struct told *first;
+	struct told **by_row; /* NULL: there is none for it */
+	int n_rows;
 };
 
 /* For a row of the table. NULL: no memory. */

@@ -14,6 +14,7 @@
 #include "log.h"
 #include "mem.h"
 #include "proc.h"
+#include "revision.h"
 #include "selfexe.h"
 #include "spec_features.h"
 #include "str.h"
@@ -248,12 +249,12 @@ static int run_verb(struct request *q, char **args)
 
 static void print_version(void)
 {
-	static const char text[] = PROGRAM " version " BERTH_VERSION "\n"
-					   "commit: v" BERTH_VERSION "\n"
-					   "spec: " SPEC_VERSION_MAX "\n"
-					   "libc: " LIBC "\n";
+	OWN_SB struct sb out = SB_INIT;
 
-	cli_put(text, sizeof text - 1, NULL);
+	sb_printf(&out,
+		  PROGRAM " version " BERTH_VERSION "\ncommit: %s\nspec: " SPEC_VERSION_MAX "\nlibc: " LIBC "\n",
+		  *BERTH_REVISION ? BERTH_REVISION : "v" BERTH_VERSION); /* clients look for one */
+	cli_put_sb(&out, NULL);
 }
 
 int main(int argc, char **argv)

@@ -9,6 +9,7 @@
 #include "file.h"
 #include "introspection.pb-c.h"
 #include "mem.h"
+#include "revision.h"
 #include "spec_features.h"
 #include "str.h"
 
@@ -59,6 +60,7 @@ int shim_info(int in, int out, struct err *e)
 	info.name = (char *)SHIM_NAME;
 	info.version = &version;
 	version.version = (char *)BERTH_VERSION;
+	version.revision = (char *)BERTH_REVISION;
 	info.features = &features;
 	features.type_url = (char *)FEATURES_TYPE;
 	features.value = (ProtobufCBinaryData){ .data = (uint8_t *)json.s, .len = json.len };

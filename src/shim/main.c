@@ -10,6 +10,7 @@
 #include "log.h"
 #include "mem.h"
 #include "options.h"
+#include "revision.h"
 #include "selfexe.h"
 #include "start.h"
 #include "str.h"
@@ -33,7 +34,7 @@ static const struct option_def flags[] = {
 
 static void print_version(void)
 {
-	printf(PROGRAM ":\n  Version:  " BERTH_VERSION "\n");
+	printf(PROGRAM ":\n  Version:  " BERTH_VERSION "\n  Revision: " BERTH_REVISION "\n");
 }
 
 static int usage(FILE *to)

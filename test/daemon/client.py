@@ -154,10 +154,9 @@ class Daemon:
         with socket.socket(socket.AF_UNIX) as s:
             return s.connect_ex(self.address) == 0
 
-    @staticmethod
-    def _serves():
+    def _serves(self):
         try:
-            Version.Version(ns=None)
+            self.channel.unary_unary("/containerd.services.version.v1.Version/Version")(b"", timeout=10)
             return True
         except grpc.RpcError:
             return False

@@ -9,6 +9,63 @@ load daemon_api.bash
 setup_file() { daemon_up && daemon_ctl; }
 teardown_file() { daemon_down; }
 
+@test "daemon ctl: every program tells its commit where the sources are a git checkout" {
+	local commit='[0-9a-f]{40}(\.m)?'
+
+	[ -e "$IT_TOP/.git" ] || commit=
+	[[ $("$BERTHD" --version) =~ ^berthd\ version\ [0-9.]+$'\n'revision:\ $commit$ ]]
+	[[ $("$CTL" --version) =~ ^berthctl\ version\ [0-9.]+$'\n'revision:\ $commit$ ]]
+	[[ $("$SHIM" -v) =~ ^containerd-shim-berth-v2:$'\n  'Version:\ \ [0-9.]+$'\n  'Revision:\ $commit$ ]]
+	[[ $("$BERTH" --version) =~ ^berth\ version\ [0-9.]+$'\n'commit:\ ${commit:-v[0-9.]+}$'\n' ]]
+	COMMIT=$("$BERTHD" --version | sed -n 's/^revision: //p') daemon <<-'PY'
+		eq(Version.Version(ns=None).revision, os.environ["COMMIT"])
+	PY
+}
+
+@test "daemon ctl: a call to a silent shim whose client has gone is let go at once" {
+	hard <<-'PY'
+		def operations():
+		    return [o["Operation"] for o in json.loads(ctl("operations", "--json")) if "Daemon" in o]
+		def let_go(name):
+		    until(lambda: operations() == [], 5, "Tasks.%s is held" % name)
+		t, u = Task().run(), Task("true").run()
+		eq(u.Wait().exit_status, 0)
+		shims = [int(p) for p in os.listdir("/proc") if p.isdigit() for x in (t, u)
+		         if b"\0-id\0%s\0" % x.id.encode() in open("/proc/%s/cmdline" % p, "rb").read()]
+		eq(len(shims), 2)
+		for pid in shims:
+		    os.kill(pid, signal.SIGSTOP)
+		try:
+		    # It is reset.
+		    for x, name, fields in ((t, "Get", {}), (t, "Kill", {"signal": 0}), (t, "ListPids", {}), (u, "Delete", {}),
+		                            (t, "Exec", {"exec_id": "x", "spec": program("true")}), (t, "Pause", {}), (t, "Wait", {})):
+		        call = getattr(x, name)(later=True, timeout=None, **fields)
+		        if name != "Wait": # which is only counted
+		            until(lambda: operations() == ["Tasks." + name], 5, name)
+		        call.cancel()
+		        let_go(name)
+		    # Its deadline passes.
+		    fails(DEADLINE_EXCEEDED, None, t.Get, timeout=0.2)
+		    let_go("Get")
+		    # Its connection is closed.
+		    client = subprocess.Popen(["ctr", "-a", DAEMON.address, "-n", NS, "tasks", "pause", t.id])
+		    until(lambda: operations() == ["Tasks.Get"], 5, "Get") # which it asks first
+		    client.kill()
+		    client.wait()
+		    let_go("Get")
+		finally:
+		    for pid in shims:
+		        os.kill(pid, signal.SIGCONT)
+		# What the shims had been told is done.
+		until(lambda: t.status() == PAUSED, 5)
+		t.Resume()
+		eq(t.Start(exec_id="x").pid > 0, True)
+		t.kill()
+		for x in t, u: # which its shim had not been told to delete
+		    x.remove()
+	PY
+}
+
 @test "daemon ctl: operations and stacks: what it waits for, and since when" {
 	hard <<-'PY'
 		def operations(*args):

@@ -452,6 +452,8 @@ teardown_file() { daemon_down; }
 		    eq(ids(), [])
 		    want = {runs.id: RUNNING, ends.id: STOPPED, created.id: CREATED}
 		    until(lambda: {x.id: x.status for x in Tasks.List().tasks} == want, 30, "they are not shown")
+		    eq([(x.name, dict(x.labels)) for x in Namespaces.List(ns=None).namespaces], [(NS, {})])
+		    within(subprocess.check_output(["ctr", "-a", DAEMON.address, "namespaces", "ls"], text=True), "\n%s " % NS)
 		    ev = Events_('topic=="/tasks/exit",event.container_id==%s' % runs.id)
 		    Tasks.Kill(container_id=runs.id, signal=9, all=True)
 		    ev.expect("/tasks/exit", events_pb2.TaskExit, container_id=runs.id, exit_status=137)
@@ -461,12 +463,52 @@ teardown_file() { daemon_down; }
 		    for x in runs, ends, created:
 		        Tasks.Delete(container_id=x.id)
 		    eq(list(Tasks.List().tasks), [])
+		    eq(len(Namespaces.List(ns=None).namespaces), 0)
 		    t = Task().run() # and it is a database like any other
+		    eq([x.name for x in Namespaces.List(ns=None).namespaces], [NS])
 		    eq(t.kill(), 137)
 		    t.remove()
 		    ev.call.cancel()
 		with open(IT_OUT + "/daemon.log") as f:
 		    eq(len(re.findall("it is now '%s/root/meta.db.damaged-[^']*', and an empty one takes its place" % (IT + "/d"), f.read())), n + 1)
+	PY
+}
+
+@test "hard: two daemons on one state directory, each with its root: each tells every event" {
+	hard <<-'PY'
+		other = Daemon()
+		other.address = IT + "/d/other.sock"
+		other.args = DAEMON.args + ["--address", other.address, "--root", IT + "/d/root2"]
+		other.start()
+		def through(daemon, call, *args, **fields):
+		    """The same call, of this daemon."""
+		    mine, DAEMON.channel = DAEMON.channel, daemon.channel
+		    try:
+		        return call(*args, **fields)
+		    finally:
+		        DAEMON.channel = mine
+		def told(daemon, t):
+		    ev = through(daemon, Events_, 'topic=="/tasks/exit",event.container_id=="%s"' % t.id)
+		    ev.expect("/tasks/exit", events_pb2.TaskExit, container_id=t.id, exit_status=137)
+		try:
+		    for sig in signal.SIGTERM, signal.SIGKILL:
+		        t = Task().run()
+		        until(lambda: [x.status for x in through(other, Tasks.List).tasks] == [RUNNING], 5, "the other does not see it")
+		        for daemon in DAEMON, other:
+		            daemon.stop(sig)
+		        os.kill(t.pid, signal.SIGKILL)
+		        # One after the other: what the one tells is no affair of the other.
+		        for daemon in DAEMON, other:
+		            daemon.start()
+		            told(daemon, t)
+		            daemon.stop(sig)
+		        for daemon in DAEMON, other:
+		            daemon.start()
+		        t.remove()
+		finally:
+		    if other.process.poll() is None:
+		        other.stop()
+		eq(len([x for x in os.listdir(IT + "/d/state") if x.startswith(".berthd.cursors.")]), 2)
 	PY
 }
 

@@ -331,6 +331,7 @@ static inline int daemon_setup(void **state)
 		fail_msg("%s", e.msg);
 	d.bus = bus_new(&d.loop);
 	assert_non_null(d.bus);
+	assert_int_equal(engine_new(&d.engine, &d.loop, &settings.engine, NULL, &e), 0);
 	assert_int_equal(services_begin(&d, &e), 0);
 	heard = 0;
 	listener = begin("/containerd.services.events.v1.Events/Subscribe", NULL, NULL);
@@ -343,6 +344,7 @@ static inline int daemon_teardown(void **state)
 	forget(listener);
 	services_end(&d);
 	store_close(d.store);
+	engine_free(d.engine);
 	bus_free(d.bus);
 	loop_done(&d.loop);
 	arena_done(&arena);

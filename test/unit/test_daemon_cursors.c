@@ -22,6 +22,10 @@
 
 #define INSTANCE "b5e7f52b-23b7-49d8-92ef-17cb6a54eb91-2785-7413867"
 
+/* The first digits of what sha256sum says of "/", a daemon's root. */
+#define OF_ROOT ".8a5edab282632443"
+
+static const char *root = "/";
 static char dir[] = "/tmp/berth-cursors-XXXXXX";
 static char path[64];
 static struct cursors *c;
@@ -32,13 +36,13 @@ static void reopen(void)
 
 	if (c)
 		cursors_close(c);
-	assert_int_equal(cursors_open(&c, dir, &e), 0);
+	assert_int_equal(cursors_open(&c, dir, root, &e), 0);
 }
 
 static int setup(void **state)
 {
 	assert_non_null(mkdtemp(dir));
-	snprintf(path, sizeof path, "%s/.berthd.cursors", dir);
+	snprintf(path, sizeof path, "%s/.berthd.cursors" OF_ROOT, dir);
 	c = NULL;
 	reopen();
 	return 0;
@@ -114,6 +118,89 @@ static void many_rows_and_their_places_again(void **state)
 	}
 }
 
+/* So many that a row that is looked for among all takes longer than the test has. */
+static void each_of_very_many_is_found(void **state)
+{
+	enum { N = 200000 };
+	char id[16];
+	int row;
+
+	for (int i = 0; i < N; i++) {
+		snprintf(id, sizeof id, "c%d", i);
+		assert_int_equal(cursor_find(c, "ns", id, INSTANCE), -1);
+		assert_true(cursor_add(c, "ns", id, INSTANCE, (uint64_t)i) > 0);
+	}
+	reopen();
+	for (int i = 0; i < N; i++) {
+		snprintf(id, sizeof id, "c%d", i);
+		row = cursor_find(c, "ns", id, INSTANCE);
+		assert_int_equal(cursor_at(c, row)->number, i);
+		cursor_remove(c, row);
+		assert_int_equal(cursor_find(c, "ns", id, INSTANCE), -1);
+	}
+	assert_int_equal(cursor_next(c, -1), -1);
+}
+
+static void rows_of_one_task(void **state)
+{
+	int first = cursor_add(c, "ns", "c1", INSTANCE, 1), n = 0;
+
+	cursor_add(c, "ns", "c2", INSTANCE, 2);
+	cursor_add(c, "other", "c1", INSTANCE, 3);
+	cursor_add(c, "ns", "c1", INSTANCE "0", 4);
+	cursor_add(c, "ns", "c1", INSTANCE "1", 5);
+	for (int row = -1; (row = cursor_of(c, "ns", "c1", row)) >= 0; n++)
+		if (row != first)
+			cursor_remove(c, row);
+	assert_int_equal(n, 3);
+	assert_int_equal(cursor_of(c, "ns", "c1", -1), first);
+	assert_int_equal(cursor_of(c, "ns", "c1", first), -1);
+	assert_true(cursor_of(c, "other", "c1", -1) > 0);
+	assert_int_equal(cursor_of(c, "other", "c2", -1), -1);
+}
+
+static void each_root_has_its_own(void **state)
+{
+	struct cursors *other;
+	struct err e;
+
+	cursor_set(c, cursor_add(c, "ns", "c1", INSTANCE, 1), 2);
+	assert_int_equal(cursors_open(&other, dir, "/usr/../usr", &e), 0);
+	assert_false(cursors_had_run(other));
+	cursor_add(other, "ns", "c1", INSTANCE, 7);
+	cursors_close(other);
+	reopen();
+	assert_int_equal(cursor_at(c, cursor_find(c, "ns", "c1", INSTANCE))->number, 2);
+	assert_int_equal(cursors_open(&other, dir, "/usr", &e), 0);
+	assert_true(cursors_had_run(other));
+	assert_int_equal(cursor_at(other, cursor_find(other, "ns", "c1", INSTANCE))->number, 7);
+	cursors_close(other);
+	assert_true(cursors_open(&other, dir, "/no-such-root", &e) < 0);
+	assert_string_equal(e.msg, "'/no-such-root'");
+}
+
+/* Of a daemon that had one file for all; each takes it, once. */
+static void one_that_all_shared_is_taken_over(void **state)
+{
+	char shared[64];
+	struct cursors *other;
+
+	cursor_add(c, "ns", "c1", INSTANCE, 3);
+	cursor_set(c, cursor_add(c, "ns", "c2", "foreign:2026.1", 0), 4);
+	snprintf(shared, sizeof shared, "%s/.berthd.cursors", dir);
+	assert_int_equal(rename(path, shared), 0);
+	reopen();
+	assert_true(cursors_had_run(c));
+	assert_true(cursors_last_told(c).tv_sec > 0);
+	assert_int_equal(cursor_at(c, cursor_find(c, "ns", "c2", "foreign:2026.1"))->number, 4);
+	cursor_set(c, cursor_find(c, "ns", "c1", INSTANCE), 5);
+	reopen();
+	assert_int_equal(cursor_at(c, cursor_find(c, "ns", "c1", INSTANCE))->number, 5);
+	assert_int_equal(cursors_open(&other, dir, "/usr", NULL), 0);
+	assert_int_equal(cursor_at(other, cursor_find(other, "ns", "c1", INSTANCE))->number, 3);
+	cursors_close(other);
+}
+
 static void what_is_written_outlives_a_kill(void **state)
 {
 	int status;
@@ -174,7 +261,7 @@ static void fill_and_add(bool is_full)
 	while (write(fd, bytes, sizeof bytes) > 0)
 		;
 	c = NULL;
-	if (cursors_open(&c, dir, NULL) < 0)
+	if (cursors_open(&c, dir, "/", NULL) < 0)
 		_exit(3);
 	for (; n < 1000; n++) {
 		snprintf(id, sizeof id, "c%d", n);
@@ -232,8 +319,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(rows_are_there_after_a_restart), TEST(many_rows_and_their_places_again),
-		TEST(what_is_written_outlives_a_kill), TEST(a_damaged_file_is_begun_anew),
-		TEST(a_directory_without_room), TEST(names_that_do_not_fit), cmocka_unit_test(the_pid_of_an_instance),
+		TEST(each_of_very_many_is_found), TEST(rows_of_one_task), TEST(each_root_has_its_own),
+		TEST(one_that_all_shared_is_taken_over), TEST(what_is_written_outlives_a_kill),
+		TEST(a_damaged_file_is_begun_anew), TEST(a_directory_without_room), TEST(names_that_do_not_fit),
+		cmocka_unit_test(the_pid_of_an_instance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
