@@ -24,6 +24,7 @@ struct job {
 	void *extra; /* the caller's */
 	/* The job is freed after it, and the task may be. */
 	void (*done)(struct job *j, int r, struct helper_result *ret, struct err *e);
+	void (*drop)(struct job *j, const struct err *e); /* instead: `extra` goes; NULL: nothing of it is ours */
 };
 
 /* What every operation on the task is told. */
@@ -33,6 +34,8 @@ int job_may_begin(const struct shim *s, struct err *e);
 /* NULL: out of memory, or for a call too many; and the call has been told. */
 struct job *job_new(struct task *t, struct process *p, struct ttrpc_call *call,
 		    void (*done)(struct job *j, int r, struct helper_result *ret, struct err *e));
+/* Ends without `done`. */
+void job_drop(struct job *j);
 /* The task's first process has ended: nobody waits long for what is in flight. */
 void job_hurry(struct task *t);
 /* `stdio` as in struct helper_job. What cannot be started is done with an error. */
