@@ -1,4 +1,4 @@
-/* What a shim is made of, in a process of its own (server.c) or in a daemon (host.c); and
+/* What a shim is made of, in a process of its own (server.c) or in a daemon (hosting.c); and
  * when it ends. */
 #include <errno.h>
 #include <fcntl.h>

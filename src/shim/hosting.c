@@ -1,5 +1,5 @@
-/* Shims in a daemon; see host.h. */
-#include "host.h"
+/* Shims in a daemon; see hosting.h. */
+#include "hosting.h"
 
 #include <errno.h>
 #include <fcntl.h>
