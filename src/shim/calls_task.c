@@ -471,6 +471,9 @@ void call_shutdown(struct call *c)
 
 	for (const struct task *t = s->tasks; t; t = t->next)
 		busy = busy || t->ready;
+	for (struct task *t = s->tasks; s->binary && !busy && t; t = t->next)
+		if (t->init.busy) /* a Create: where the shim is a process it can be killed */
+			job_hurry(t, 0);
 	if (!busy) /* as with containerd's own, `now` or not: what runs needs its parent */
 		shim_stop(s);
 	call_empty(c->rpc); /* by now the next one of this name does not find us any more */

@@ -15,9 +15,6 @@
 
 /* A hook may take its time; what core waits for has deadlines of its own. */
 enum { JOB_MS = 10 * 60 * 1000, LET_GO_MS = 120 * 1000 };
-/* What hangs in a container that has ended keeps its end from being told: a
- * daemon gives up after ten seconds. */
-enum { HURRY_MS = 5 * 1000 };
 
 struct order job_order(const struct task *t)
 {
@@ -167,10 +164,10 @@ void job_start(struct job *j, int (*work)(struct helper_result *ret, void *order
 		finish(j, r, &none, &e);
 }
 
-void job_hurry(struct task *t)
+void job_hurry(struct task *t, uint32_t ms)
 {
 	for (struct job *j = t->jobs; j; j = j->next)
-		helper_hurry(&j->helper, HURRY_MS);
+		helper_hurry(&j->helper, ms);
 }
 
 /* ---- a start without a helper ---------------------------------------------- */

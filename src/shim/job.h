@@ -36,8 +36,11 @@ struct job *job_new(struct task *t, struct process *p, struct ttrpc_call *call,
 		    void (*done)(struct job *j, int r, struct helper_result *ret, struct err *e));
 /* Ends without `done`. */
 void job_drop(struct job *j);
-/* The task's first process has ended: nobody waits long for what is in flight. */
-void job_hurry(struct task *t);
+/* What hangs in a container that has ended keeps its end from being told: a
+ * daemon gives up after ten seconds. */
+enum { HURRY_MS = 5 * 1000 };
+/* Nobody waits longer than this for what is in flight. */
+void job_hurry(struct task *t, uint32_t ms);
 /* `stdio` as in struct helper_job. What cannot be started is done with an error. */
 void job_start(struct job *j, int (*work)(struct helper_result *ret, void *order, struct err *e), const int *stdio);
 /* Instead, where there is t->start: lets the task's process go, without a helper. */

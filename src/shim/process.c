@@ -213,7 +213,7 @@ static int on_end(struct source *s, uint32_t events)
 	reaper_look(p->shim->reaper); /* which may have stopped at this one */
 	stdstreams_end_input(p);
 	if (p == &p->task->init)
-		job_hurry(p->task);
+		job_hurry(p->task, HURRY_MS);
 	process_settle(p);
 	return 0;
 }
