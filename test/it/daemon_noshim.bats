@@ -189,7 +189,7 @@ hosted() {
 		runc = shutil.which("runc") or shutil.which("crun")
 		if runc:
 		    options = {"type_url": "containerd.runc.v1.Options", "value":
-		               b"\x22" + bytes([len(runc)]) + runc.encode()} # binary_name = 4
+		               b"\x32" + bytes([len(runc)]) + runc.encode()} # binary_name = 6
 		    t = Task(runtime={"name": "io.containerd.runc.v2", "options": options}).run()
 		    eq(parent(t.pid), DAEMON.process.pid)
 		    DAEMON.stop(signal.SIGKILL)
@@ -200,7 +200,7 @@ hosted() {
 		    t.Kill(signal=9)
 		    eq(t.Wait().exit_status, 255)
 		    t.remove()
-		options = {"type_url": "containerd.runc.v1.Options", "value": b"\x22\x09/no/where"}
+		options = {"type_url": "containerd.runc.v1.Options", "value": b"\x32\x09/no/where"}
 		t = Task(runtime={"name": "io.containerd.runc.v2", "options": options})
 		try:
 		    t.Create()
