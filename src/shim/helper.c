@@ -191,8 +191,10 @@ _Noreturn void helper_be(helper_told *work)
 			sys_dup3(fds[at++], i, 0);
 	if (*t.name)
 		sys_prctl(PR_SET_NAME, (unsigned long)t.name, 0, 0);
-	m.r = lseek(fds[n - 1], 0, SEEK_SET) < 0 ? err_sys(&m.e, -errno, "read the order") :
-						   file_read_fd(&a, fds[n - 1], "the order", ORDER_FILE_MAX, &order, &len, &m.e);
+	if (lseek(fds[n - 1], 0, SEEK_SET) < 0)
+		m.r = err_sys(&m.e, -errno, "read the order");
+	else
+		m.r = file_read_fd(&a, fds[n - 1], "the order", ORDER_FILE_MAX, &order, &len, &m.e);
 	fd_close_from(KEPT);
 	if (m.r >= 0)
 		m.r = work(&m.ret, NULL, order, len, &m.e);
@@ -460,10 +462,10 @@ void helper_end(struct helper *h)
 	source_remove(&h->answer);
 	source_remove(&h->deadline);
 	if (h->early) {
-		int *fds[FDS];
+		int *fds[FDS] = { 0 };
 
 		fds_of(&h->early->ret, fds);
-		for (int i = 0; i < FDS; i++)
+		for (int i = 0; i < FDS && fds[i]; i++)
 			fd_closep(fds[i]);
 		free(h->early);
 	}

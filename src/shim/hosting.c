@@ -48,6 +48,16 @@ struct hosted {
 	unsigned n_waiting;
 };
 
+static void hosted_done(struct hosted *x)
+{
+	shim_end(&x->s);
+	while (x->n_waiting)
+		sys_close(x->waiting[--x->n_waiting]);
+	free(x->s.instance);
+	arena_done(&x->arena);
+	free(x);
+}
+
 static void hosted_free(struct hosted *x)
 {
 	struct hosted **at = &x->host->list;
@@ -55,12 +65,7 @@ static void hosted_free(struct hosted *x)
 	while (*at != x)
 		at = &(*at)->next;
 	*at = x->next;
-	shim_end(&x->s);
-	while (x->n_waiting)
-		sys_close(x->waiting[--x->n_waiting]);
-	free(x->s.instance);
-	arena_done(&x->arena);
-	free(x);
+	hosted_done(x);
 }
 
 static void on_ended(struct shim *s)
@@ -368,8 +373,10 @@ int shim_host_new(struct shim_host **ret, struct loop *l, bool (*is_other)(pid_t
 
 void shim_host_free(struct shim_host *h)
 {
-	while (h->list)
-		hosted_free(h->list);
+	for (struct hosted *x = h->list, *next; x; x = next) {
+		next = x->next;
+		hosted_done(x);
+	}
 	reaper_end(&h->reaper);
 	arena_done(&h->arena);
 	free(h);
