@@ -237,6 +237,52 @@ hosted() {
 	PY
 }
 
+# A daemon with sanitizers takes too long to begin for this.
+# bats test_tags=nosan
+@test "no_shim: kill -9 at any moment leaves nothing" {
+	ROUNDS=$([ -z "${BERTH_SOAK:-}" ] && echo 15 || echo 300) hosted <<-'PY'
+		import random
+		def lives(n):
+		    while not stop.is_set():
+		        try:
+		            t = Task(id="k%d-%d" % (n, next(numbers))).run()
+		            t.Exec(exec_id="x", spec=program("true"))
+		            t.Start(exec_id="x")
+		            t.Pause()
+		            t.Resume()
+		            t.kill()
+		            t.remove()
+		        except (grpc.RpcError, ValueError): # the daemon has gone
+		            time.sleep(0.01)
+		import itertools
+		numbers, stop = itertools.count(), threading.Event()
+		threads = [threading.Thread(target=lives, args=(n,)) for n in range(3)]
+		for t in threads: t.start()
+		for n in range(int(os.environ["ROUNDS"])):
+		    time.sleep(random.uniform(0.05, 0.5))
+		    DAEMON.stop(signal.SIGKILL)
+		    DAEMON.start()
+		stop.set()
+		for t in threads: t.join()
+		for c in Containers.List().containers:
+		    try:
+		        Tasks.Get(container_id=c.id)
+		    except grpc.RpcError as e: # its creation was cut off, or it was never begun
+		        eq(e.code(), NOT_FOUND)
+		        continue
+		    try:
+		        Tasks.Kill(container_id=c.id, signal=9, all=True)
+		        Tasks.Wait(container_id=c.id)
+		    except grpc.RpcError as e: # it had ended
+		        eq(e.code(), NOT_FOUND)
+		    Tasks.Delete(container_id=c.id)
+		for c in Containers.List().containers:
+		    Containers.Delete(id=c.id)
+		eq(list(Tasks.List().tasks), [])
+		nothing_left()
+	PY
+}
+
 @test "no_shim: what cannot be" {
 	hosted <<-'PY'
 		DAEMON.stop()
