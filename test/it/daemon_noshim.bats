@@ -212,6 +212,31 @@ hosted() {
 	PY
 }
 
+@test "no_shim: a root file system that is mounted goes with its task, also after a restart" {
+	hosted <<-'PY'
+		def mounts():
+		    with open("/proc/%d/mountinfo" % DAEMON.process.pid) as f:
+		        return [m for m in (l.split()[4] for l in f) if "/rootfs" in m and m.startswith(IT + "/d/")]
+		def root(c):
+		    c["root"]["path"] = "rootfs"
+		rootfs = [{"type": "bind", "source": IT_OUT + "/rootfs", "options": ["rbind", "ro"]}]
+		a, b = [Task(change=root).create(rootfs=rootfs) for n in range(2)]
+		eq(len(mounts()), 2)
+		for t in (a, b):
+		    t.Start()
+		eq(a.kill(), 137)
+		a.remove()
+		eq(len(mounts()), 1)
+		DAEMON.stop(signal.SIGKILL)
+		DAEMON.start()
+		eq(len(mounts()), 1)
+		eq(b.kill(), 255)
+		b.remove()
+		eq(mounts(), [])
+		nothing_left()
+	PY
+}
+
 @test "no_shim: the daemon is killed while a task is created; a client that gives up" {
 	hosted <<-'PY'
 		def slow(c):
@@ -232,6 +257,16 @@ hosted() {
 		is_in()
 		later.cancel()
 		until(lambda: not os.listdir(IT + "/d/state/" + NS), 30, "the bundle is left")
+		Containers.Delete(id=t.id)
+		nothing_left()
+		t = Task(change=slow)
+		later = t.Create(later=True)
+		is_in()
+		DAEMON.process.send_signal(signal.SIGTERM) # the second one does not wait for what runs
+		eq(DAEMON.stop(), 0)
+		DAEMON.start()
+		fails(NOT_FOUND, "task %s not found" % t.id, t.Get)
+		until(lambda: not os.listdir(IT + "/d/state/" + NS), 20, "the bundle is left")
 		Containers.Delete(id=t.id)
 		nothing_left()
 	PY
@@ -284,6 +319,7 @@ hosted() {
 }
 
 @test "no_shim: what cannot be" {
+	daemon_ctl
 	hosted <<-'PY'
 		DAEMON.stop()
 		DAEMON.configure(engine={"shim_cgroup": "/x"})
@@ -296,6 +332,15 @@ hosted() {
 		t = Task(runtime={"name": "io.containerd.runc.v2", "options": options})
 		fails(UNIMPLEMENTED, "shim_cgroup '/x': there is no shim that could enter it: not implemented", t.Create)
 		Containers.Delete(id=t.id)
+		t = Task().run()
+		for verb in "inspect", "kill", "rm":
+		    r = subprocess.run([os.environ["CTL"], "--namespace", NS, verb, t.id], stdout=subprocess.PIPE,
+		                       stderr=subprocess.STDOUT, timeout=30, check=False)
+		    said = "task %s has no shim: only the daemon that made it can be asked" % t.id
+		    eq((r.returncode, said in r.stdout.decode()), (1, True))
+		eq(t.status(), RUNNING)
+		eq(t.kill(), 137)
+		t.remove()
 		nothing_left()
 	PY
 }
