@@ -81,7 +81,7 @@ struct create_options {
 	/* Not NULL: the process waits on this connection instead of the start socket; -1
 	 * where starting it is more than letting it go (hooks). */
 	int *ret_start;
-	bool *ret_plain; /* all that it has is processes, cgroups and files: container_remove() */
+	bool *ret_plain; /* all that it has is processes, cgroups and files: container_remove_plain() */
 };
 
 /* On success the container is created (or, with `run`, running) and its first
@@ -106,7 +106,7 @@ int container_delete(struct core *c, const char *id, bool force, struct err *e);
 /* The same for its parent, once all of its processes are reaped: what is plain and empty
  * is removed without looking or waiting. Where that fails, container_delete() has to.
  * `cgroup`: its path in each hierarchy; "": none. */
-int container_remove(struct core *c, const char *id, const char *cgroup);
+int container_remove_plain(struct core *c, const char *id, const char *cgroup);
 /* Schemata of its resctrl group, which is made when it has none yet. */
 int container_update_rdt(struct container *ct, const struct spec_intel_rdt *rdt, struct err *e);
 int container_update(struct container *ct, const struct spec_resources *r,

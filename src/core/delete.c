@@ -215,7 +215,7 @@ int container_delete(struct core *c, const char *id, bool force, struct err *e)
 	return r;
 }
 
-int container_remove(struct core *c, const char *id, const char *cgroup)
+int container_remove_plain(struct core *c, const char *id, const char *cgroup)
 {
 	OWN_FD root = sys_openat(AT_FDCWD, c->root, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	OWN_FD dir = root < 0 ? root : sys_openat(root, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);

@@ -11,6 +11,7 @@
 struct bus;
 struct engine;
 struct store;
+struct shim_host;
 struct tasks;
 struct daemon_settings; /* daemon_settings.h */
 struct err;
@@ -24,6 +25,7 @@ struct daemon {
 	struct store *store;
 	struct bus *bus;
 	struct engine *engine;
+	struct shim_host *host; /* of tasks without a shim; NULL: there was none yet */
 	struct tasks *tasks; /* tasks.h: those that are looked for */
 	struct grpc_server grpc;
 	struct metrics *metrics;

@@ -69,6 +69,7 @@ static const struct json_field fields[] = {
 	JSON_FIELD("log_format", json_dec_string, struct daemon_settings, log_format, JSON_NONEMPTY),
 	JSON_FIELD("log_file", json_dec_string, struct daemon_settings, log_file, 0),
 	JSON_FIELD("shims", decode_shims, struct daemon_settings, shims, 0),
+	JSON_FIELD("no_shim", json_dec_bool, struct daemon_settings, no_shim, 0),
 	JSON_FIELD_ARG("engine", json_dec_object, struct daemon_settings, engine, 0, engine_settings_fields),
 	{ 0 },
 };
@@ -148,6 +149,9 @@ static int check(const struct daemon_settings *s, struct err *e)
 		r = check_word("log_level", s->log_level, levels, e);
 	if (r >= 0)
 		r = check_word("log_format", s->log_format, formats, e);
+	if (r >= 0 && s->no_shim && *s->engine.shim_cgroup)
+		r = err_set(e, ERR_INVALID, 0, "no_shim: there is no shim that could enter the shim_cgroup '%s'",
+			    s->engine.shim_cgroup);
 	return r < 0 ? r : engine_settings_check(&s->engine, e);
 }
 

@@ -26,6 +26,7 @@ struct daemon_settings {
 	char *log_level, *log_format, *log_file;
 	struct daemon_shim *shims;
 	size_t n_shims;
+	bool no_shim; /* tasks that would get our shim have us as their parent */
 	struct engine_settings engine;
 };
 

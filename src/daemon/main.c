@@ -10,6 +10,7 @@
 #include "daemon_settings.h"
 #include "err.h"
 #include "fd.h"
+#include "hosting.h"
 #include "mem.h"
 #include "revision.h"
 #include "str.h"
@@ -136,7 +137,10 @@ int main(int argc, char **argv)
 	struct request q = { .arena = &arena, .flags = &g.flags };
 	char **args = argv + (argc > 0);
 	struct err e = { 0 };
-	int r = options_parse(&arena, global_flags, &g, &args, &e);
+	int r;
+
+	shim_host_help(argv);
+	r = options_parse(&arena, global_flags, &g, &args, &e);
 
 	if (r < 0)
 		return report(&e);

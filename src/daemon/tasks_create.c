@@ -238,6 +238,7 @@ static int create(struct creation *c, struct err *e)
 	if (r < 0)
 		return r;
 	w.foreign = c->foreign.program ? &c->foreign : NULL;
+	w.hosted = c->q->d->settings->no_shim && !w.foreign;
 	w.config = c->container->spec ? (const char *)c->container->spec->value.data : NULL;
 	w.config_len = c->container->spec ? c->container->spec->value.len : 0;
 	return engine_create(c->q->d->engine, &c->op, &w, e);

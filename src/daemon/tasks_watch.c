@@ -13,6 +13,7 @@
 #include "cursors.h"
 #include "daemon_settings.h"
 #include "discover.h"
+#include "hosting.h"
 #include "log.h"
 #include "str.h"
 #include "sys.h"
@@ -263,6 +264,19 @@ static void on_gone(void *ctx, struct engine_task *t, bool lost)
 			   t->id, t->namespace);
 }
 
+/* ---- tasks without a shim --------------------------------------------------------------- */
+
+static int on_connect(void *ctx, const struct engine_hosted *t, struct err *e)
+{
+	const struct shim_host_task task = { t->namespace, t->id, t->bundle, t->instance, t->binary, t->create };
+	struct daemon *d = ctx;
+	int r = d->host ? 0 : shim_host_new(&d->host, &d->loop, engine_has_child, e);
+
+	return r < 0 ? r : shim_host_connect(d->host, &task, e);
+}
+
+/* ---- beginning and end ------------------------------------------------------------------ */
+
 int tasks_begin(struct daemon *d, struct err *e)
 {
 	const struct engine_watch watch = {
@@ -272,6 +286,7 @@ int tasks_begin(struct daemon *d, struct err *e)
 
 	if (r < 0)
 		return r;
+	engine_host(d->engine, &(struct engine_hosting){ .connect = on_connect, .ctx = d });
 	d->tasks = calloc(1, sizeof *d->tasks);
 	if (!d->tasks)
 		return err_sys(e, -ENOMEM, "look for tasks");
@@ -302,6 +317,9 @@ void tasks_end(struct daemon *d)
 	if (d->engine)
 		engine_free(d->engine);
 	d->engine = NULL;
+	if (d->host)
+		shim_host_free(d->host);
+	d->host = NULL;
 	for (struct looking *k = d->tasks ? d->tasks->list : NULL; k; k = next) {
 		next = k->next;
 		looking_free(k);

@@ -30,7 +30,7 @@ int bundle_record_write(int bundle, const struct bundle_record *r, struct err *e
 
 	jw_init(&w, &b, NULL);
 	jw_begin(&w, '{');
-	jw_kint(&w, "version", r->foreign.program ? BUNDLE_RECORD_VERSION : 1);
+	jw_kint(&w, "version", r->hosted ? BUNDLE_RECORD_VERSION : r->foreign.program ? 2 : 1);
 	jw_kstr(&w, "made", r->made);
 	jw_kstr(&w, "lifetime", lifetimes[r->lifetime]);
 	jw_kstr(&w, "record", r->record);
@@ -41,6 +41,8 @@ int bundle_record_write(int bundle, const struct bundle_record *r, struct err *e
 		jw_kstr(&w, "ttrpc_address", r->foreign.ttrpc_address);
 		jw_end(&w);
 	}
+	if (r->hosted)
+		jw_kstr(&w, "shim", "none");
 	jw_end(&w);
 	if (b.failed)
 		return err_sys(e, -ENOMEM, "record the task");
@@ -67,6 +69,17 @@ static JSON_DECODER(decode_lifetime)
 	return json_fail(d, v, "unknown lifetime '%s'", v->s);
 }
 
+static JSON_DECODER(decode_shim)
+{
+	struct numbered *n = obj;
+	int r;
+
+	if (!json_want(d, v, JSON_STRING, &r))
+		return r;
+	n->r.hosted = !strcmp(v->s, "none");
+	return n->r.hosted ? 0 : json_fail(d, v, "'%s' is not 'none'", v->s);
+}
+
 static const struct json_field foreign_fields[] = {
 	JSON_FIELD("program", json_dec_string, struct bundle_foreign, program, JSON_REQUIRED | JSON_NONEMPTY),
 	JSON_FIELD("address", json_dec_string, struct bundle_foreign, address, JSON_REQUIRED),
@@ -80,6 +93,7 @@ static const struct json_field fields[] = {
 	JSON_FIELD("lifetime", decode_lifetime, struct numbered, r.lifetime, JSON_REQUIRED),
 	JSON_FIELD("record", json_dec_string, struct numbered, r.record, JSON_REQUIRED),
 	JSON_FIELD_ARG("foreign", json_dec_object, struct numbered, r.foreign, 0, foreign_fields),
+	JSON_FIELD("shim", decode_shim, struct numbered, r, 0),
 	{ 0 },
 };
 

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine.h"
 #include "err.h"
 #include "fd.h"
 #include "file.h"
@@ -19,6 +20,36 @@
 #include "sys.h"
 
 enum { KEPT = 3, FIRST = 10 /* ours are above what the child has */ };
+
+/* Those of this thread that run: one engine may not reap another's, either. */
+static _Thread_local struct child *running;
+
+bool engine_has_child(pid_t pid)
+{
+	for (const struct child *c = running; c; c = c->next)
+		if (c->pid == pid)
+			return true;
+	return false;
+}
+
+static void leave(struct child *c)
+{
+	if (c->link) {
+		*c->link = c->next;
+		if (c->next)
+			c->next->link = c->link;
+	}
+	c->link = NULL;
+}
+
+static void enter(struct child *c)
+{
+	c->next = running;
+	c->link = &running;
+	if (c->next)
+		c->next->link = &c->next;
+	running = c;
+}
 
 void child_init(struct child *c, void (*done)(struct child *c), void *ctx)
 {
@@ -85,6 +116,7 @@ const char *child_words(const struct child *c, char *buf, size_t cap)
 static void close_all(struct child *c)
 {
 	c->runs = false;
+	leave(c);
 	source_remove(&c->end);
 	source_remove(&c->output);
 	source_remove(&c->errors);
@@ -243,6 +275,8 @@ static int watch(struct child *c, uint32_t timeout_ms)
 	if (r >= 0 && c->err_fd >= 0)
 		r = source_fd(&c->errors, c->loop, c->err_fd, EPOLLIN, on_errors);
 	c->runs = r >= 0;
+	if (r >= 0)
+		enter(c);
 	if (r >= 0 && collected)
 		return source_timer(&c->deadline, c->loop, 0, on_collected);
 	if (r >= 0)

@@ -33,6 +33,7 @@ struct child_command {
 
 struct child {
 	struct loop *loop;
+	struct child *next, **link; /* NULL: in no list */
 	int pidfd, out_fd, err_fd;
 	pid_t pid;
 	struct source end, output, errors, deadline;

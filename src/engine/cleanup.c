@@ -33,6 +33,7 @@ static void release(struct cleanup *c)
 {
 	source_remove(&c->again);
 	source_remove(&c->process);
+	waiter_leave(&c->hosted);
 	fd_closep(&c->pidfd);
 	bundle_unlock(&c->bundle);
 	child_done(&c->child, false);
@@ -179,6 +180,7 @@ static int on_shim_late(struct source *s, uint32_t events)
 	struct cleanup *c = (struct cleanup *)((char *)s - offsetof(struct cleanup, again));
 
 	source_remove(&c->process);
+	waiter_leave(&c->hosted);
 	if (c->flags & CLEANUP_QUIET) {
 		end_container(c);
 	} else if (c->flags & CLEANUP_KILL) {
@@ -200,11 +202,27 @@ static int on_shim_ended(struct source *s, uint32_t events)
 	return 0;
 }
 
+/* What it was at is over when it closes the connection. */
+static void on_hosted(struct waiter *w, int r, const struct err *e)
+{
+	struct cleanup *c = (struct cleanup *)((char *)w - offsetof(struct cleanup, hosted));
+
+	if (r >= 0 && c->task->link) {
+		link_wait(c->task, w);
+		return;
+	}
+	source_remove(&c->again);
+	end_container(c);
+}
+
 static void wait_for_shim(struct cleanup *c)
 {
 	struct loop *l = c->engine->loop;
 
-	if (c->pidfd >= 0 && source_fd(&c->process, l, c->pidfd, EPOLLIN, on_shim_ended) >= 0)
+	if (c->task->hosted && c->task->link && ttrpc_client_is_open(&c->task->link->client)) {
+		link_wait(c->task, &c->hosted);
+		source_timer(&c->again, l, SHIM_END_MS, on_shim_late);
+	} else if (c->pidfd >= 0 && source_fd(&c->process, l, c->pidfd, EPOLLIN, on_shim_ended) >= 0)
 		source_timer(&c->again, l, SHIM_END_MS, on_shim_late);
 	else
 		end_container(c);
@@ -218,7 +236,7 @@ static void on_shut_down(void *ctx, int r, struct ttrpc_answer *a, const struct 
 		return;
 	if (r < 0 && e->kind != ERR_LOST && !(c->flags & CLEANUP_QUIET))
 		finish(c, CLEANUP_ALIVE); /* too busy to answer: it is left alone */
-	else if (r >= 0 && shim_listens(c->task->address))
+	else if (r >= 0 && shim_stays(c->task))
 		end_container(c); /* it has other tasks */
 	else
 		wait_for_shim(c);
@@ -320,6 +338,7 @@ struct cleanup *cleanup_begin(struct task *t, unsigned flags, struct bundle *b, 
 	c->pause = PAUSE_MS;
 	c->done = done;
 	c->ctx = ctx;
+	c->hosted.ready = on_hosted;
 	child_init(&c->child, on_deleted, c);
 	c->next = c->engine->cleanups;
 	if (c->next)

@@ -238,7 +238,7 @@ static void set_lifetime(struct creating *c)
 	struct err e;
 	int r;
 
-	if (c->lifetime == ENGINE_TERMINATE || c->task->foreign) {
+	if (c->lifetime == ENGINE_TERMINATE || c->task->foreign || c->task->hosted) {
 		succeed(c);
 		return;
 	}
@@ -284,7 +284,7 @@ static bool was_another_s(const struct creating *c, const struct err *e)
 {
 	bool ended = c->sent ? e->kind == ERR_LOST : e->sys == ENOENT || e->sys == ECONNREFUSED;
 
-	return ended && !c->task->shim_pid && c->starts < TRIES;
+	return ended && !c->task->hosted && !c->task->shim_pid && c->starts < TRIES;
 }
 
 static int start_again(struct creating *c, struct err *e)
@@ -332,7 +332,7 @@ static void on_created(void *ctx, int r, struct ttrpc_answer *a, const struct er
 		greet_foreign(c);
 		return;
 	}
-	if (c->task->link->pidfd < 0) {
+	if (!c->task->hosted && c->task->link->pidfd < 0) {
 		fail(c, err_set(&why, ERR_LOST, -ESRCH, "watch the shim"), &why);
 		return;
 	}
@@ -439,6 +439,22 @@ static int start_shim(struct creating *c, struct err *e)
 	return r;
 }
 
+/* There is none: its service is connected to. */
+static int on_hosted(struct source *s, uint32_t events)
+{
+	struct creating *c = (struct creating *)((char *)s - offsetof(struct creating, late));
+	struct err e;
+	int r;
+
+	if (c->failed)
+		return 0;
+	c->started = true;
+	r = send_all(c, &e);
+	if (r < 0)
+		fail(c, r, &e);
+	return 0;
+}
+
 /* ---- the id ----------------------------------------------------------------- */
 
 static int claim(struct creating *c, struct err *e);
@@ -486,6 +502,8 @@ static int claim(struct creating *c, struct err *e)
 	r = task_add(t);
 	if (r < 0)
 		return err_sys(e, r, "remember it");
+	if (t->hosted)
+		return source_timer(&c->late, c->p.engine->loop, 0, on_hosted);
 	return start_shim(c, e);
 }
 
@@ -504,9 +522,10 @@ static int pack_any(struct arena *a, const ProtobufCMessage *m, Google__Protobuf
 }
 
 /* What the caller's options leave open is as the settings have it. */
-static int choose_options(struct engine *en, struct arena *a, const ProtobufCMessage *given,
+static int choose_options(struct engine *en, struct arena *a, const struct engine_create *w,
 			  Google__Protobuf__Any *ret, struct err *e)
 {
+	const ProtobufCMessage *given = w->options;
 	Containerd__Runc__V1__Options m = CONTAINERD__RUNC__V1__OPTIONS__INIT;
 	const struct engine_settings *s = &en->settings;
 
@@ -522,6 +541,9 @@ static int choose_options(struct engine *en, struct arena *a, const ProtobufCMes
 	}
 	if (str_empty(m.shim_cgroup))
 		m.shim_cgroup = s->shim_cgroup;
+	if (w->hosted && !str_empty(m.shim_cgroup))
+		return err_set(e, ERR_UNSUPPORTED, 0, "shim_cgroup '%s': there is no shim that could enter it",
+			       m.shim_cgroup);
 	return pack_any(a, &m.base, ret) < 0 ? err_sys(e, -ENOMEM, "pack the options") : 0;
 }
 
@@ -567,7 +589,7 @@ static int make_request(struct creating *c, const struct engine_create *w, struc
 	if (w->foreign)
 		take_options(w->foreign, &options);
 	else
-		r = choose_options(c->p.engine, &a, w->options, &options, e);
+		r = choose_options(c->p.engine, &a, w, &options, e);
 	if (r < 0)
 		return r;
 	m.id = c->task->t.id;
@@ -594,6 +616,7 @@ static int fill(struct creating *c, const struct config *config, const struct en
 		.made = made,
 		.lifetime = w->lifetime,
 		.record = (char *)(uintptr_t)(w->record ? w->record : ""),
+		.hosted = w->hosted,
 	};
 	int r = file_replace(c->bundle.fd, "config.json", config->text, config->len, 0600, e);
 
@@ -627,6 +650,9 @@ static int check(struct engine *en, const struct engine_create *w, const char **
 		return err_set(e, ERR_INVALID, 0, "no config.json");
 	if (w->foreign && w->lifetime != ENGINE_KEEP)
 		return err_set(e, ERR_UNSUPPORTED, 0, "a foreign shim whose task is not kept");
+	if (w->hosted && (w->foreign || w->lifetime != ENGINE_KEEP || !en->hosting.connect))
+		return err_set(e, ERR_UNSUPPORTED, 0, "a task without a shim that is %s",
+			       w->foreign ? "to have a foreign one" : en->hosting.connect ? "not kept" : "nobody's");
 	return identifier_check(w->id ? w->id : "", e);
 }
 

@@ -162,7 +162,12 @@ static void on_shut_down(void *ctx, int r, struct ttrpc_answer *a, const struct 
 
 	if (d->p.engine->ending)
 		return;
-	if (r >= 0 && shim_listens(d->task->address)) { /* it has other tasks */
+	if (r >= 0 && d->task->hosted) {
+		events_replay(d->task, NULL);
+		remove_bundle(d);
+		return;
+	}
+	if (r >= 0 && shim_stays(d->task)) { /* it has other tasks */
 		if (d->task->foreign && !d->task->deleted)
 			source_timer(&d->again, d->p.engine->loop, TELL_MS, on_told);
 		else

@@ -47,6 +47,11 @@ int engine_new(struct engine **ret, struct loop *l, const struct engine_settings
 	return err_sys(e, r, "make an engine");
 }
 
+void engine_host(struct engine *en, const struct engine_hosting *h)
+{
+	en->hosting = *h;
+}
+
 void engine_free(struct engine *en)
 {
 	struct err e;

@@ -26,6 +26,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <time.h>
 
 #include <protobuf-c/protobuf-c.h>
@@ -95,12 +96,31 @@ struct engine_watch {
 	uint64_t (*told)(void *ctx, struct engine_task *t, const char *instance, uint64_t last);
 };
 
+/* Whoever is the tasks' parent himself, in this process, in place of a shim: serves a
+ * task's calls at the other end of a connection. */
+struct engine_hosted {
+	const char *namespace, *id, *bundle;
+	const char *instance; /* the same over restarts: the task's events have one count */
+	const char *binary; /* the built-in runtime's program, to be executed */
+	bool create; /* else it was created before */
+};
+
+struct engine_hosting {
+	/* The fd; -ECONNREFUSED: there is no such task, and never will be: what is left of it is cleaned up. */
+	int (*connect)(void *ctx, const struct engine_hosted *t, struct err *e);
+	void *ctx;
+};
+
 /* The settings are copied. `w` may be NULL. */
 int engine_new(struct engine **ret, struct loop *l, const struct engine_settings *s, const struct engine_watch *w,
 	       struct err *e);
 /* Not from a callback. Operations that are in progress end now, with ECANCELED. No
  * task ends by this but those that live only as long as they are watched. */
 void engine_free(struct engine *en);
+/* From now on tasks without a shim may be created and opened; those are nobody else's. */
+void engine_host(struct engine *en, const struct engine_hosting *h);
+/* A child of this process that some engine of this thread executes, and reaps itself. */
+bool engine_has_child(pid_t pid);
 /* For what is made from now on; the state directory stays. The settings are copied. */
 int engine_set_settings(struct engine *en, const struct engine_settings *s, struct err *e);
 const struct engine_settings *engine_settings_of(const struct engine *en);
@@ -216,6 +236,7 @@ struct engine_create {
 	const char *record; /* kept beside config.json, for who opens the task later; NULL: "" */
 	enum engine_lifetime lifetime;
 	const ProtobufCMessage *options; /* containerd.runc.v1.Options; NULL: by the settings */
+	bool hosted; /* no shim: see engine_host(); it is kept */
 	const struct engine_foreign *foreign; /* NULL: our shim; then `options` are not looked at, and it is kept */
 };
 

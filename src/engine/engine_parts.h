@@ -36,6 +36,7 @@ struct engine {
 	struct arena arena; /* the settings' strings */
 	struct engine_settings settings;
 	struct engine_watch watch;
+	struct engine_hosting hosting; /* connect NULL: nobody hosts anything */
 	struct task *tasks; /* all that there are */
 	struct task **buckets; /* those that can be found */
 	unsigned n_buckets, n_tasks;
@@ -87,6 +88,7 @@ struct task {
 	struct ending *ending;
 	struct deletion *deletion;
 	struct foreign *foreign; /* NULL: its shim is ours */
+	bool hosted; /* or it has none: hosted.c */
 	/* Of its shim, and what has been told of its events. */
 	char *address, *instance;
 	char *stdio; /* three strings, which t.stdio are */
@@ -169,6 +171,15 @@ void foreign_watch(struct task *t);
 void foreign_tell_end(struct task *t, const Containerd__Task__V2__DeleteResponse *end);
 /* The same of one that nobody had found yet, or that was never made. */
 void foreign_tell_left(struct task *t, const Containerd__Task__V2__DeleteResponse *end, bool lost);
+
+/* ---- hosted.c ----------------------------------------------------------------- */
+
+#define HOSTED_JOURNAL "events" /* in the bundle */
+
+/* A connection to its service. */
+int hosted_connect(struct task *t, struct err *e);
+/* It cannot be had any more: what its journal says is told to who counts events. */
+void hosted_tell_left(struct task *t);
 
 /* ---- link.c ----------------------------------------------------------------- */
 
@@ -269,6 +280,7 @@ struct cleanup {
 	unsigned flags;
 	struct bundle bundle;
 	struct child child;
+	struct waiter hosted; /* for the end of its connection */
 	bool again_once; /* its `delete` was killed, and has been begun anew */
 	bool counted, queued; /* its `delete` runs; has to wait, since many do */
 	int pidfd; /* of a shim that is to end first; -1 */
@@ -307,6 +319,8 @@ int shim_command_start(struct engine *en, struct child *c, const struct shim_ord
 int shim_command_delete(struct engine *en, struct child *c, const struct shim_order *o, struct err *e);
 /* A program by its name; NULL: it is not there. */
 const char *shim_find_program(struct arena *a, const char *name, bool beside_us);
+/* Whether the task's shim stays after Shutdown, since it has others. */
+bool shim_stays(const struct task *t);
 /* Whether its socket is still there: one that is to end removes it first. */
 bool shim_listens(const char *address);
 /* That of a shim that has ended. */

@@ -117,8 +117,9 @@ void event_tell(struct task *t, struct engine_event *ev)
 	ev->namespace = t->t.namespace;
 	ev->id = t->t.id;
 	ev->instance = t->instance ? t->instance : "";
-	/* Those of a foreign shim come by themselves, before it is watched. */
-	if (w->event && (t->t.watched || (t->foreign && w->told)))
+	/* Those of a foreign shim come by themselves, before it is watched; those of a hosted
+	 * task that is gone, instead of that. */
+	if (w->event && (t->t.watched || ((t->foreign || t->hosted) && w->told)))
 		w->event(w->ctx, &t->t, ev);
 }
 
@@ -151,6 +152,10 @@ static int find_journal(const struct task *t, struct sb *path)
 {
 	OWN_SB struct sb shims = SB_INIT;
 
+	if (t->hosted) {
+		sb_printf(path, "%s/" HOSTED_JOURNAL, t->t.bundle);
+		return path->failed ? -ENOMEM : 0;
+	}
 	if (!t->address || !t->shim_pid || t->foreign)
 		return -ENOENT;
 	sb_printf(&shims, "%s/" ENGINE_SHIMS, t->t.engine->settings.state);

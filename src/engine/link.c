@@ -141,6 +141,16 @@ pid_t link_peer(const struct link *l)
 	return cred.pid;
 }
 
+static int connect_hosted(struct link *l, struct task *t, struct err *e)
+{
+	int r = hosted_connect(t, e);
+
+	if (r < 0)
+		return r;
+	r = ttrpc_client_init(&l->client, l->engine->loop, r);
+	return r < 0 ? err_sys(e, r, "connect to the service of task %s", t->t.id) : 0;
+}
+
 int link_open(struct task *t, struct err *e)
 {
 	struct link *l;
@@ -150,7 +160,7 @@ int link_open(struct task *t, struct err *e)
 		return ttrpc_client_is_open(&t->link->client) ?
 			       0 :
 			       err_set(e, ERR_LOST, -EPIPE, "task %s: its shim has ended", t->t.id);
-	if (!t->address)
+	if (!t->address && !t->hosted)
 		r = read_address(t);
 	if (t->foreign)
 		foreign_hear(t);
@@ -162,7 +172,8 @@ int link_open(struct task *t, struct err *e)
 	l->client.on_end = on_end;
 	loop_owner_hold(&l->client.conn.owner);
 	l->engine = t->t.engine;
-	r = ttrpc_client_connect(&l->client, l->engine->loop, t->address, e);
+	r = t->hosted ? connect_hosted(l, t, e) :
+			ttrpc_client_connect(&l->client, l->engine->loop, t->address, e);
 	if (r < 0) {
 		loop_owner_drop(&l->client.conn.owner);
 		return r;
@@ -375,7 +386,7 @@ int link_greet(struct task *t, unsigned what, const Berth__Shim__V1__HoldRequest
 	if (!l)
 		return err_set(e, ERR_LOST, -EPIPE, "task %s: its shim has ended", t->t.id);
 	ask = what & ~(l->greeted & (unsigned)~GREET_STATE);
-	if (t->foreign)
+	if (t->foreign || t->hosted)
 		ask &= ~(unsigned)GREET_HOLD;
 	corked = ttrpc_conn_cork(&l->client.conn);
 	l->result = 0;
@@ -410,7 +421,7 @@ static int on_process(struct source *s, uint32_t events)
 static void hold_process(struct link *l, pid_t pid)
 {
 	/* The socket of a foreign one may have been made by the program that started it. */
-	if (l->pidfd >= 0 || pid <= 0 || (!l->task->foreign && pid != link_peer(l)))
+	if (l->pidfd >= 0 || pid <= 0 || l->task->hosted || (!l->task->foreign && pid != link_peer(l)))
 		return;
 	/* It has just answered, so this is none that came after it. */
 	l->pidfd = sys_pidfd_open(pid, 0);
@@ -424,7 +435,7 @@ int link_dup_pidfd(const struct task *t)
 
 	if (l && l->pidfd >= 0)
 		return sys_fcntl(l->pidfd, F_DUPFD_CLOEXEC, 0);
-	if (!l || t->foreign || link_peer(l) <= 0)
+	if (!l || t->foreign || t->hosted || link_peer(l) <= 0)
 		return -1;
 	return sys_pidfd_open(link_peer(l), 0);
 }

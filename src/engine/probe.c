@@ -135,8 +135,11 @@ static void look(struct probe *p)
 	if (r >= 0)
 		r = link_open(p->task, &p->why);
 	if (r == -ENOENT || r == -ECONNREFUSED || r == -ENODATA) {
-		if (make_sure(p))
-			clean_up(p, 0);
+		if (!make_sure(p))
+			return;
+		if (p->task->hosted)
+			hosted_tell_left(p->task);
+		clean_up(p, 0);
 		return;
 	}
 	if (r == -EAGAIN) {

@@ -58,6 +58,11 @@ int shim_write_settings(const struct engine *en, int bundle, struct err *e)
 	return file_replace(bundle, SETTINGS, b.s, b.len, 0600, e);
 }
 
+bool shim_stays(const struct task *t)
+{
+	return !t->hosted && shim_listens(t->address);
+}
+
 bool shim_listens(const char *address)
 {
 	const char *path = str_starts(address, "unix://") ? address + strlen("unix://") : address;

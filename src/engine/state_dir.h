@@ -45,7 +45,7 @@ void bundle_unique(char ret[BUNDLE_UNIQUE]);
 
 /* ---- engine.json: docs/formats/engine.md ---------------------------------- */
 
-#define BUNDLE_RECORD_VERSION 2 /* 1, where the shim is ours */
+#define BUNDLE_RECORD_VERSION 3 /* 2, where the shim is not ours; 1, where it is */
 
 /* Who started a shim that is not ours, and what it was told. */
 struct bundle_foreign {
@@ -58,6 +58,7 @@ struct bundle_record {
 	unsigned lifetime; /* enum engine_lifetime */
 	char *record; /* the creator's text */
 	struct bundle_foreign foreign;
+	bool hosted; /* there is none: engine_host() */
 };
 
 int bundle_record_write(int bundle, const struct bundle_record *r, struct err *e);

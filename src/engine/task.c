@@ -245,6 +245,7 @@ int task_set_record(struct task *t, const struct bundle_record *r)
 	if (copy)
 		t->t.record = copy;
 	t->lifetime = r->lifetime;
+	t->hosted = r->hosted;
 	if (r->foreign.program && !t->foreign && foreign_set(t, &r->foreign) < 0)
 		return -ENOMEM;
 	return set_text(&t->made, r->made);

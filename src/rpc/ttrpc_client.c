@@ -163,6 +163,14 @@ int ttrpc_client_call(struct ttrpc_client *c, const struct ttrpc_request *r, str
 	return 0;
 }
 
+int ttrpc_client_init(struct ttrpc_client *c, struct loop *l, int fd)
+{
+	c->conn.on_frame = on_frame;
+	c->conn.on_close = on_close;
+	c->conn.take_fds = true;
+	return ttrpc_conn_init(&c->conn, l, fd);
+}
+
 int ttrpc_client_connect(struct ttrpc_client *c, struct loop *l, const char *address, struct err *e)
 {
 	const char *path = str_starts(address, "unix://") ? address + 7 : address;
@@ -180,11 +188,7 @@ int ttrpc_client_connect(struct ttrpc_client *c, struct loop *l, const char *add
 	if (r >= 0)
 		r = sys_connect(fd, (struct sockaddr *)&sa,
 				(socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + (*path != '@')));
-	if (r >= 0) {
-		c->conn.on_frame = on_frame;
-		c->conn.on_close = on_close;
-		c->conn.take_fds = true;
-		r = ttrpc_conn_init(&c->conn, l, take_fd(&fd));
-	}
+	if (r >= 0)
+		r = ttrpc_client_init(c, l, take_fd(&fd));
 	return r < 0 ? err_sys(e, r, "connect to '%s'", path) : 0;
 }

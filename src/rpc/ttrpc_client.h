@@ -44,6 +44,8 @@ struct ttrpc_request {
 /* Never waits: -EAGAIN when the peer's backlog is full. An abstract address
  * begins with '@'; "unix://" in front is passed over. */
 int ttrpc_client_connect(struct ttrpc_client *c, struct loop *l, const char *address, struct err *e);
+/* Over a connection that is there; the fd is taken in any case. */
+int ttrpc_client_init(struct ttrpc_client *c, struct loop *l, int fd);
 /* On failure `done` is not called. */
 int ttrpc_client_call(struct ttrpc_client *c, const struct ttrpc_request *r, struct err *e);
 /* Takes what has arrived by now, as the loop would. */

@@ -413,6 +413,20 @@ void deletion_advance(struct process *p)
 		advance(p);
 }
 
+void deletion_drop(struct process *p)
+{
+	struct deletion *d = p->deletion;
+	struct err e;
+
+	if (!d)
+		return;
+	p->deletion = NULL;
+	err_set(&e, ERR_LOST, 0, "the service ends");
+	if (d->call)
+		ttrpc_fail(d->call, &e);
+	free(d);
+}
+
 static void on_drained(struct process *p)
 {
 	p->deletion->drained = true;

@@ -11,6 +11,7 @@
 #include "fd.h"
 #include "file.h"
 #include "hold.h"
+#include "hosted_record.h"
 #include "identifier.h"
 #include "json.h"
 #include "job.h"
@@ -30,12 +31,13 @@ static int choose_runtime(struct task *t, const struct task_options *o, struct e
 	const struct settings *s = &t->shim->settings;
 	bool builtin = settings_is_builtin(s, o->binary_name);
 	const char *root = !str_empty(o->root) ? o->root : builtin ? s->root : s->runtime_root;
+	const char *own = t->shim->binary;
 	OWN_SB struct sb whole = SB_INIT;
 
 	sb_printf(&whole, "%s/%s", root, t->shim->namespace);
 	t->runtime = (struct runtime){
-		.ops = builtin ? &builtin_ops : &external_ops,
-		.binary = strdup(builtin ? "" : o->binary_name),
+		.ops = builtin && !own ? &builtin_ops : &external_ops,
+		.binary = strdup(!builtin ? o->binary_name : own ? own : ""),
 		.root = whole.failed ? NULL : strdup(whole.s),
 		.systemd_cgroup = o->systemd_cgroup,
 		.no_pivot_root = o->no_pivot_root,
@@ -69,6 +71,14 @@ struct failure { /* of a Create, until nothing is left of it */
 	struct err e;
 };
 
+static void drop_undone(struct job *j, const struct err *e)
+{
+	struct failure *f = j->extra;
+
+	ttrpc_fail(f->call, e);
+	free(f);
+}
+
 static void on_undone(struct job *j, int r, struct helper_result *ret, struct err *e)
 {
 	struct failure *f = j->extra;
@@ -96,6 +106,7 @@ static void undo_create(struct task *t, struct ttrpc_call *call, const struct er
 	}
 	*f = (struct failure){ call, *e };
 	j->extra = f;
+	j->drop = drop_undone;
 	job_start(j, t->runtime.ops->destroy, NULL);
 }
 
@@ -113,7 +124,8 @@ static int adopt(struct task *t, struct helper_result *ret, struct err *e)
 	r = t->cgroup && t->memory ? process_watch(&t->init, ret->pid, take_fd(&ret->pidfd)) : -ENOMEM;
 	if (r < 0)
 		return err_sys(e, r, "watch the container");
-	return stdstreams_attach(&t->init, take_fd(&ret->fd), take_fd(&ret->out), e);
+	r = stdstreams_attach(&t->init, take_fd(&ret->fd), take_fd(&ret->out), e);
+	return r < 0 || !t->shim->binary ? r : hosted_record_write(&t->init, e);
 }
 
 static void on_created(struct job *j, int r, struct helper_result *ret, struct err *e)
@@ -145,6 +157,11 @@ static void on_created(struct job *j, int r, struct helper_result *ret, struct e
 		process_settle(&t->init);
 	}
 	containerd__task__v2__create_task_request__free_unpacked(q, NULL);
+}
+
+static void drop_created(struct job *j, const struct err *e)
+{
+	containerd__task__v2__create_task_request__free_unpacked(j->extra, NULL);
 }
 
 static int prepare(struct call *c, const Containerd__Task__V2__CreateTaskRequest *q, struct task **ret,
@@ -206,6 +223,7 @@ void call_create(struct call *c)
 	} else {
 		j->call = c->rpc;
 		j->extra = q;
+		j->drop = drop_created;
 		c->m = NULL;
 		j->order.mounts = q->rootfs;
 		j->order.n_mounts = q->n_rootfs;
@@ -453,6 +471,9 @@ void call_shutdown(struct call *c)
 
 	for (const struct task *t = s->tasks; t; t = t->next)
 		busy = busy || t->ready;
+	for (struct task *t = s->tasks; s->binary && !busy && t; t = t->next)
+		if (t->init.busy) /* a Create: where the shim is a process it can be killed */
+			job_hurry(t, 0);
 	if (!busy) /* as with containerd's own, `now` or not: what runs needs its parent */
 		shim_stop(s);
 	call_empty(c->rpc); /* by now the next one of this name does not find us any more */

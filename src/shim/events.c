@@ -51,8 +51,7 @@ static void drop_unwritten(struct events *ev)
 
 /* ---- the whole ----------------------------------------------------------- */
 
-int events_open(struct events *ev, struct loop *l, const char *namespace, const char *address, const char *journal,
-		struct err *e)
+static int prepare(struct events *ev, struct loop *l, const char *namespace, const char *address, struct err *e)
 {
 	*ev = (struct events){ .loop = l, .client.conn.fd = -1 };
 	ev->namespace = strdup(namespace);
@@ -61,7 +60,22 @@ int events_open(struct events *ev, struct loop *l, const char *namespace, const 
 		events_close(ev);
 		return err_sys(e, -ENOMEM, "prepare for events");
 	}
-	return journal_open(&ev->journal, journal, e);
+	return 0;
+}
+
+int events_open(struct events *ev, struct loop *l, const char *namespace, const char *address, const char *journal,
+		struct err *e)
+{
+	int r = prepare(ev, l, namespace, address, e);
+
+	return r < 0 ? r : journal_open(&ev->journal, journal, e);
+}
+
+int events_resume(struct events *ev, struct loop *l, const char *namespace, const char *journal, struct err *e)
+{
+	int r = prepare(ev, l, namespace, NULL, e);
+
+	return r < 0 ? r : journal_open_left(&ev->journal, journal, e);
 }
 
 void events_close(struct events *ev)

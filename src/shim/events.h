@@ -33,6 +33,8 @@ struct events {
 /* `address` may be NULL or "". */
 int events_open(struct events *ev, struct loop *l, const char *namespace, const char *address, const char *journal,
 		struct err *e);
+/* Goes on with a journal that is there; it is told to nobody. */
+int events_resume(struct events *ev, struct loop *l, const char *namespace, const char *journal, struct err *e);
 void events_close(struct events *ev);
 
 /* `m` is one of containerd.events; the topic is its own ("/tasks/exit"). */

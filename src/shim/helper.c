@@ -4,15 +4,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "fd.h"
+#include "file.h"
 #include "launch.h"
 #include "log.h"
 #include "mem.h"
@@ -27,6 +31,8 @@ struct message {
 	struct helper_result ret;
 	struct err e;
 };
+
+extern char **environ;
 
 enum { END_SOON_MS = 2 };
 struct helper_answer {
@@ -128,7 +134,7 @@ static _Noreturn void helper_main(const struct helper_job *job, int socket)
 
 /* ---- one that waits ------------------------------------------------------- */
 
-enum { STDIO = 3, NAME = 16, ORDER_MAX = 8192 };
+enum { STDIO = 3, NAME = 16, ORDER_MAX = 8192, ORDER_FILE_MAX = 32 << 20 };
 struct telling {
 	bool has[STDIO];
 	char name[NAME]; /* "": the shim's */
@@ -162,6 +168,36 @@ static _Noreturn void spare_main(helper_told *work, void (*warm)(const void *ctx
 	if (*u.t.name)
 		sys_prctl(PR_SET_NAME, (unsigned long)u.t.name, 0, 0);
 	m.r = work(&m.ret, ctx, u.t.order, (size_t)len - sizeof u.t, &m.e);
+	answer(&m);
+}
+
+/* ---- one that is executed ------------------------------------------------- */
+
+_Noreturn void helper_be(helper_told *work)
+{
+	OWN_ARENA struct arena a = ARENA_INIT;
+	struct message m = { .ret = HELPER_RESULT };
+	struct telling t;
+	int fds[STDIO + 1];
+	size_t n = STDIO + 1, at = 0, len;
+	char *order;
+
+	sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0); /* who was gone before that has closed the socket */
+	be_helper(&m, NULL, SOCKET);
+	if (fd_recv(SOCKET, &t, sizeof t, fds, &n) != (ssize_t)sizeof t || !n)
+		_exit(0);
+	for (int i = 0; i < STDIO && at < n - 1; i++)
+		if (t.has[i])
+			sys_dup3(fds[at++], i, 0);
+	if (*t.name)
+		sys_prctl(PR_SET_NAME, (unsigned long)t.name, 0, 0);
+	if (lseek(fds[n - 1], 0, SEEK_SET) < 0)
+		m.r = err_sys(&m.e, -errno, "read the order");
+	else
+		m.r = file_read_fd(&a, fds[n - 1], "the order", ORDER_FILE_MAX, &order, &len, &m.e);
+	fd_close_from(KEPT);
+	if (m.r >= 0)
+		m.r = work(&m.ret, NULL, order, len, &m.e);
 	answer(&m);
 }
 
@@ -290,17 +326,13 @@ void helper_spare_end(struct helper_spare *s)
 	fd_closep(&s->socket);
 }
 
-/* < 0: it is to be forked, as there is none, or it has been killed. */
-static int tell_spare(struct helper *h, const struct helper_job *job)
+/* What it is to do: `inline_len` bytes of the order, or all of it in a file. */
+static int tell(int socket, const struct helper_job *job, size_t inline_len, int file)
 {
-	struct helper_spare *s = job->spare;
-	size_t len = sizeof(struct telling) + job->len, n = 0;
-	struct telling *t;
-	int fds[STDIO], r;
+	size_t len = sizeof(struct telling) + inline_len, n = 0;
+	struct telling *t = calloc(1, len);
+	int fds[STDIO + 1], r;
 
-	if (!s || s->pidfd < 0 || len > ORDER_MAX)
-		return -ENOENT;
-	t = calloc(1, len);
 	if (!t)
 		return -ENOMEM;
 	for (int i = 0; job->stdio && i < STDIO; i++) {
@@ -308,11 +340,25 @@ static int tell_spare(struct helper *h, const struct helper_job *job)
 		if (t->has[i])
 			fds[n++] = job->stdio[i];
 	}
+	if (file >= 0)
+		fds[n++] = file;
 	if (job->name)
 		snprintf(t->name, sizeof t->name, "%s", job->name);
-	memcpy(t->order, job->order, job->len);
-	r = fd_send(s->socket, t, len, fds, n);
+	memcpy(t->order, job->order, inline_len);
+	r = fd_send(socket, t, len, fds, n);
 	free(t);
+	return r;
+}
+
+/* < 0: it is to be forked, as there is none, or it has been killed. */
+static int tell_spare(struct helper *h, const struct helper_job *job)
+{
+	struct helper_spare *s = job->spare;
+	int r;
+
+	if (!s || s->pidfd < 0 || sizeof(struct telling) + job->len > ORDER_MAX)
+		return -ENOENT;
+	r = tell(s->socket, job, job->len, -1);
 	if (r < 0)
 		return r;
 	h->socket = take_fd(&s->socket);
@@ -320,14 +366,73 @@ static int tell_spare(struct helper *h, const struct helper_job *job)
 	return 0;
 }
 
+/* As a child of ours, with the socket as its fd 3. */
+static int spawn(int theirs, pid_t *pid)
+{
+	static const char *const argv[] = HELPER_ARGV;
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t all, none;
+	int r;
+
+	sigfillset(&all);
+	sigemptyset(&none);
+	r = posix_spawn_file_actions_init(&actions);
+	if (r)
+		return -r;
+	r = posix_spawnattr_init(&attr);
+	if (r) {
+		posix_spawn_file_actions_destroy(&actions);
+		return -r;
+	}
+	r = posix_spawn_file_actions_adddup2(&actions, theirs, SOCKET);
+	r = r ? r : posix_spawnattr_setsigdefault(&attr, &all);
+	r = r ? r : posix_spawnattr_setsigmask(&attr, &none);
+	r = r ? r : posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+	r = r ? r : posix_spawn(pid, "/proc/self/exe", &actions, &attr, (char *const *)(uintptr_t)argv, environ);
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&actions);
+	return -r;
+}
+
+static int execute(struct helper *h, const struct helper_job *job)
+{
+	OWN_FD ours = -1, theirs = -1, order = file_memory("order");
+	int pair[2], r = order;
+	pid_t pid;
+
+	if (r >= 0)
+		r = fd_write_all(order, job->order, job->len);
+	if (r >= 0)
+		r = sys_socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, pair);
+	if (r < 0)
+		return r;
+	ours = pair[0];
+	theirs = sys_fcntl(pair[1], F_DUPFD_CLOEXEC, SOCKET + 1); /* dup2() onto itself would keep it closed */
+	sys_close(pair[1]);
+	r = theirs < 0 ? theirs : spawn(theirs, &pid);
+	if (r < 0)
+		return r;
+	h->pidfd = r = sys_pidfd_open(pid, 0);
+	if (r < 0) {
+		sys_kill(pid, SIGKILL);
+		sys_waitid(P_PID, pid, NULL, WEXITED);
+		return r;
+	}
+	fd_closep(&theirs);
+	h->socket = take_fd(&ours);
+	return tell(h->socket, job, 0, order);
+}
+
 int helper_start(struct helper *h, struct loop *l, const struct helper_job *job,
 		 void (*done)(struct helper *h, int r, struct helper_result *ret, const struct err *e),
 		 void *ctx, struct err *e)
 {
-	int theirs, r = 0;
+	int theirs, r;
 
 	*h = (struct helper){ .socket = -1, .pidfd = -1, .done = done, .ctx = ctx };
-	if (tell_spare(h, job) < 0) {
+	r = job->execute ? execute(h, job) : tell_spare(h, job);
+	if (r < 0 && !job->execute) {
 		r = fork_one(&h->socket, &h->pidfd, &theirs);
 		if (r == 0)
 			helper_main(job, theirs);
@@ -349,6 +454,25 @@ int helper_start(struct helper *h, struct loop *l, const struct helper_job *job,
 	if (job->deadline_ms)
 		source_timer(&h->deadline, l, job->deadline_ms, on_deadline);
 	return 0;
+}
+
+void helper_end(struct helper *h)
+{
+	source_remove(&h->end);
+	source_remove(&h->answer);
+	source_remove(&h->deadline);
+	if (h->early) {
+		int *fds[FDS] = { 0 };
+
+		fds_of(&h->early->ret, fds);
+		for (int i = 0; i < FDS && fds[i]; i++)
+			fd_closep(fds[i]);
+		free(h->early);
+	}
+	if (h->pidfd >= 0)
+		proc_end(h->pidfd);
+	fd_closep(&h->pidfd);
+	fd_closep(&h->socket);
 }
 
 void helper_hurry(struct helper *h, uint32_t ms)

@@ -43,6 +43,7 @@ struct helper_result {
 	bool shared_pids; /* it has no pid namespace of its own */
 	bool plain; /* ops->remove() may do */
 	bool builtin_init; /* it is berth's own */
+	unsigned state; /* restore: enum life_state */
 	struct live_mount mount; /* that it has attached */
 	char cgroup[HELPER_PATH]; /* its path in each hierarchy; "": none */
 	char memory[HELPER_PATH]; /* the directory of its memory cgroup; "": none */
@@ -65,6 +66,9 @@ struct helper_job {
 	uint32_t deadline_ms; /* then it is killed: ERR_TIMEOUT; 0: none */
 	const char *name; /* that ps shows, at most 15 characters; NULL: the shim's */
 	struct helper_spare *spare; /* does it, if there is one, by `order`; NULL: none is to */
+	/* Executed: not a fork, since the process has threads, but this program, whose
+	 * main() calls helper_be(); by `order`, too. */
+	bool execute;
 	const void *order;
 	size_t len;
 };
@@ -89,5 +93,11 @@ int helper_start(struct helper *h, struct loop *l, const struct helper_job *job,
 /* `warm`: what it does at once, so that less is to be done later. None: so be it. */
 void helper_spare_begin(struct helper_spare *s, helper_told *work, void (*warm)(const void *ctx), const void *ctx);
 void helper_spare_end(struct helper_spare *s);
+/* `argv` of one that is executed. */
+#define HELPER_ARGV { "berth-helper", NULL }
+/* In it: does what it is told, and ends. */
+_Noreturn void helper_be(helper_told *work);
+/* Without `done`: it is killed. */
+void helper_end(struct helper *h);
 /* Its deadline is in so many milliseconds, unless it was before that. */
 void helper_hurry(struct helper *h, uint32_t ms);

@@ -144,7 +144,7 @@ static void failed(struct holding *h, const char *what, const struct err *e)
 	h->failures++;
 	log_printf(LOG_LEVEL_ERROR, "task %s, which nobody holds: %s: %s", h->id, what, err_text(e, text, sizeof text));
 	answer(h, -1, e);
-	source_timer(&h->again, &h->shim->loop, ms, on_again);
+	source_timer(&h->again, h->shim->loop, ms, on_again);
 }
 
 static void bundle_removed(struct holding *h)

@@ -15,9 +15,6 @@
 
 /* A hook may take its time; what core waits for has deadlines of its own. */
 enum { JOB_MS = 10 * 60 * 1000, LET_GO_MS = 120 * 1000 };
-/* What hangs in a container that has ended keeps its end from being told: a
- * daemon gives up after ten seconds. */
-enum { HURRY_MS = 5 * 1000 };
 
 struct order job_order(const struct task *t)
 {
@@ -69,23 +66,45 @@ static void let_go(struct shim *s, const struct task *task)
 		deletion_advance(&t->init);
 }
 
-static void finish(struct job *j, int r, struct helper_result *ret, struct err *e)
+static void leave(struct job *j)
 {
 	struct task *t = j->task;
-	struct shim *s = t->shim;
 
 	*j->link = j->next;
 	if (j->next)
 		j->next->link = j->link;
 	t->n_jobs--;
-	s->n_jobs--;
+	t->shim->n_jobs--;
+	t->shim->reaper->n_jobs--;
 	if (j->process)
 		j->process->busy = false;
+}
+
+void job_drop(struct job *j)
+{
+	struct err e;
+
+	leave(j);
+	helper_end(&j->helper);
+	err_set(&e, ERR_LOST, 0, "the service ends");
+	if (j->call)
+		ttrpc_fail(j->call, &e);
+	if (j->drop)
+		j->drop(j, &e);
+	free(j);
+}
+
+static void finish(struct job *j, int r, struct helper_result *ret, struct err *e)
+{
+	struct task *t = j->task;
+	struct shim *s = t->shim;
+
+	leave(j);
 	j->done(j, r, ret, e);
 	free(j);
 	let_go(s, t);
 	holding_settle(s, t);
-	reaper_look(s);
+	reaper_look(s->reaper);
 }
 
 static void on_done(struct helper *h, int r, struct helper_result *ret, const struct err *e)
@@ -100,6 +119,7 @@ static void begin(struct job *j)
 	struct task *t = j->task;
 
 	t->shim->n_jobs++;
+	t->shim->reaper->n_jobs++;
 	t->n_jobs++;
 	j->next = t->jobs;
 	j->link = &t->jobs;
@@ -112,67 +132,42 @@ static void begin(struct job *j)
 	}
 }
 
-/* What somebody who looks at the shim sees it do: `berthctl operations`, ps. */
-static const char *name_of(const struct job *j, int (*work)(struct helper_result *ret, void *order, struct err *e))
-{
-	const struct runtime_ops *ops = j->order.runtime->ops;
-	const struct {
-		int (*work)(struct helper_result *ret, void *order, struct err *e);
-		const char *name;
-	} rows[] = {
-		{ ops->create, "shim: create" },
-		{ ops->start, "shim: start" },
-		{ ops->exec, "shim: exec" },
-		{ ops->kill, "shim: kill" },
-		{ ops->pause, "shim: pause" },
-		{ ops->resume, "shim: resume" },
-		{ ops->update, "shim: update" },
-		{ ops->destroy, "shim: delete" },
-		{ operation_remove_bundle, "shim: clean up" },
-		{ operation_mount_add, "shim: mount" },
-		{ operation_mount_remove, "shim: unmount" },
-		{ operation_pids, "shim: list" },
-		{ operation_metrics, "shim: measure" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (rows[i].work == work)
-			return rows[i].name;
-	return NULL;
-}
-
 void job_start(struct job *j, int (*work)(struct helper_result *ret, void *order, struct err *e), const int *stdio)
 {
 	struct shim *s = j->task->shim;
+	const struct runtime_ops *ops = j->order.runtime->ops;
+	int verb = order_verb(ops, work);
 	struct helper_job todo = {
-		.name = name_of(j, work),
+		.name = order_verb_name(verb),
 		.work = work,
 		.arg = &j->order,
 		.stdio = stdio,
 		.deadline_ms = JOB_MS,
+		.execute = s->binary,
 	};
 	struct helper_result none = HELPER_RESULT;
 	void *order = NULL;
 	struct err e;
-	int r;
+	int r = 0;
 
-	if (s->spare.pidfd >= 0 && work == builtin_ops.create)
-		order = order_pack(&j->order, &todo.len);
-	if (order) {
-		todo.order = order;
+	if (s->binary || (s->spare.pidfd >= 0 && work == builtin_ops.create))
+		todo.order = order = order_pack(&j->order, verb, &todo.len);
+	if (order && !s->binary)
 		todo.spare = &s->spare;
-	}
+	if (s->binary && !order)
+		r = err_set(&e, ERR_UNSUPPORTED, 0, "of a task without a shim");
 	begin(j);
-	r = helper_start(&j->helper, &s->loop, &todo, on_done, NULL, &e);
+	if (r >= 0)
+		r = helper_start(&j->helper, s->loop, &todo, on_done, NULL, &e);
 	free(order);
 	if (r < 0)
 		finish(j, r, &none, &e);
 }
 
-void job_hurry(struct task *t)
+void job_hurry(struct task *t, uint32_t ms)
 {
 	for (struct job *j = t->jobs; j; j = j->next)
-		helper_hurry(&j->helper, HURRY_MS);
+		helper_hurry(&j->helper, ms);
 }
 
 /* ---- a start without a helper ---------------------------------------------- */
@@ -192,7 +187,7 @@ static int on_late(struct source *s, uint32_t events)
 void job_let_go(struct job *j)
 {
 	struct task *t = j->task;
-	struct loop *l = &t->shim->loop;
+	struct loop *l = t->shim->loop;
 	struct helper_result none = HELPER_RESULT;
 	struct err e;
 	int r;

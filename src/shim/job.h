@@ -24,6 +24,7 @@ struct job {
 	void *extra; /* the caller's */
 	/* The job is freed after it, and the task may be. */
 	void (*done)(struct job *j, int r, struct helper_result *ret, struct err *e);
+	void (*drop)(struct job *j, const struct err *e); /* instead: `extra` goes; NULL: nothing of it is ours */
 };
 
 /* What every operation on the task is told. */
@@ -33,8 +34,13 @@ int job_may_begin(const struct shim *s, struct err *e);
 /* NULL: out of memory, or for a call too many; and the call has been told. */
 struct job *job_new(struct task *t, struct process *p, struct ttrpc_call *call,
 		    void (*done)(struct job *j, int r, struct helper_result *ret, struct err *e));
-/* The task's first process has ended: nobody waits long for what is in flight. */
-void job_hurry(struct task *t);
+/* Ends without `done`. */
+void job_drop(struct job *j);
+/* What hangs in a container that has ended keeps its end from being told: a
+ * daemon gives up after ten seconds. */
+enum { HURRY_MS = 5 * 1000 };
+/* Nobody waits longer than this for what is in flight. */
+void job_hurry(struct task *t, uint32_t ms);
 /* `stdio` as in struct helper_job. What cannot be started is done with an error. */
 void job_start(struct job *j, int (*work)(struct helper_result *ret, void *order, struct err *e), const int *stdio);
 /* Instead, where there is t->start: lets the task's process go, without a helper. */

@@ -9,7 +9,7 @@
 #include "mem.h"
 #include "metrics_parts.h"
 
-void *metrics_new(struct metrics *m, const ProtobufCMessageDescriptor *d)
+void *metrics_part(struct metrics *m, const ProtobufCMessageDescriptor *d)
 {
 	void *new = arena_alloc(m->a, d->sizeof_message);
 
@@ -32,7 +32,7 @@ void *metrics_list(struct metrics *m, const ProtobufCMessageDescriptor *d, size_
 		return NULL;
 	}
 	for (size_t i = 0; i < n; i++) {
-		list[i] = metrics_new(m, d);
+		list[i] = metrics_part(m, d);
 		if (!list[i])
 			return NULL;
 	}
@@ -78,7 +78,7 @@ static void rdma_entries(struct metrics *m, const struct stats_rdma_file *from, 
 
 void *metrics_rdma(struct metrics *m, const ProtobufCMessageDescriptor *d)
 {
-	void *to = metrics_new(m, d);
+	void *to = metrics_part(m, d);
 
 	if (to) {
 		rdma_entries(m, &m->s->rdma.current, to, "current");

@@ -19,7 +19,7 @@ struct metrics {
 };
 
 /* An empty message; NULL: out of memory. */
-void *metrics_new(struct metrics *m, const ProtobufCMessageDescriptor *d);
+void *metrics_part(struct metrics *m, const ProtobufCMessageDescriptor *d);
 /* Pointers to `n` of them, for a repeated field. NULL when n is 0, too. */
 void *metrics_list(struct metrics *m, const ProtobufCMessageDescriptor *d, size_t n);
 

@@ -44,7 +44,7 @@ static void hugetlb(struct metrics *m, v1_metrics *to)
 
 static v1_pids *pids(struct metrics *m)
 {
-	v1_pids *to = m->s->pids.present ? metrics_new(m, DESCRIPTOR(pids_stat)) : NULL;
+	v1_pids *to = m->s->pids.present ? metrics_part(m, DESCRIPTOR(pids_stat)) : NULL;
 
 	if (!to)
 		return NULL;
@@ -55,9 +55,9 @@ static v1_pids *pids(struct metrics *m)
 
 static v1_cpu *cpu(struct metrics *m)
 {
-	v1_cpu *to = metrics_new(m, DESCRIPTOR(cpustat));
-	v1_cpu_usage *usage = metrics_new(m, DESCRIPTOR(cpuusage));
-	v1_throttle *throttling = metrics_new(m, DESCRIPTOR(throttle));
+	v1_cpu *to = metrics_part(m, DESCRIPTOR(cpustat));
+	v1_cpu_usage *usage = metrics_part(m, DESCRIPTOR(cpuusage));
+	v1_throttle *throttling = metrics_part(m, DESCRIPTOR(throttle));
 
 	if (!to || !usage || !throttling)
 		return NULL;
@@ -78,7 +78,7 @@ static v1_cpu *cpu(struct metrics *m)
 
 static v1_memory_entry *memory_entry(struct metrics *m, const struct stats_memory *from)
 {
-	v1_memory_entry *to = metrics_new(m, DESCRIPTOR(memory_entry));
+	v1_memory_entry *to = metrics_part(m, DESCRIPTOR(memory_entry));
 
 	if (!to)
 		return NULL;
@@ -103,7 +103,7 @@ static v1_memory *memory(struct metrics *m)
 		{ "total_pgpgout", "total_pg_pg_out" },
 		{ 0 },
 	};
-	v1_memory *to = m->s->memory.n_raw ? metrics_new(m, DESCRIPTOR(memory_stat)) : NULL;
+	v1_memory *to = m->s->memory.n_raw ? metrics_part(m, DESCRIPTOR(memory_stat)) : NULL;
 
 	if (!to)
 		return NULL;
@@ -120,7 +120,7 @@ static v1_oom *oom_control(struct metrics *m)
 	v1_oom *to = NULL;
 
 	if (m->s->memory.oom.present)
-		to = metrics_new(m, DESCRIPTOR(memory_oom_control));
+		to = metrics_part(m, DESCRIPTOR(memory_oom_control));
 	if (!to)
 		return NULL;
 	to->oom_kill_disable = m->s->memory.oom.kill_disabled;
@@ -193,7 +193,7 @@ static v1_blkio *blkio(struct metrics *m)
 	int h = cgroup_hierarchy_of(m->cg->host, "blkio");
 
 	if (h >= 0 && m->cg->fd[h] >= 0)
-		to = metrics_new(m, DESCRIPTOR(blk_iostat));
+		to = metrics_part(m, DESCRIPTOR(blk_iostat));
 	if (!to)
 		return NULL;
 	n_p = partitions(m, &p);
@@ -214,7 +214,7 @@ static v1_blkio *blkio(struct metrics *m)
 
 ProtobufCMessage *metrics_v1(struct metrics *m)
 {
-	v1_metrics *to = metrics_new(m, DESCRIPTOR(metrics));
+	v1_metrics *to = metrics_part(m, DESCRIPTOR(metrics));
 
 	if (!to)
 		return NULL;

@@ -21,7 +21,7 @@ typedef Io__Containerd__Cgroups__V2__PidsStat v2_pids;
 
 static v2_psi_data *psi_data(struct metrics *m, const struct stats_pressure_line *from)
 {
-	v2_psi_data *to = metrics_new(m, DESCRIPTOR(psidata));
+	v2_psi_data *to = metrics_part(m, DESCRIPTOR(psidata));
 
 	if (!to)
 		return NULL;
@@ -34,7 +34,7 @@ static v2_psi_data *psi_data(struct metrics *m, const struct stats_pressure_line
 
 static v2_psi *psi(struct metrics *m, const struct stats_pressure *from)
 {
-	v2_psi *to = from->present ? metrics_new(m, DESCRIPTOR(psistats)) : NULL;
+	v2_psi *to = from->present ? metrics_part(m, DESCRIPTOR(psistats)) : NULL;
 
 	if (!to)
 		return NULL;
@@ -45,7 +45,7 @@ static v2_psi *psi(struct metrics *m, const struct stats_pressure *from)
 
 static v2_pids *pids(struct metrics *m)
 {
-	v2_pids *to = metrics_new(m, DESCRIPTOR(pids_stat));
+	v2_pids *to = metrics_part(m, DESCRIPTOR(pids_stat));
 
 	if (!to)
 		return NULL;
@@ -57,7 +57,7 @@ static v2_pids *pids(struct metrics *m)
 /* The statistics count in nanoseconds. */
 static v2_cpu *cpu(struct metrics *m)
 {
-	v2_cpu *to = metrics_new(m, DESCRIPTOR(cpustat));
+	v2_cpu *to = metrics_part(m, DESCRIPTOR(cpustat));
 
 	if (!to)
 		return NULL;
@@ -76,7 +76,7 @@ static v2_cpu *cpu(struct metrics *m)
 static v2_memory *memory(struct metrics *m)
 {
 	static const struct metrics_name renamed[] = { { 0 } };
-	v2_memory *to = metrics_new(m, DESCRIPTOR(memory_stat));
+	v2_memory *to = metrics_part(m, DESCRIPTOR(memory_stat));
 
 	if (!to)
 		return NULL;
@@ -96,7 +96,7 @@ static v2_memory_events *memory_events(struct metrics *m)
 	v2_memory_events *to = NULL;
 
 	if (m->s->memory.events.present)
-		to = metrics_new(m, DESCRIPTOR(memory_events));
+		to = metrics_part(m, DESCRIPTOR(memory_events));
 	if (!to)
 		return NULL;
 	to->low = m->s->memory.events.low;
@@ -137,7 +137,7 @@ static v2_io *io(struct metrics *m)
 		{ STATS_IO_SERVICED, "Write", offsetof(v2_io_entry, wios) },
 	};
 	size_t most = m->s->io.n[STATS_IO_SERVICE_BYTES] + m->s->io.n[STATS_IO_SERVICED];
-	v2_io *to = metrics_new(m, DESCRIPTOR(iostat));
+	v2_io *to = metrics_part(m, DESCRIPTOR(iostat));
 
 	if (!to)
 		return NULL;
@@ -172,7 +172,7 @@ static void hugetlb(struct metrics *m, v2_metrics *to)
 
 ProtobufCMessage *metrics_v2(struct metrics *m)
 {
-	v2_metrics *to = metrics_new(m, DESCRIPTOR(metrics));
+	v2_metrics *to = metrics_part(m, DESCRIPTOR(metrics));
 
 	if (!to)
 		return NULL;

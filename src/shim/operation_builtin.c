@@ -214,7 +214,7 @@ static int builtin_remove(const struct order *o)
 	int r;
 
 	begin(&w, o);
-	r = container_remove(&w.core, o->id, o->cgroup);
+	r = container_remove_plain(&w.core, o->id, o->cgroup);
 	return r < 0 ? r : rootfs_mounts_undo(o->bundle, &ignored);
 }
 

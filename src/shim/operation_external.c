@@ -18,6 +18,7 @@
 #include "file.h"
 #include "helper.h"
 #include "json.h"
+#include "life.h"
 #include "log.h"
 #include "logger.h"
 #include "mem.h"
@@ -458,6 +459,58 @@ static int external_delete(struct helper_result *ret, void *order, struct err *e
 	return r < 0 ? r : unmounted;
 }
 
+/* ---- after a restart ------------------------------------------------------ */
+
+/* As the runtime has it, in the words of the OCI. */
+static int ask_state(struct command *c, struct err *e)
+{
+	OWN_FD out = file_memory("state");
+	struct json_doc doc;
+	const char *status;
+	char *text;
+	size_t len;
+	int r = out < 0 ? out : sys_dup3(out, STDOUT_FILENO, 0);
+
+	if (r < 0)
+		return err_sys(e, r, "ask for the state");
+	add_globals(c);
+	add(c, "state", c->o->id, NULL);
+	r = run(c, e);
+	if (r >= 0 && lseek(out, 0, SEEK_SET) < 0)
+		r = err_sys(e, -errno, "read the state");
+	if (r >= 0)
+		r = file_read_fd(&c->arena, out, "the state", TEXT_MAX, &text, &len, e);
+	if (r >= 0)
+		r = json_parse(&c->arena, text, len, "the state", &doc, e);
+	if (r < 0)
+		return r;
+	status = json_string(json_get(doc.root, "status"), "");
+	for (int i = 0; i < LIFE_STATE_COUNT; i++)
+		if (!strcmp(life_state_name(i), status))
+			return i;
+	return err_set(e, ERR_INTERNAL, 0, "the state '%s'", status);
+}
+
+/* Its process lives, so a runtime that cannot say more does not change that. */
+static int external_restore(struct helper_result *ret, void *order, struct err *e)
+{
+	const struct order *o = order;
+	struct command c;
+	char text[1200];
+	int r = begin(&c, o, e);
+
+	if (r < 0)
+		return r;
+	ret->pid = o->pid;
+	look_at(&c, ret);
+	r = ask_state(&c, e);
+	if (r < 0)
+		log_printf(LOG_LEVEL_WARNING, "container %s: is taken to be running: %s", o->id,
+			   err_text(e, text, sizeof text));
+	ret->state = r < 0 || r == LIFE_STOPPED ? LIFE_RUNNING : (unsigned)r;
+	return 0;
+}
+
 const struct runtime_ops external_ops = {
 	.create = external_create,
 	.start = external_start,
@@ -467,4 +520,5 @@ const struct runtime_ops external_ops = {
 	.resume = external_resume,
 	.update = external_update,
 	.destroy = external_delete,
+	.restore = external_restore,
 };

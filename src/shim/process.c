@@ -210,10 +210,10 @@ static int on_end(struct source *s, uint32_t events)
 	fd_closep(&p->pidfd);
 	p->ended = true;
 	task_tell_init(p->task);
-	reaper_look(p->shim); /* which may have stopped at this one */
+	reaper_look(p->shim->reaper); /* which may have stopped at this one */
 	stdstreams_end_input(p);
 	if (p == &p->task->init)
-		job_hurry(p->task);
+		job_hurry(p->task, HURRY_MS);
 	process_settle(p);
 	return 0;
 }
@@ -222,7 +222,7 @@ int process_watch(struct process *p, pid_t pid, int pidfd)
 {
 	p->pid = pid;
 	p->pidfd = pidfd;
-	return source_fd(&p->exit, &p->shim->loop, pidfd, EPOLLIN, on_end);
+	return source_fd(&p->exit, p->shim->loop, pidfd, EPOLLIN, on_end);
 }
 
 int process_signal(struct process *p, int sig, struct err *e)

@@ -1,5 +1,6 @@
 /*
- * Orphans: the shim is the parent of what containers leave behind. Known
+ * Orphans: the shim, or a daemon that hosts some, is the parent of what containers
+ * leave behind. Known
  * processes and helpers have pidfds, and are reaped by those who know them. A
  * zombie that nobody knows yet may be the process that a helper is just making:
  * as long as one is at work, strangers wait.
@@ -12,9 +13,11 @@
 #include <unistd.h>
 
 #include "err.h"
-#include "helper.h"
+#include "fd.h"
 #include "shim.h"
 #include "sys.h"
+
+enum { AGAIN_MS = 10 };
 
 static bool is_known(const struct shim *s, pid_t pid)
 {
@@ -28,48 +31,95 @@ static bool is_known(const struct shim *s, pid_t pid)
 	return false;
 }
 
-void reaper_look(struct shim *s)
+static bool any_knows(const struct reaper *r, pid_t pid)
+{
+	for (const struct shim *s = r->shims; s; s = s->next)
+		if (is_known(s, pid))
+			return true;
+	return false;
+}
+
+static void tell_inits(const struct reaper *r)
+{
+	for (const struct shim *s = r->shims; s; s = s->next)
+		for (struct task *t = s->tasks; t; t = t->next)
+			task_tell_init(t); /* whoever's it was: a helper that was killed leaves such */
+}
+
+static int on_again(struct source *src, uint32_t events)
+{
+	reaper_look((struct reaper *)((char *)src - offsetof(struct reaper, again)));
+	return 0;
+}
+
+void reaper_look(struct reaper *r)
 {
 	siginfo_t si;
 
-	while (!s->n_jobs) {
+	while (!r->n_jobs) {
 		si.si_pid = 0;
 		if (sys_waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 || !si.si_pid)
 			return;
-		if (is_known(s, si.si_pid)) /* its own source is about to fire, and looks again */
+		if (any_knows(r, si.si_pid)) /* its own source is about to fire, and looks again */
 			return;
+		if (r->is_other && r->is_other(si.si_pid)) {
+			if (!r->again.loop)
+				source_timer(&r->again, r->loop, AGAIN_MS, on_again);
+			return;
+		}
 		sys_waitid(P_PID, si.si_pid, &si, WEXITED | WNOHANG | __WALL);
-		for (struct task *t = s->tasks; t; t = t->next)
-			task_tell_init(t); /* whoever's it was: a helper that was killed leaves such */
+		tell_inits(r);
 	}
 }
 
 static int on_signal(struct source *src, uint32_t events)
 {
-	struct shim *s = (struct shim *)((char *)src - offsetof(struct shim, signal));
+	struct reaper *r = (struct reaper *)((char *)src - offsetof(struct reaper, signal));
 	struct signalfd_siginfo si;
 
-	while (loop_take_signal(s->signals, &si) > 0)
+	while (loop_take_signal(r->signals, &si) > 0)
 		;
-	reaper_look(s);
+	reaper_look(r);
 	return 0;
 }
 
-int reaper_start(struct shim *s, struct err *e)
+int reaper_start(struct reaper *rp, struct loop *l, struct err *e)
 {
-	static const int ignored[] = HELPER_IGNORED;
 	sigset_t mask;
 	int r;
 
-	sys_default_signals(); /* it unblocks all, and the signalfd needs this one blocked */
-	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
-		signal(ignored[i], SIG_IGN);
+	rp->loop = l;
+	rp->signals = -1;
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGCHLD);
 	r = sys_prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0);
 	if (r >= 0)
-		s->signals = r = loop_signalfd(&mask);
+		rp->signals = r = loop_signalfd(&mask);
 	if (r >= 0)
-		r = source_fd(&s->signal, &s->loop, s->signals, EPOLLIN, on_signal);
+		r = source_fd(&rp->signal, l, rp->signals, EPOLLIN, on_signal);
 	return r < 0 ? err_sys(e, r, "watch for orphans") : 0;
+}
+
+void reaper_end(struct reaper *r)
+{
+	source_remove(&r->signal);
+	source_remove(&r->again);
+	fd_closep(&r->signals);
+}
+
+void reaper_add(struct reaper *r, struct shim *s)
+{
+	s->reaper = r;
+	s->next = r->shims;
+	r->shims = s;
+}
+
+void reaper_leave(struct shim *s)
+{
+	struct shim **at = &s->reaper->shims;
+
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	s->reaper->n_jobs -= s->n_jobs;
 }

@@ -12,76 +12,17 @@
 #include "err.h"
 #include "fd.h"
 #include "file.h"
-#include "hold.h"
 #include "log.h"
 #include "order.h"
 #include "proc.h"
 #include "remains.h"
-#include "service.h"
 #include "settings.h"
+#include "shim.h"
 #include "str.h"
 #include "sys.h"
 
-/* How long events are kept for a daemon that is away when all else is over. */
-enum { LINGER_MS = 5 * 60 * 1000 };
-/* A shim without tasks, to which nobody is connected either, ends after this. */
-enum { IDLE_MS = 5 * 60 * 1000 };
 /* Who starts a shim creates at once; another Create than that waits for a fork. */
 enum { SPARE_MS = 10 * 1000 };
-
-static void on_all_told(struct events *ev)
-{
-	loop_stop(ev->loop, 0);
-}
-
-static int on_linger(struct source *src, uint32_t events)
-{
-	loop_stop(&((struct shim *)((char *)src - offsetof(struct shim, stop)))->loop, 0);
-	return 0;
-}
-
-/* Nobody can ask for anything any more; the answer to Shutdown is still on its way. */
-static int on_stop(struct source *src, uint32_t events)
-{
-	struct shim *s = (struct shim *)((char *)src - offsetof(struct shim, stop));
-
-	ttrpc_server_done(&s->server);
-	if (events_are_told(&s->events)) {
-		loop_stop(&s->loop, 0);
-		return 0;
-	}
-	s->events.all_told = on_all_told;
-	return source_timer(src, &s->loop, LINGER_MS, on_linger);
-}
-
-void shim_stop(struct shim *s)
-{
-	if (s->stopping)
-		return;
-	s->stopping = true;
-	sys_unlinkat(AT_FDCWD, s->socket, 0);
-	if (!s->tasks) /* else when the last one has been undone */
-		source_timer(&s->stop, &s->loop, 0, on_stop);
-}
-
-static int on_idle(struct source *src, uint32_t events)
-{
-	struct shim *s = (struct shim *)((char *)src - offsetof(struct shim, idle));
-
-	if (!s->tasks && !s->server.n_peers)
-		shim_stop(s);
-	else if (!s->tasks)
-		shim_is_idle(s);
-	return 0;
-}
-
-void shim_is_idle(struct shim *s)
-{
-	if (s->stopping)
-		source_timer(&s->stop, &s->loop, 0, on_stop);
-	else if (!s->idle.loop)
-		source_timer(&s->idle, &s->loop, IDLE_MS, on_idle);
-}
 
 static int on_unused(struct source *src, uint32_t events)
 {
@@ -92,15 +33,14 @@ static int on_unused(struct source *src, uint32_t events)
 /* Now, when it serves: who has called `start` is busy with its answer. */
 static void fork_spare(struct shim *s)
 {
-	helper_spare_begin(&s->spare, order_create, order_warm, s);
+	helper_spare_begin(&s->spare, order_do, order_warm, s);
 	if (s->spare.pidfd >= 0)
-		source_timer(&s->unused, &s->loop, SPARE_MS, on_unused);
+		source_timer(&s->unused, s->loop, SPARE_MS, on_unused);
 }
 
-void shim_end_spare(struct shim *s)
+static void on_ended(struct shim *s)
 {
-	source_remove(&s->unused);
-	helper_spare_end(&s->spare);
+	loop_stop(s->loop, 0);
 }
 
 static void on_failed(struct loop *l, struct source *s, int r)
@@ -113,10 +53,8 @@ static int name_instance(struct shim *s, struct err *e)
 {
 	char text[PROC_BOOT_ID + 48];
 	struct proc_stat st;
-	int r = proc_boot_id(s->boot_id);
+	int r = proc_stat(getpid(), &st);
 
-	if (r >= 0)
-		r = proc_stat(getpid(), &st);
 	if (r < 0)
 		return err_sys(e, r, "find out who we are");
 	snprintf(text, sizeof text, "%s-%d-%llu", s->boot_id, (int)getpid(), (unsigned long long)st.start_time);
@@ -138,63 +76,79 @@ static int make_directory(struct shim *s, const struct server_options *o, struct
 	return fd < 0 ? fd : 0;
 }
 
-static int begin(struct shim *s, const struct server_options *o, struct err *e)
+/* Only Shutdown ends it. */
+static void ignore_signals(void)
 {
+	static const int ignored[] = HELPER_IGNORED;
+
+	sys_default_signals(); /* it unblocks all, and the reaper's signalfd needs SIGCHLD blocked */
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		signal(ignored[i], SIG_IGN);
+}
+
+struct server {
+	struct loop loop;
+	struct reaper reaper;
+	struct shim s;
+};
+
+static int begin(struct server *sv, const struct server_options *o, struct err *e)
+{
+	struct shim *s = &sv->s;
 	OWN_SB struct sb journal = SB_INIT;
+	struct shim_parts parts = {
+		.loop = &sv->loop,
+		.reaper = &sv->reaper,
+		.namespace = o->namespace,
+		.settings = o->settings,
+		.cgroup_host = o->cgroup_host,
+		.events_address = o->events_address,
+		.listen_fd = o->listen_fd,
+	};
 	int r;
 
-	s->namespace = o->namespace;
 	s->socket = o->socket;
 	s->settings = *o->settings;
+	s->ended = on_ended;
 	r = make_directory(s, o, e);
 	if (r < 0)
 		return r;
-	s->facts = (struct core){
-		.cgroup = o->cgroup_host,
-		.boot_id = s->boot_id,
-		.in_user_ns = proc_in_user_ns(),
-	};
-	s->facts.rootless = s->facts.in_user_ns || geteuid() != 0;
 	sb_printf(&journal, "%s/events", s->directory);
-	r = journal.failed ? err_sys(e, -ENOMEM, "begin") : loop_init(&s->loop, e);
+	parts.journal = journal.s;
+	r = journal.failed ? err_sys(e, -ENOMEM, "begin") : loop_init(&sv->loop, e);
 	if (r < 0)
 		return r;
-	s->loop.failed = on_failed;
-	r = reaper_start(s, e);
+	sv->loop.failed = on_failed;
+	ignore_signals();
+	r = reaper_start(&sv->reaper, &sv->loop, e);
 	if (r >= 0)
-		r = events_open(&s->events, &s->loop, o->namespace, o->events_address, journal.s, e);
-	s->events.added = subscribers_tell;
-	shim_is_idle(s);
-	if (r >= 0)
-		r = name_instance(s, e);
-	if (r >= 0)
-		r = ttrpc_server_init(&s->server, &s->loop, o->listen_fd, service_request, s, e);
-	s->server.left = holding_left;
-	return r;
+		r = shim_begin(s, &parts, e);
+	return r < 0 ? r : name_instance(s, e);
 }
 
 int server_run(const struct server_options *o, struct err *e)
 {
-	struct shim s = { .signals = -1, .loop = LOOP_INIT, .spare = HELPER_SPARE, .events.client.conn.fd = -1 };
-	int r = begin(&s, o, e);
+	struct server sv = { .loop = LOOP_INIT, .s = SHIM_EMPTY, .reaper.signals = -1 };
+	struct shim *s = &sv.s;
+	int r = begin(&sv, o, e);
 
 	if (r < 0)
 		fd_write_all(o->ready_fd, e, sizeof *e);
 	sys_close(o->ready_fd);
 	if (r >= 0 && o->spare)
-		fork_spare(&s);
+		fork_spare(s);
 	if (r >= 0) {
-		r = loop_run(&s.loop);
+		r = loop_run(&sv.loop);
 		if (r < 0)
 			err_sys(e, r, "serve");
 	}
-	shim_end_spare(&s);
-	events_close(&s.events);
-	fd_closep(&s.signals);
-	loop_done(&s.loop);
-	if (s.directory)
-		remains_retire(&s.settings, s.directory, s.events.journal.last);
-	free(s.directory);
-	free(s.instance);
+	shim_end_spare(s);
+	events_close(&s->events);
+	reaper_end(&sv.reaper);
+	loop_done(&sv.loop);
+	if (s->directory)
+		remains_retire(&s->settings, s->directory, s->events.journal.last);
+	free(s->directory);
+	free(s->instance);
 	return r;
 }

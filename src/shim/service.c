@@ -104,7 +104,7 @@ static const struct method *find(const char *service, const char *name, struct e
 	return NULL;
 }
 
-void service_request(struct ttrpc_call *rpc)
+void shim_request(struct ttrpc_call *rpc)
 {
 	const Ttrpc__Request *q = rpc->req;
 	struct call c = { .shim = rpc->server->ctx, .rpc = rpc };

@@ -51,7 +51,7 @@ PRIVATE_METHODS(X)
 #undef X
 
 /* For ttrpc_server_init(). */
-void service_request(struct ttrpc_call *rpc);
+void shim_request(struct ttrpc_call *rpc);
 
 /* ---- for the calls -------------------------------------------------------- */
 

@@ -22,12 +22,11 @@ static const struct json_field fields[] = {
 	{ 0 },
 };
 
-int settings_read(struct arena *a, struct settings *ret, struct err *e)
+int settings_read_file(struct arena *a, const char *path, struct settings *ret, struct err *e)
 {
 	static char berth[] = "berth", runc[] = "runc", root[] = "/run/berth/containerd";
 	static char runtime_root[] = "/run/containerd/runc", state_dir[] = "/run/berth/shim";
 	static char socket_dir[] = "/run/containerd/s", *names[] = { berth, runc, NULL };
-	const char *path = getenv("BERTH_SHIM_CONFIG");
 	struct json_doc doc;
 	struct json_dec d = { .doc = &doc, .a = a, .refuse_unknown = true, .e = e };
 	char *text;
@@ -52,6 +51,11 @@ int settings_read(struct arena *a, struct settings *ret, struct err *e)
 	if (r >= 0)
 		r = json_decode(&d, doc.root, fields, ret);
 	return r < 0 ? r : json_dec_end(&d);
+}
+
+int settings_read(struct arena *a, struct settings *ret, struct err *e)
+{
+	return settings_read_file(a, getenv("BERTH_SHIM_CONFIG"), ret, e);
 }
 
 bool settings_is_builtin(const struct settings *s, const char *binary_name)

@@ -24,5 +24,7 @@ struct settings {
 	bool mount_namespace; /* the shim's own, in which it makes root file systems */
 };
 
+/* `path` NULL: the usual one, if it is there. */
+int settings_read_file(struct arena *a, const char *path, struct settings *ret, struct err *e);
 int settings_read(struct arena *a, struct settings *ret, struct err *e);
 bool settings_is_builtin(const struct settings *s, const char *binary_name);

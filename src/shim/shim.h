@@ -101,12 +101,26 @@ struct task {
 	struct process *execs;
 };
 
+/* The process that is the tasks' parent: of a shim, or of all that a daemon hosts. */
+struct reaper {
+	struct loop *loop;
+	struct shim *shims;
+	unsigned n_jobs; /* theirs */
+	/* Whether a child is somebody else's in this process, who reaps it himself; NULL: none is. */
+	bool (*is_other)(pid_t pid);
+	int signals;
+	struct source signal, again;
+};
+
 struct shim {
-	struct loop loop;
+	struct loop *loop;
+	struct reaper *reaper;
+	struct shim *next; /* of the same reaper */
 	struct ttrpc_server server;
 	struct events events;
 	struct settings settings;
-	const char *namespace, *socket;
+	const char *namespace, *socket; /* socket: NULL where it is hosted */
+	const char *binary; /* hosted: the runtime that no name stands for; NULL: it is built in */
 	struct core facts; /* of the host: what every request begins with */
 	char boot_id[PROC_BOOT_ID];
 	char *directory; /* of its own, removed at the end: the journal */
@@ -116,9 +130,10 @@ struct shim {
 	struct task *tasks;
 	struct helper_spare spare; /* for the first Create, if it comes soon */
 	unsigned n_jobs;
-	int signals;
-	struct source signal, stop, idle, unused;
+	struct source stop, idle, unused;
 	bool stopping;
+	/* Nothing is left to do, and all events are told: from the loop; may free the shim. */
+	void (*ended)(struct shim *s);
 };
 
 /* ---- task.c --------------------------------------------------------------- */
@@ -160,12 +175,17 @@ void process_asked(struct process *p, uint32_t sig);
 void process_wait(struct process *p, struct ttrpc_call *call);
 
 /* SIGCHLD: whoever became our child and is nobody's business is reaped. */
-int reaper_start(struct shim *s, struct err *e);
-void reaper_look(struct shim *s);
+int reaper_start(struct reaper *r, struct loop *l, struct err *e);
+void reaper_end(struct reaper *r);
+void reaper_look(struct reaper *r);
+void reaper_add(struct reaper *r, struct shim *s);
+void reaper_leave(struct shim *s);
 
 /* calls_process.c: a process that has stopped (or was never started) is removed;
  * `call` NULL: the task's first, which nobody holds (hold.h). */
 int deletion_begin(struct process *p, struct ttrpc_call *call, struct err *e);
+/* Without an end. */
+void deletion_drop(struct process *p);
 /* A deletion that had to wait for this may go on; may free the process. */
 void deletion_advance(struct process *p);
 
@@ -175,10 +195,26 @@ void mounted_free(struct task *t);
 /* calls_private.c: for struct events. */
 void subscribers_tell(struct events *ev);
 
-/* ---- server.c --------------------------------------------------------------- */
+/* ---- begin.c ---------------------------------------------------------------- */
 
-/* Nobody is to find it any more; ends the loop when nothing is left to do and
- * all events are told. */
+/* What serves, without anybody who is connected; `journal` and `directory` are there. */
+struct shim_parts {
+	struct loop *loop;
+	struct reaper *reaper;
+	const char *namespace;
+	const struct settings *settings;
+	const struct cgroup_host *cgroup_host; /* NULL: none */
+	const char *journal, *events_address;
+	bool journal_goes_on; /* is there already */
+	int listen_fd; /* -1: who is connected to it comes by ttrpc_server_add() */
+};
+#define SHIM_EMPTY { .spare = HELPER_SPARE, .events.client.conn.fd = -1 }
+int shim_begin(struct shim *s, const struct shim_parts *p, struct err *e);
+/* Its processes go on. */
+void shim_end(struct shim *s);
+
+/* Nobody is to find it any more; it has ended when nothing is left to do and all
+ * events are told. */
 void shim_stop(struct shim *s);
 /* Its first Create has come, or it ends. */
 void shim_end_spare(struct shim *s);

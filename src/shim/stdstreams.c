@@ -94,9 +94,9 @@ static int move_pipe(struct process *p, int i, int fifo, int *ret, struct err *e
 	flags = sys_fcntl(ours, F_GETFL, 0);
 	r = flags < 0 ? flags : sys_fcntl(ours, F_SETFL, flags | O_NONBLOCK);
 	if (r >= 0 && i == STDIN)
-		r = stream_new(&p->streams[i], &p->shim->loop, take_fd(&owned_fifo), take_fd(&ours), NULL, NULL);
+		r = stream_new(&p->streams[i], p->shim->loop, take_fd(&owned_fifo), take_fd(&ours), NULL, NULL);
 	else if (r >= 0)
-		r = stream_new(&p->streams[i], &p->shim->loop, take_fd(&ours), take_fd(&owned_fifo), NULL, NULL);
+		r = stream_new(&p->streams[i], p->shim->loop, take_fd(&ours), take_fd(&owned_fifo), NULL, NULL);
 	if (r < 0)
 		return err_sys(e, r, "prepare %s", names[i]);
 	*ret = take_fd(&theirs);
@@ -165,9 +165,9 @@ static int attach_one(struct process *p, int i, int other, struct err *e)
 	if (theirs < 0)
 		return theirs;
 	if (r >= 0 && i == STDIN)
-		r = stream_new(&p->streams[i], &p->shim->loop, take_fd(&theirs), take_fd(&master), NULL, NULL);
+		r = stream_new(&p->streams[i], p->shim->loop, take_fd(&theirs), take_fd(&master), NULL, NULL);
 	else if (r >= 0)
-		r = stream_new(&p->streams[i], &p->shim->loop, take_fd(&master), take_fd(&theirs), NULL, NULL);
+		r = stream_new(&p->streams[i], p->shim->loop, take_fd(&master), take_fd(&theirs), NULL, NULL);
 	return r < 0 ? err_sys(e, r, "prepare the terminal's %s", names[i]) : 0;
 }
 
@@ -266,7 +266,7 @@ void stdstreams_drain(struct process *p, drained_fn *drained)
 			p->streams[i]->ended = on_ended;
 			p->streams[i]->ctx = p;
 		}
-	source_timer(&p->drain, &p->shim->loop, DRAIN_MS, on_deadline);
+	source_timer(&p->drain, p->shim->loop, DRAIN_MS, on_deadline);
 }
 
 void stdstreams_stop(struct process *p)

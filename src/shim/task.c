@@ -188,7 +188,7 @@ static int on_oom(struct source *s, uint32_t events)
 	if (str_empty(t->memory) || sys_faccessat(AT_FDCWD, t->memory, F_OK) < 0)
 		source_remove(s);
 	else if (!t->oom_again.loop)
-		source_timer(&t->oom_again, &t->shim->loop, OOM_AGAIN_MS, on_oom_again);
+		source_timer(&t->oom_again, t->shim->loop, OOM_AGAIN_MS, on_oom_again);
 	return 0;
 }
 
@@ -196,5 +196,5 @@ void task_watch_oom(struct task *t, int fd)
 {
 	t->oom = fd;
 	if (fd >= 0)
-		source_fd(&t->oom_source, &t->shim->loop, fd, EPOLLIN, on_oom);
+		source_fd(&t->oom_source, t->shim->loop, fd, EPOLLIN, on_oom);
 }

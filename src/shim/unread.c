@@ -22,7 +22,7 @@ static int unread_bytes(const struct process *p)
 /* Told of each time that something is written, and not all the time that it is there. */
 static void wait_for_output(struct process *p)
 {
-	source_fd(&p->unread, &p->shim->loop, p->master, EPOLLIN | EPOLLET, on_output);
+	source_fd(&p->unread, p->shim->loop, p->master, EPOLLIN | EPOLLET, on_output);
 }
 
 /* All of it: who waits to write is woken when there is next to nothing left. It cannot
@@ -52,7 +52,7 @@ static int on_grace(struct source *s, uint32_t events)
 
 void unread_begin(struct process *p)
 {
-	source_timer(&p->unread, &p->shim->loop, GRACE_MS, on_grace);
+	source_timer(&p->unread, p->shim->loop, GRACE_MS, on_grace);
 }
 
 void unread_end(struct process *p)

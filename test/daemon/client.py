@@ -7,7 +7,8 @@ everything below in its names; then ends the daemon, and fails if that is not we
     for c in Containers.ListStream(): ...               a stream
 
 Environment: BERTHD (or containerd's own daemon, from which what the tests expect was learnt), IT (a directory of
-our own, on a tmpfs), IT_OUT (the compiled messages in api), IT_CG (cgroups below it), SHIM, SHIMS (berthd's setting).
+our own, on a tmpfs), IT_OUT (the compiled messages in api), IT_CG (cgroups below it), SHIM, SHIMS (berthd's setting), NO_SHIM (set: the
+setting is true; then `berth` is to be in PATH).
 """
 import json
 import linecache
@@ -89,6 +90,7 @@ class Daemon:
             config = json.dumps({
                 "root": IT + "/d/root", "address": self.address,
                 **({"shims": json.loads(os.environ["SHIMS"])} if "SHIMS" in os.environ else {}),
+                **({"no_shim": True} if "NO_SHIM" in os.environ else {}),
                 "engine": {"state": IT + "/d/state", "cgroup_parent": os.environ["IT_CG"],
                            "shim": os.environ.get("SHIM", "")},
             })

@@ -300,6 +300,13 @@ static void what_is_kept_beside_config_json(void **state)
 	assert_string_equal(back.foreign.program, text);
 	assert_string_equal(back.foreign.address, made);
 	assert_string_equal(back.foreign.ttrpc_address, large);
+	assert_false(back.hosted);
+	r.foreign = (struct bundle_foreign){ 0 };
+	r.hosted = true;
+	assert_int_equal(bundle_record_write(fd, &r, NULL), 0);
+	assert_int_equal(bundle_record_read(&arena, dir, &back, NULL), 0);
+	assert_true(back.hosted);
+	assert_null(back.foreign.program);
 	close(fd);
 }
 
@@ -343,10 +350,12 @@ static void records_that_cannot_be_read(void **state)
 		const char *text, *words;
 		enum err_kind kind;
 	} cases[] = {
-		{ "{\"version\": 3, \"made\": \"x\", \"lifetime\": \"keep\", \"record\": \"\"}", "version: 3",
+		{ "{\"version\": 4, \"made\": \"x\", \"lifetime\": \"keep\", \"record\": \"\"}", "version: 4",
 		  ERR_UNSUPPORTED },
 		{ "{\"version\": 1, \"made\": \"x\", \"lifetime\": \"?\", \"record\": \"\"}", "'?'", ERR_INVALID },
 		{ "{\"version\": 1, \"made\": \"x\", \"lifetime\": \"keep\"}", "record", ERR_INVALID },
+		{ "{\"version\": 3, \"made\": \"x\", \"lifetime\": \"keep\", \"record\": \"\", \"shim\": \"some\"}",
+		  "'some' is not 'none'", ERR_INVALID },
 		{ "{\"version\": 1", "engine.json:1", ERR_INVALID },
 		{ "", "engine.json:1", ERR_INVALID },
 	};

@@ -23,16 +23,25 @@ enum { MINUTES = 60 * 1000 };
 static char dir[] = "/tmp/berth-shim-idle-XXXXXX";
 static char socket_path[64], journal[64];
 static struct shim s;
+static struct loop loop;
+static struct reaper reaper;
+
+static void on_ended(struct shim *shim)
+{
+	loop_stop(shim->loop, 0);
+}
 
 static void begin(const char *daemon)
 {
 	snprintf(socket_path, sizeof socket_path, "%s/socket", dir);
 	snprintf(journal, sizeof journal, "%s/events", dir);
-	s = (struct shim){ .loop = LOOP_INIT, .namespace = "idle", .socket = socket_path, .signals = -1 };
+	loop = (struct loop)LOOP_INIT;
+	s = (struct shim){ .loop = &loop, .reaper = &reaper, .namespace = "idle", .socket = socket_path };
+	s.ended = on_ended;
 	s.spare = (struct helper_spare)HELPER_SPARE;
-	assert_int_equal(loop_init(&s.loop, NULL), 0);
-	assert_int_equal(events_open(&s.events, &s.loop, "idle", daemon, journal, NULL), 0);
-	assert_int_equal(ttrpc_server_init(&s.server, &s.loop, -1, service_request, &s, NULL), 0);
+	assert_int_equal(loop_init(&loop, NULL), 0);
+	assert_int_equal(events_open(&s.events, &loop, "idle", daemon, journal, NULL), 0);
+	assert_int_equal(ttrpc_server_init(&s.server, &loop, -1, shim_request, &s, NULL), 0);
 	fclose(fopen(socket_path, "we"));
 }
 
@@ -42,7 +51,7 @@ static int end(void **state)
 		task_free(s.tasks);
 	ttrpc_server_done(&s.server);
 	events_close(&s.events);
-	loop_done(&s.loop);
+	loop_done(&loop);
 	unlink(journal);
 	unlink(socket_path);
 	return 0;
@@ -61,7 +70,7 @@ static int group_teardown(void **state)
 
 static int on_pause(struct source *src, uint32_t events)
 {
-	loop_stop(&s.loop, 7);
+	loop_stop(&loop, 7);
 	return 0;
 }
 
@@ -71,8 +80,8 @@ static bool goes_on(void)
 	struct source pause = { 0 };
 	int r;
 
-	source_timer(&pause, &s.loop, 100, on_pause);
-	r = loop_run(&s.loop);
+	source_timer(&pause, &loop, 100, on_pause);
+	r = loop_run(&loop);
 	source_remove(&pause);
 	return r == 7;
 }
@@ -86,7 +95,7 @@ static void pass(struct source *src, int minutes)
 	assert_non_null(src->loop);
 	assert_true(left > (minutes - 1) * MINUTES && left <= minutes * MINUTES);
 	source_remove(src);
-	source_timer(src, &s.loop, 1, fn);
+	source_timer(src, &loop, 1, fn);
 }
 
 static void nobody_ever_came(void **state)
