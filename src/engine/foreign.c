@@ -266,7 +266,9 @@ void foreign_tell_end(struct task *t, const Containerd__Task__V2__DeleteResponse
 	if (t->told < EXITED && now->status == ENGINE_STOPPED)
 		tell_exit(t, now->pid, now->exit_status, now->exited_at);
 	else if (t->told < EXITED)
-		tell_exit(t, end ? end->pid : now->pid, end ? end->exit_status : UNKNOWN_STATUS,
+		/* A Go shim's `delete` says -1 where the pid file is not to be read. */
+		tell_exit(t, end && (int32_t)end->pid > 0 ? end->pid : now->pid,
+			  end ? end->exit_status : UNKNOWN_STATUS,
 			  time_from(end ? end->exited_at : NULL));
 	when = time_of(now->exited_at); /* as it is known now in any case */
 	m.container_id = t->t.id;

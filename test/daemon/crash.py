@@ -195,7 +195,7 @@ class Model:
         g["eq"]([t.id for t in g["Tasks"].List().tasks], [])
         root = g["IT"] + "/d"
         try:
-            g["until"](lambda: not self.shims(), 3)
+            g["until"](lambda: not self.shims())
         except AssertionError: # one that was begun and never reached ends by itself, after five minutes
             for pid, id in self.shims().items():
                 assert not os.path.exists(root + "/state/it/" + id), "the shim of %s is left" % id

@@ -190,6 +190,14 @@ foreign() {
 		assert later.exception(10), "Wait has an answer"
 		assert not os.path.exists("/proc/%d" % a.pid), "its process is left"
 		gone(a)
+		if OURS: # whose delete says 0 without a pid file
+		    c = Task().run()
+		    os.unlink(bundle(c) + "/init.pid")
+		    os.kill(shim(c), 9)
+		    exit = ev.expect("/tasks/exit", events_pb2.TaskExit, container_id=c.id, pid=c.pid)
+		    delete = ev.expect("/tasks/delete", events_pb2.TaskDelete, container_id=c.id, pid=c.pid)
+		    eq(exit.exited_at, delete.exited_at)
+		    gone(c)
 		DAEMON.stop(signal.SIGKILL)
 		os.kill(shim(b), 9)
 		DAEMON.start()

@@ -428,3 +428,8 @@ test_the_shim_below_containerd() {
 	kill %1 %2 2>/dev/null || :
 	wait
 }
+
+# The words of a document of HCS's, as a cgroup has them here.
+test_limits_of_documents_of_hcs() {
+	bats -f 'host name, directories|limits of a running' "${BASH_SOURCE[0]%/*}/../it/hcs_documents.bats"
+}
