@@ -173,12 +173,15 @@ static struct {
 	struct err e;
 } ttrpc;
 
-void ttrpc_reply(struct ttrpc_call *c, const ProtobufCMessage *m)
+void __wrap_ttrpc_reply(struct ttrpc_call *c, const ProtobufCMessage *m);
+void __wrap_ttrpc_fail(struct ttrpc_call *c, const struct err *e);
+
+void __wrap_ttrpc_reply(struct ttrpc_call *c, const ProtobufCMessage *m)
 {
 	ttrpc.replies++;
 }
 
-void ttrpc_fail(struct ttrpc_call *c, const struct err *e)
+void __wrap_ttrpc_fail(struct ttrpc_call *c, const struct err *e)
 {
 	ttrpc.e = *e;
 }
