@@ -26,7 +26,8 @@
 enum { LINGER_MS = 5 * 60 * 1000 };
 /* A shim without tasks, to which nobody is connected either, ends after this. */
 enum { IDLE_MS = 5 * 60 * 1000 };
-/* Who starts a shim creates at once; another Create than that waits for a fork. */
+/* Who starts a shim creates at once; another Create than that waits for a fork. Or who
+ * started it was killed, and its bundle removed: nobody will come any more. */
 enum { SPARE_MS = 10 * 1000 };
 
 static void on_all_told(struct events *ev)
@@ -85,16 +86,16 @@ void shim_is_idle(struct shim *s)
 
 static int on_unused(struct source *src, uint32_t events)
 {
-	shim_end_spare((struct shim *)((char *)src - offsetof(struct shim, unused)));
-	return 0;
-}
+	struct shim *s = (struct shim *)((char *)src - offsetof(struct shim, unused));
 
-/* Now, when it serves: who has called `start` is busy with its answer. */
-static void fork_spare(struct shim *s)
-{
-	helper_spare_begin(&s->spare, order_create, order_warm, s);
-	if (s->spare.pidfd >= 0)
-		source_timer(&s->unused, &s->loop, SPARE_MS, on_unused);
+	shim_end_spare(s);
+	if (s->tasks)
+		return 0;
+	if (!s->server.n_peers && s->bundle && sys_faccessat(AT_FDCWD, s->bundle, F_OK) == -ENOENT)
+		shim_stop(s);
+	else
+		source_timer(src, &s->loop, SPARE_MS, on_unused);
+	return 0;
 }
 
 void shim_end_spare(struct shim *s)
@@ -145,6 +146,7 @@ static int begin(struct shim *s, const struct server_options *o, struct err *e)
 
 	s->namespace = o->namespace;
 	s->socket = o->socket;
+	s->bundle = o->bundle;
 	s->settings = *o->settings;
 	r = make_directory(s, o, e);
 	if (r < 0)
@@ -181,9 +183,11 @@ int server_run(const struct server_options *o, struct err *e)
 	if (r < 0)
 		fd_write_all(o->ready_fd, e, sizeof *e);
 	sys_close(o->ready_fd);
+	/* Now, when it serves: who has called `start` is busy with its answer. */
 	if (r >= 0 && o->spare)
-		fork_spare(&s);
+		helper_spare_begin(&s.spare, order_create, order_warm, &s);
 	if (r >= 0) {
+		source_timer(&s.unused, &s.loop, SPARE_MS, on_unused);
 		r = loop_run(&s.loop);
 		if (r < 0)
 			err_sys(e, r, "serve");

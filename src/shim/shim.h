@@ -107,6 +107,7 @@ struct shim {
 	struct events events;
 	struct settings settings;
 	const char *namespace, *socket;
+	const char *bundle; /* for which it was started; NULL: unknown */
 	struct core facts; /* of the host: what every request begins with */
 	char boot_id[PROC_BOOT_ID];
 	char *directory; /* of its own, removed at the end: the journal */
