@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,13 +40,25 @@ static enum err_kind kind_of_errno(int sys)
 	}
 }
 
+/* What did not fit: that it goes on is seen, and no character is cut in two. */
+static void shorten(char *msg, size_t cap, int len)
+{
+	size_t n = cap - sizeof "...";
+
+	if (len < (int)cap)
+		return;
+	while (n && ((uint8_t)msg[n] & 0xc0) == 0x80)
+		n--;
+	memcpy(msg + n, "...", sizeof "...");
+}
+
 static int set(struct err *e, enum err_kind kind, int r, const char *fmt, va_list ap)
 {
 	if (e) {
 		e->kind = kind;
 		e->sys = r < 0 ? -r : 0;
 		e->told = false;
-		vsnprintf(e->msg, sizeof e->msg, fmt, ap);
+		shorten(e->msg, sizeof e->msg, vsnprintf(e->msg, sizeof e->msg, fmt, ap));
 	}
 	return r < 0 ? r : -EINVAL;
 }

@@ -237,35 +237,31 @@ static int check_resource(const LeaseResource *r, struct err *e)
 static int add(struct request *q, struct store_db *db, struct err *e)
 {
 	const Containerd__Services__Leases__V1__AddResourceRequest *m = REQUEST(q, AddResourceRequest);
+	int r = lease_find(db, q->namespace, m->id, e);
 
-	return lease_add(db, q->namespace, m->id, m->resource, e);
+	if (r >= 0)
+		r = check_resource(m->resource, e);
+	return r < 0 ? r : lease_add(db, q->namespace, m->id, m->resource, e);
 }
 
 void serve_lease_add_resource(struct request *q)
 {
-	struct err e;
-
-	if (check_resource(REQUEST(q, AddResourceRequest)->resource, &e) < 0)
-		request_fail(q, &e);
-	else
-		request_change(q, add, request_empty);
+	request_change(q, add, request_empty);
 }
 
 static int drop(struct request *q, struct store_db *db, struct err *e)
 {
 	const Containerd__Services__Leases__V1__DeleteResourceRequest *m = REQUEST(q, DeleteResourceRequest);
+	int r = lease_find(db, q->namespace, m->id, e);
 
-	return lease_drop(db, q->namespace, m->id, m->resource, e);
+	if (r >= 0)
+		r = check_resource(m->resource, e);
+	return r < 0 ? r : lease_drop(db, q->namespace, m->id, m->resource, e);
 }
 
 void serve_lease_delete_resource(struct request *q)
 {
-	struct err e;
-
-	if (check_resource(REQUEST(q, DeleteResourceRequest)->resource, &e) < 0)
-		request_fail(q, &e);
-	else
-		request_change(q, drop, request_empty);
+	request_change(q, drop, request_empty);
 }
 
 static int list_resource(void *ctx, const LeaseResource *r)

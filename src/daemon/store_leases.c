@@ -129,7 +129,7 @@ int lease_expire(struct store_db *db, int64_t now, struct err *e)
 
 /* ---- their resources --------------------------------------------------------- */
 
-static int find(struct store_db *db, const char *ns, const char *id, struct err *e)
+int lease_find(struct store_db *db, const char *ns, const char *id, struct err *e)
 {
 	OWN_QUERY q = query(db, SQL_LEASE_GET, "tt", ns, id);
 	int r = query_step(&q, e);
@@ -141,7 +141,7 @@ static int change(struct store_db *db, enum store_statement s, const char *ns, c
 		  const LeaseResource *r, struct err *e)
 {
 	OWN_QUERY q = { 0 };
-	int ret = find(db, ns, lease, e);
+	int ret = lease_find(db, ns, lease, e);
 
 	if (ret < 0)
 		return ret;
@@ -165,7 +165,7 @@ int lease_resources(struct store_db *db, const char *ns, const char *lease,
 {
 	LeaseResource x = CONTAINERD__SERVICES__LEASES__V1__RESOURCE__INIT;
 	OWN_QUERY q = { 0 };
-	int r = find(db, ns, lease, e);
+	int r = lease_find(db, ns, lease, e);
 
 	if (r < 0)
 		return r;

@@ -49,6 +49,7 @@ int lease_insert(struct store_db *db, const char *ns, const Lease *l, struct err
 int lease_remove(struct store_db *db, const char *ns, const char *id, struct err *e); /* with its resources */
 int lease_each(struct store_db *db, const char *ns, int (*fn)(void *ctx, const Lease *l), void *ctx, struct err *e);
 /* A resource that is there already, or not there any more, is no error. */
+int lease_find(struct store_db *db, const char *ns, const char *id, struct err *e);
 int lease_add(struct store_db *db, const char *ns, const char *lease, const LeaseResource *r, struct err *e);
 int lease_drop(struct store_db *db, const char *ns, const char *lease, const LeaseResource *r, struct err *e);
 int lease_resources(struct store_db *db, const char *ns, const char *lease,

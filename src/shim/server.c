@@ -21,21 +21,22 @@
 #include "str.h"
 #include "sys.h"
 
-/* Who starts a shim creates at once; another Create than that waits for a fork. */
+/* Who starts a shim creates at once; another Create than that waits for a fork. Or who
+ * started it was killed, and its bundle removed: nobody will come any more. */
 enum { SPARE_MS = 10 * 1000 };
 
 static int on_unused(struct source *src, uint32_t events)
 {
-	shim_end_spare((struct shim *)((char *)src - offsetof(struct shim, unused)));
-	return 0;
-}
+	struct shim *s = (struct shim *)((char *)src - offsetof(struct shim, unused));
 
-/* Now, when it serves: who has called `start` is busy with its answer. */
-static void fork_spare(struct shim *s)
-{
-	helper_spare_begin(&s->spare, order_do, order_warm, s);
-	if (s->spare.pidfd >= 0)
-		source_timer(&s->unused, s->loop, SPARE_MS, on_unused);
+	shim_end_spare(s);
+	if (s->tasks)
+		return 0;
+	if (!s->server.n_peers && s->bundle && sys_faccessat(AT_FDCWD, s->bundle, F_OK) == -ENOENT)
+		shim_stop(s);
+	else
+		source_timer(src, s->loop, SPARE_MS, on_unused);
+	return 0;
 }
 
 static void on_ended(struct shim *s)
@@ -108,6 +109,7 @@ static int begin(struct server *sv, const struct server_options *o, struct err *
 	int r;
 
 	s->socket = o->socket;
+	s->bundle = o->bundle;
 	s->settings = *o->settings;
 	s->ended = on_ended;
 	r = make_directory(s, o, e);
@@ -135,9 +137,11 @@ int server_run(const struct server_options *o, struct err *e)
 	if (r < 0)
 		fd_write_all(o->ready_fd, e, sizeof *e);
 	sys_close(o->ready_fd);
+	/* Now, when it serves: who has called `start` is busy with its answer. */
 	if (r >= 0 && o->spare)
-		fork_spare(s);
+		helper_spare_begin(&s->spare, order_do, order_warm, s);
 	if (r >= 0) {
+		source_timer(&s->unused, &sv.loop, SPARE_MS, on_unused);
 		r = loop_run(&sv.loop);
 		if (r < 0)
 			err_sys(e, r, "serve");

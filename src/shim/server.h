@@ -13,6 +13,7 @@ struct server_options {
 	int listen_fd;
 	int ready_fd; /* closed when it serves; a struct err is written to it if it cannot */
 	const char *events_address; /* containerd's ttrpc socket; NULL: none */
+	const char *bundle; /* for which it is started */
 	const char *name; /* of its directory below settings->state_dir, to which its pid is added */
 	const struct settings *settings;
 	const struct cgroup_host *cgroup_host; /* NULL: none */

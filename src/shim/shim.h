@@ -120,6 +120,7 @@ struct shim {
 	struct events events;
 	struct settings settings;
 	const char *namespace, *socket; /* socket: NULL where it is hosted */
+	const char *bundle; /* for which it was started; NULL: unknown */
 	const char *binary; /* hosted: the runtime that no name stands for; NULL: it is built in */
 	struct core facts; /* of the host: what every request begins with */
 	char boot_id[PROC_BOOT_ID];

@@ -45,6 +45,7 @@ struct starting {
 	const char *group; /* containers with the same share a server */
 	const char *name; /* of the socket, and of the server's directory */
 	const char *socket, *address; /* its path; the same with "unix://" */
+	const char *bundle;
 	int listen;
 	struct cgroup_host *host;
 };
@@ -288,6 +289,7 @@ static _Noreturn void serve(struct starting *st, int ready)
 		.listen_fd = LISTEN,
 		.ready_fd = READY,
 		.events_address = getenv("TTRPC_ADDRESS"),
+		.bundle = st->bundle,
 		.name = st->name,
 		.settings = &st->settings,
 		.cgroup_host = st->host,
@@ -356,6 +358,14 @@ static int write_address(const struct starting *st, struct err *e)
 	return file_replace(AT_FDCWD, "address", st->address, strlen(st->address), 0600, e);
 }
 
+/* The current directory, by its path: who is in it would keep what is mounted there. */
+static int read_bundle(struct starting *st, struct err *e)
+{
+	OWN_FD fd = sys_openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+
+	return fd < 0 ? err_sys(e, fd, "open the bundle") : file_path_of(st->a, fd, &st->bundle, e);
+}
+
 int shim_start(const struct command_line *cl, char **argv, struct err *e)
 {
 	OWN_ARENA struct arena a = ARENA_INIT;
@@ -371,6 +381,8 @@ int shim_start(const struct command_line *cl, char **argv, struct err *e)
 		r = make_socket(&st, e);
 	if (r == 0) {
 		r = set_up(&st, e);
+		if (r >= 0)
+			r = read_bundle(&st, e);
 		if (r >= 0)
 			r = launch(&st, argv, e);
 		if (r < 0)

@@ -120,6 +120,8 @@ teardown_file() { daemon_down; }
 		        (INVALID_ARGUMENT, "invalid resource type content/x: invalid argument", "content/x")):
 		    fails(code, words, Leases.AddResource, id="l1", resource={"id": "x", "type": type})
 		fails(NOT_FOUND, 'lease "none": not found', Leases.AddResource, id="none", resource={"id": "x", "type": "ingests"})
+		for call in Leases.AddResource, Leases.DeleteResource: # which comes first
+		    fails(NOT_FOUND, 'lease "none": not found', call, id="none", resource={"id": "x", "type": "images"})
 		fails(NOT_FOUND, 'lease "none": not found', Leases.ListResources, id="none")
 		Leases.Delete(id="l1", sync=True)
 		fails(NOT_FOUND, 'lease "l1": not found', Leases.Delete, id="l1")

@@ -44,6 +44,26 @@ teardown_file() { shim_down; }
 	PY
 }
 
+@test "shim: one whose bundle went before anybody came ends by itself, and no other" {
+	ours_only 'it stays'
+	shim <<-'PY'
+		import shutil
+		kept, held, lost = Task().launch(), Task().launch(), Task().launch()
+		for t in kept, lost:
+		    t.conn.close()
+		for t in held, lost:
+		    shutil.rmtree(t.bundle)
+		gone(lost.shim, 60)
+		until(lambda: not os.path.exists(lost.address.removeprefix("unix://")), 5)
+		# They were there before it.
+		eq(sorted(os.path.exists("/proc/%d" % t.shim) for t in (kept, held)), [True, True])
+		kept.connect()
+		for t in kept, held:
+		    t.Shutdown(id=t.id)
+		    gone(t.shim)
+	PY
+}
+
 @test "shim: the first Create is the work of a process that waits for it, for ten seconds" {
 	ours_only 'it forks none'
 	shim <<-'PY'

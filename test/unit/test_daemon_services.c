@@ -769,6 +769,8 @@ static void leases_with_resources(void **state)
 		refused(LEASES "DeleteResource", "ns", resource("l", wrong[i].type, wrong[i].id), wrong[i].kind,
 			wrong[i].words);
 	}
+	refused(LEASES "AddResource", "ns", &none, ERR_NOT_FOUND, "lease \"\"");
+	none.id = (char *)"l";
 	refused(LEASES "AddResource", "ns", &none, ERR_UNSUPPORTED, "resource type  not supported yet");
 	well(LEASES "AddResource", "ns", resource("l", "snapshots/overlayfs", "key"));
 	well(LEASES "AddResource", "ns", resource("l", "ingests", "ref"));

@@ -42,6 +42,24 @@ static void a_number_without_words(void **state)
 	assert_string_equal(err_cause(41), "unknown error 41"); /* a gap in Linux's numbers */
 }
 
+static void words_that_do_not_fit_are_shortened(void **state)
+{
+	char id[sizeof((struct err *)0)->msg + 100];
+	struct err e;
+
+	memset(id, 'x', sizeof id);
+	id[sizeof id - 1] = '\0';
+	err_set(&e, ERR_NOT_FOUND, 0, "task %s", id);
+	assert_int_equal(strlen(e.msg), sizeof e.msg - 1);
+	assert_string_equal(e.msg + sizeof e.msg - 5, "x...");
+	for (size_t i = 0; i + 1 < sizeof id; i += 2)
+		memcpy(id + i, "\u00e4", 2);
+	for (int odd = 0; odd < 2; odd++) {
+		err_set(&e, ERR_NOT_FOUND, 0, "%s%s", odd ? "-" : "", id);
+		assert_memory_equal(e.msg + strlen(e.msg) - 5, "\u00e4...", 5);
+	}
+}
+
 static void cause_comes_after_the_words(void **state)
 {
 	struct err e;
@@ -59,6 +77,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_are_the_usual_ones),
 		cmocka_unit_test(a_number_without_words),
+		cmocka_unit_test(words_that_do_not_fit_are_shortened),
 		cmocka_unit_test(cause_comes_after_the_words),
 	};
 
