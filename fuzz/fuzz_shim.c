@@ -544,6 +544,11 @@ static void step(uint8_t what, uint8_t which)
 	}
 }
 
+static void on_ended(struct shim *s)
+{
+	loop_stop(s->loop, 0);
+}
+
 static void begin(void)
 {
 	char path[64];
@@ -554,6 +559,7 @@ static void begin(void)
 	n_processes = 0;
 	loop = (struct loop)LOOP_INIT;
 	shim = (struct shim){ .loop = &loop, .reaper = &reaper, .namespace = "fuzz", .spare = HELPER_SPARE };
+	shim.ended = on_ended;
 	shim.settings.root = shim.settings.runtime_root = dir;
 	CHECK(loop_init(&loop, NULL) == 0);
 	CHECK(events_open(&shim.events, &loop, "fuzz", NULL, path, NULL) == 0);

@@ -399,7 +399,7 @@ static int execute(struct helper *h, const struct helper_job *job)
 {
 	OWN_FD ours = -1, theirs = -1, order = file_memory("order");
 	int pair[2], r = order;
-	pid_t pid;
+	pid_t pid = 0;
 
 	if (r >= 0)
 		r = fd_write_all(order, job->order, job->len);

@@ -549,7 +549,7 @@ teardown_file() { engine_down; }
 		    with open(STATE + "/default/broken/" + name, "w") as f: f.write(text)
 		os.makedirs(STATE + "/default/newer")
 		with open(STATE + "/default/newer/engine.json", "w") as f:
-		    f.write('{"version": 3, "made": "x", "lifetime": "keep", "record": ""}')
+		    f.write('{"version": 4, "made": "x", "lifetime": "keep", "record": ""}')
 		for name in "pipe", "deaf": # nobody writes to these
 		    os.makedirs(STATE + "/default/" + name)
 		os.mkfifo(STATE + "/default/pipe/engine.json")
@@ -560,7 +560,7 @@ teardown_file() { engine_down; }
 		b = Engine()
 		eq(b.statuses(), {"c1": "running"})
 		within(b.log(), "the task is left out: id=broken namespace=default")
-		within(b.log(), "/version: 3")
+		within(b.log(), "/version: 4")
 		eq(sorted(bundles()), [".hidden", "a-file", "broken", "c1", "deaf", "link", "newer", "not_an_id_", "pipe"])
 		b.fails("invalid", "engine.json", "open", id="broken")
 		b.fails("exists", "", "create", id="broken", config=config())
