@@ -5,7 +5,7 @@
  * here. What must hold whatever comes: every call has one end, errors have words, all
  * that is sent can be read, and nothing is left.
  *
- * Tasks are not called: they need an engine.
+ * Tasks are not called: the engine has none.
  */
 #include <fcntl.h>
 #include <stdbool.h>
@@ -262,6 +262,7 @@ static void close_store(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static bool is_begun;
+	struct err e;
 	size_t n = 0;
 
 	if (!is_begun) {
@@ -269,6 +270,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		settings.root = settings.engine.state = (char *)"/x";
 		d.settings = &settings;
 		CHECK(loop_init(&d.loop, NULL) >= 0);
+		CHECK(engine_new(&d.engine, &d.loop, &settings.engine, NULL, &e) >= 0);
 		atexit(close_store);
 	}
 	if (!d.store)
