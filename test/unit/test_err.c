@@ -52,7 +52,7 @@ static void words_that_do_not_fit_are_shortened(void **state)
 	err_set(&e, ERR_NOT_FOUND, 0, "task %s", id);
 	assert_int_equal(strlen(e.msg), sizeof e.msg - 1);
 	assert_string_equal(e.msg + sizeof e.msg - 5, "x...");
-	for (size_t i = 0; i + 1 < sizeof id; i += 2)
+	for (size_t i = 0; i + 2 < sizeof id; i += 2)
 		memcpy(id + i, "\u00e4", 2);
 	for (int odd = 0; odd < 2; odd++) {
 		err_set(&e, ERR_NOT_FOUND, 0, "%s%s", odd ? "-" : "", id);
