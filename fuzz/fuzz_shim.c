@@ -76,7 +76,7 @@ static struct ttrpc_conn *conn;
 static int client = -1;
 static unsigned n_operations, n_calls;
 static size_t n_processes;
-static char dir[] = "/tmp/berth-fuzz-shim-XXXXXX";
+static char dir[] = "/tmp/berth-fuzz-shim-XXXXXX", bundle[sizeof dir + 8];
 
 /* ---- instead of helpers --------------------------------------------------- */
 
@@ -284,7 +284,7 @@ static void call_create_task(const char *id)
 	Containerd__Task__V2__CreateTaskRequest m = CONTAINERD__TASK__V2__CREATE_TASK_REQUEST__INIT;
 
 	m.id = text(id);
-	m.bundle = dir;
+	m.bundle = bundle;
 	send_call("Create", &m.base, false);
 }
 
@@ -308,7 +308,7 @@ static void call_hold_task(const char *id, uint8_t which)
 
 	m.id = text(id);
 	m.lifetime = which % 4;
-	m.bundle = text(which & 0x10 ? "" : which & 0x40 ? dir : "/elsewhere");
+	m.bundle = text(which & 0x10 ? "" : which & 0x40 ? bundle : "/elsewhere");
 	send_to(OWN_SERVICE, "Hold", &m.base, false);
 }
 
@@ -555,6 +555,8 @@ static void begin(void)
 	int pair[2];
 
 	snprintf(path, sizeof path, "%s/events", dir);
+	snprintf(bundle, sizeof bundle, "%s/bundle", dir); /* it goes with its holders */
+	CHECK(mkdir(bundle, 0700) == 0 || errno == EEXIST);
 	n_operations = n_calls = 0;
 	n_processes = 0;
 	loop = (struct loop)LOOP_INIT;
