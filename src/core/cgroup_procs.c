@@ -310,6 +310,11 @@ int cgroup_is_frozen(const struct cgroup *cg, struct err *e)
 
 /* ---- signalling ------------------------------------------------------- */
 
+static bool is_listed(const struct pid_list *l, pid_t pid)
+{
+	return l->n && bsearch(&pid, l->pids, l->n, sizeof pid, compare_pids);
+}
+
 /* Signals those of pids[0..n) that are still listed once a pidfd pins each. */
 static int signal_batch(int dir, const pid_t *pids, size_t n, int sig)
 {
@@ -326,7 +331,7 @@ static int signal_batch(int dir, const pid_t *pids, size_t n, int sig)
 				r = fds[i];
 			continue;
 		}
-		if (r == 0 && bsearch(&pids[i], now.pids, now.n, sizeof *now.pids, compare_pids)) {
+		if (r == 0 && is_listed(&now, pids[i])) {
 			int one = proc_signal(fds[i], sig);
 
 			if (one < 0 && one != -ESRCH)
@@ -348,8 +353,7 @@ static int signal_round(int dir, int sig, struct pid_list *l, size_t *fresh)
 	r = list_pids(dir, l);
 	*fresh = 0;
 	for (size_t i = 0; i < l->n; i++)
-		*fresh += !old.n || !bsearch(&l->pids[i], old.pids, old.n, sizeof *old.pids,
-					     compare_pids);
+		*fresh += !is_listed(&old, l->pids[i]);
 	for (size_t i = 0; i < l->n && r == 0; i += BATCH)
 		r = signal_batch(dir, l->pids + i, l->n - i < BATCH ? l->n - i : BATCH, sig);
 	return r;
