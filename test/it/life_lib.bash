@@ -73,8 +73,8 @@ life_try() {
 	rt "$@" >"$BATS_TEST_TMPDIR/said" 2>&1 || rc=$?
 	out=$(cat "$BATS_TEST_TMPDIR/said")
 	verb=$*
-	case $verb in
-	'kill c KILL' | 'kill -a c KILL') it_wait 30 life_is stopped || true ;;
+	case $rc-$verb in
+	'0-kill c KILL' | '0-kill -a c KILL') it_wait 30 life_is stopped || true ;;
 	esac
 	after=$(life_status)
 	echo "$verb: exit $rc, then $after"
