@@ -136,6 +136,7 @@ static _Noreturn void helper_main(const struct helper_job *job, int socket)
 
 enum { STDIO = 3, NAME = 16, ORDER_MAX = 8192, ORDER_FILE_MAX = 32 << 20 };
 struct telling {
+	pid_t from;
 	bool has[STDIO];
 	char name[NAME]; /* "": the shim's */
 	char order[];
@@ -182,9 +183,11 @@ _Noreturn void helper_be(helper_told *work)
 	size_t n = STDIO + 1, at = 0, len;
 	char *order;
 
-	sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0); /* who was gone before that has closed the socket */
+	sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
 	be_helper(&m, NULL, SOCKET);
 	if (fd_recv(SOCKET, &t, sizeof t, fds, &n) != (ssize_t)sizeof t || !n)
+		_exit(0);
+	if (getppid() != t.from) /* it has told us, and was gone before the signal was asked for */
 		_exit(0);
 	for (int i = 0; i < STDIO && at < n - 1; i++)
 		if (t.has[i])
@@ -335,6 +338,7 @@ static int tell(int socket, const struct helper_job *job, size_t inline_len, int
 
 	if (!t)
 		return -ENOMEM;
+	t->from = getpid();
 	for (int i = 0; job->stdio && i < STDIO; i++) {
 		t->has[i] = job->stdio[i] >= 0;
 		if (t->has[i])

@@ -196,16 +196,21 @@ static void on_restored(struct job *j, int r, struct helper_result *ret, struct 
 	is_restored(x);
 }
 
-/* -1: it has ended. */
+/* -ESRCH: it has ended. */
 static int open_process(const struct shim *s, const struct hosted_record *rec)
 {
-	OWN_FD pidfd = strcmp(rec->boot_id, s->boot_id) != 0 ? -1 : sys_pidfd_open(rec->pid, 0);
+	OWN_FD pidfd = -1;
 	struct proc_stat st;
+	int r;
 
-	if (pidfd < 0 || proc_stat(rec->pid, &st) < 0 || st.start_time != rec->start_time || st.state == 'Z' ||
-	    st.state == 'X')
-		return -1;
-	return take_fd(&pidfd);
+	if (rec->pid <= 0 || strcmp(rec->boot_id, s->boot_id) != 0)
+		return -ESRCH;
+	pidfd = r = sys_pidfd_open(rec->pid, 0);
+	if (r >= 0)
+		r = proc_stat(rec->pid, &st);
+	if (r < 0)
+		return r == -ENOENT || r == -EINVAL ? -ESRCH : r; /* the number is a thread's now */
+	return st.start_time != rec->start_time || st.state == 'Z' || st.state == 'X' ? -ESRCH : take_fd(&pidfd);
 }
 
 static struct task *make_task(struct hosted *x, const struct hosted_record *rec, struct err *e)
@@ -253,21 +258,24 @@ static int ask_runtime(struct hosted *x, struct task *t, int pidfd, struct err *
 
 static int restore(struct hosted *x, const struct hosted_record *rec, struct err *e)
 {
+	OWN_FD pidfd = -1;
 	struct told told = { 0 };
 	struct task *t;
-	int pidfd;
 
 	journal_tell(&x->s.events.journal, 0, on_event, &told);
 	if (told.delete)
 		return err_set(e, ERR_NOT_FOUND, -ECONNREFUSED, "task %s has been deleted", x->id), -ECONNREFUSED;
+	if (!told.exit)
+		pidfd = open_process(&x->s, rec);
+	if (pidfd < 0 && pidfd != -ESRCH && !told.exit)
+		return err_sys(e, pidfd, "look for the process of task %s", x->id);
 	t = make_task(x, rec, e);
 	if (!t)
 		return -EIO;
 	if (!x->s.events.journal.last)
 		tell_create(t);
-	pidfd = told.exit ? -1 : open_process(&x->s, rec);
 	if (pidfd >= 0)
-		return ask_runtime(x, t, pidfd, e);
+		return ask_runtime(x, t, take_fd(&pidfd), e);
 	set_ended(t, told.exit);
 	return 0;
 }
