@@ -340,6 +340,8 @@ static int host(struct shim_host *h, const struct shim_host_task *t, struct host
 	x->next = h->list;
 	h->list = x;
 	r = begin(x, t, e);
+	if (r == -ENOENT)
+		r = -EIO; /* of its files one is missing, which is not: it was never made */
 	if (r >= 0 && !t->create)
 		r = restore(x, &rec, e);
 	if (r < 0)

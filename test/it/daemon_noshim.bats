@@ -136,6 +136,28 @@ hosted() {
 	PY
 }
 
+@test "no_shim: a task whose journal is missing is not cleaned up while it runs" {
+	hosted <<-'PY'
+		t = Task().run()
+		journal = IT + "/d/state/%s/%s/events" % (NS, t.id)
+		DAEMON.stop(signal.SIGKILL)
+		os.rename(journal, journal + ".kept")
+		DAEMON.start()
+		try:
+		    t.Get()
+		except Exception as e:
+		    print("while it is missing:", e)
+		eq((os.path.exists("/proc/%d" % t.pid), os.path.exists(journal + ".kept")), (True, True))
+		DAEMON.stop(signal.SIGKILL)
+		os.rename(journal + ".kept", journal)
+		DAEMON.start()
+		eq(t.status(), RUNNING)
+		eq(t.kill(), 255)
+		t.remove()
+		nothing_left()
+	PY
+}
+
 @test "no_shim: the daemon is stopped and started, with the setting and without it" {
 	hosted <<-'PY'
 		a, b = Task().run(), Task().run()
