@@ -22,7 +22,7 @@ check: all
 	tools/suite $(BUILD) unit golden replay it vm
 
 soak: all
-	BERTH_SOAK=1 tools/suite $(BUILD) unit golden replay it vm old
+	BERTH_SOAK=1 BERTH_AGAIN=$${BERTH_AGAIN:-3} tools/suite $(BUILD) unit golden replay it vm old
 
 it golden unit replay vm old: all
 	tools/suite $(BUILD) $@
@@ -55,7 +55,7 @@ fuzz:
 		-Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
 	@$(NICE) ninja -C build-fuzz fuzz/fuzz_$(T)
 	@mkdir -p build-fuzz/corpus-$(T)
-	cd build-fuzz && $(NICE) fuzz/fuzz_$(T) -max_total_time=$(SECS) -timeout=10 -rss_limit_mb=1024 \
+	cd build-fuzz && UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(NICE) fuzz/fuzz_$(T) -max_total_time=$(SECS) -timeout=10 -rss_limit_mb=1024 \
 		-print_final_stats=1 corpus-$(T) $(CURDIR)/fuzz/corpus/$(T)
 
 lint: all

@@ -388,19 +388,17 @@ static int check_keys(struct parse *p, struct part *parts, size_t n)
 
 static int end_items(struct parse *p, struct json *v, size_t base)
 {
-	struct part *parts = p->parts + base;
-
 	v->n = (uint32_t)(p->n_parts - base);
 	v->items = arena_calloc(p->a, v->n, sizeof *v->items);
 	if (!v->items)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < v->n; i++) {
-		v->items[i] = parts[i].v;
+		v->items[i] = p->parts[base + i].v;
 		settle(&v->items[i]);
 	}
 	p->n_parts = base;
 	p->depth--;
-	return v->type == JSON_OBJECT && v->n > 1 ? check_keys(p, parts, v->n) : 0;
+	return v->type == JSON_OBJECT && v->n > 1 ? check_keys(p, p->parts + base, v->n) : 0;
 }
 
 static int parse_key(struct parse *p, struct part *part)
