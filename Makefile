@@ -27,6 +27,10 @@ soak: all
 it golden unit replay vm old: all
 	tools/suite $(BUILD) $@
 
+# With containerd and docker of newer releases of Debian, which are fetched.
+newer: all
+	test/newer/run $(BUILD)
+
 # make golden UPDATE=1 rewrites the expected plans; review reads the diff.
 golden: export GOLDEN_UPDATE = $(UPDATE)
 
@@ -95,4 +99,4 @@ clean:
 	rm -rf build build-san build-tsan build-fuzz build-cover build-aarch64 build-armhf
 
 FORCE:
-.PHONY: all tsan check soak it golden unit replay vm old san cross fuzz lint bench bench-library bench-daemon cover install clean FORCE
+.PHONY: all newer tsan check soak it golden unit replay vm old san cross fuzz lint bench bench-library bench-daemon cover install clean FORCE

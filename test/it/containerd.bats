@@ -12,7 +12,7 @@ setup_file() {
 	containerd_up
 	# ctr has no import of a plain tar: an OCI archive with one layer is one file more.
 	python3 "$IT_LIB/setup_image" "$IT_OUT/rootfs" "$IT_OUT/box.tar" localhost/box:1
-	c images import --snapshotter native "$IT_OUT/box.tar" >/dev/null
+	c_import "$IT_OUT/box.tar"
 	for RT in berth peer; do
 		cr -d --memory-limit 134217728 localhost/box:1 "keep-$RT" sleep 3600
 	done

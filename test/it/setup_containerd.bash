@@ -115,3 +115,13 @@ only_containerd() {
 c() {
 	ns ctr -a "$IT/ctd/sock" "$@"
 }
+
+# c_import FILE: an image. containerd 2 has its daemon import it, to a snapshotter of its
+# configuration, unless ctr is told to do it.
+c_import() {
+	local how=
+
+	! c images import --help | grep -q -e ' --local ' || how=--local
+	# shellcheck disable=SC2086
+	c images import $how --snapshotter native "$1" >/dev/null
+}

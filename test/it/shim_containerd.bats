@@ -28,7 +28,7 @@ setup_file() {
 	containerd_up "$IT/bin"
 	events_listen 1
 	python3 "$IT_LIB/setup_image" "$IT_OUT/rootfs" "$IT_OUT/box.tar" "$IMAGE"
-	c images import --snapshotter native "$IT_OUT/box.tar" >/dev/null
+	c_import "$IT_OUT/box.tar"
 	run_it -d "$IMAGE" keep sleep 3600
 }
 
@@ -273,7 +273,7 @@ nothing_left() {
 	pid=$(ns_left | awk '/sleep 77/ { print $1 }')
 	it_until 30 '[ "$(c task ps ex1 | wc -l)" = 3 ]' # the other one has ended
 	run c task ps ex1
-	[[ $output =~ $pid\ +.*ExecID:x1 ]]
+	[[ $output =~ $pid\ +.*(ExecID:|exec_id:\")x1 ]] # containerd 1.7 prints it so
 	expect 3 "$(wc -l <<<"$output")"
 	run c task rm --exec-id x1 ex1
 	[ "$status" != 0 ]
@@ -551,7 +551,7 @@ external() { # BINARY ID
 	c task exec -d --exec-id y b7 sleep 77
 	c task exec -d --exec-id z b7 true
 	it_until 30 "said b7 | grep -q 'exit z'"
-	pid=$(c task ps b7 | awk '/ExecID:x/ { print $1 }')
+	pid=$(c task ps b7 | awk '/(ExecID:|exec_id:")x/ { print $1 }')
 	it_trapped "$pid" 15
 	containerd_away
 	ns kill -TERM "$pid"
@@ -559,7 +559,7 @@ external() { # BINARY ID
 	containerd_back
 	is b7 RUNNING
 	it_until 30 "said b7 | grep -q 'exit x 7'"
-	c task ps b7 | grep -q ExecID:y
+	c task ps b7 | grep -qE '(ExecID:|exec_id:")y'
 	run c task rm --exec-id x b7
 	expect 7 "$status"
 	c task kill --exec-id y b7
