@@ -20,7 +20,7 @@ enum { ASK_MS = 10000, AWAIT_MS = 60000 };
 
 struct ending {
 	uint32_t status, signal, kill_signal;
-	bool core_dumped, oom, known, lost;
+	bool kill_all, core_dumped, oom, known, lost;
 };
 
 /* ---- the document -------------------------------------------------------------------- */
@@ -30,11 +30,15 @@ struct verdict {
 	int type, detail, initiator;
 };
 
-/* Who wanted it: what was asked for last, if that is what ended it. */
+/*
+ * Who wanted it: what was asked for last, if that is what ended it. Every program that looks
+ * has to come to the same, so what the shim knows comes before what was asked for here. A
+ * signal to all is what shutting down sends.
+ */
 static struct verdict judge(const struct system *s, const struct ending *end)
 {
 	bool by_kill = s->killed || end->kill_signal == SIGKILL;
-	bool by_stop = s->shut || (int)end->kill_signal == meta_signal(&s->meta);
+	bool by_stop = end->known ? (end->kill_all && !by_kill) || (int)end->kill_signal == meta_signal(&s->meta) : s->shut;
 
 	if (end->lost)
 		return (struct verdict){ HCS_E_SERVICE_DISCONNECT, SCHEMA_EXIT_UNEXPECTED, SCHEMA_DETAIL_FATAL_ERROR,
@@ -142,6 +146,7 @@ static void read_properties(struct ending *end, const Berth__Shim__V1__Propertie
 	end->core_dumped = p->core_dumped;
 	end->oom = p->exit_signal == SIGKILL && p->oom_kills && !p->kill_signal;
 	end->kill_signal = p->kill_signal;
+	end->kill_all = p->kill_all;
 }
 
 static void on_properties(struct request *rq, int r, const struct err *e)

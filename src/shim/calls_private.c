@@ -217,6 +217,7 @@ static Berth__Shim__V1__ProcessProperties *describe(struct arena *a, const struc
 	m->core_dumped = p->core_dumped;
 	m->oom_kills = p->state == LIFE_STOPPED ? p->oom_kills : 0;
 	m->kill_signal = p->kill_signal;
+	m->kill_all = p->kill_all;
 	if (describe_time(a, &m->created_at, &p->created, true) < 0 ||
 	    describe_time(a, &m->started_at, &p->started, true) < 0 ||
 	    describe_time(a, &m->exited_at, &p->at, p->state == LIFE_STOPPED) < 0 ||

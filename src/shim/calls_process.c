@@ -244,10 +244,10 @@ void call_start(struct call *c)
 /* What a Kill is for: one process, or all that there are. */
 static void note(struct process *p, uint32_t sig, bool all)
 {
-	process_asked(p, sig);
+	process_asked(p, sig, all);
 	for (struct process *x = all ? p->task->execs : NULL; x; x = x->next)
 		if (x->pidfd >= 0)
-			process_asked(x, sig);
+			process_asked(x, sig, true);
 }
 
 static void on_signalled(struct job *j, int r, struct helper_result *ret, struct err *e)

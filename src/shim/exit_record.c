@@ -49,6 +49,7 @@ int exit_record_write(const char *bundle, const struct exit_record *r, struct er
 	jw_kuint(&w, "signal", r->signal);
 	jw_kbool(&w, "coreDumped", r->core_dumped);
 	jw_kuint(&w, "killSignal", r->kill_signal);
+	jw_kbool(&w, "killAll", r->kill_all);
 	jw_end(&w);
 	if (b.failed)
 		return err_sys(e, -ENOMEM, "record the end of a process");
@@ -62,7 +63,7 @@ struct numbered {
 	int64_t seconds, nanoseconds;
 	uint64_t oom_kills;
 	uint32_t signal, kill_signal;
-	bool core_dumped;
+	bool core_dumped, kill_all;
 };
 
 static const struct json_field fields[] = {
@@ -77,6 +78,7 @@ static const struct json_field fields[] = {
 	JSON_FIELD("signal", json_dec_u32, struct numbered, signal, 0),
 	JSON_FIELD("coreDumped", json_dec_bool, struct numbered, core_dumped, 0),
 	JSON_FIELD("killSignal", json_dec_u32, struct numbered, kill_signal, 0),
+	JSON_FIELD("killAll", json_dec_bool, struct numbered, kill_all, 0),
 	{ 0 },
 };
 
@@ -115,6 +117,7 @@ int exit_record_read(struct arena *a, const char *bundle, const char *exec_id, s
 		.signal = n.signal,
 		.core_dumped = n.core_dumped,
 		.kill_signal = n.kill_signal,
+		.kill_all = n.kill_all,
 	};
 	return 0;
 }

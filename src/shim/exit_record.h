@@ -25,6 +25,7 @@ struct exit_record {
 	uint32_t signal; /* that ended it; 0: it exited, or it is not known */
 	bool core_dumped;
 	uint32_t kill_signal; /* the last that a client sent to it; 0: none */
+	bool kill_all; /* to it and all others */
 };
 
 int exit_record_write(const char *bundle, const struct exit_record *r, struct err *e);

@@ -225,7 +225,7 @@ static void kill_task(struct holding *h)
 	struct job *j;
 
 	if (!h->ending)
-		process_asked(p, SIGKILL);
+		process_asked(p, SIGKILL, true);
 	h->ending = true;
 	if (p->state != LIFE_PAUSED) {
 		if (process_signal(p, SIGKILL, &e) < 0)

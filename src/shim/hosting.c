@@ -156,6 +156,7 @@ static void set_ended(struct task *t, bool told)
 		p->core_dumped = rec.core_dumped;
 		p->oom_kills = t->oom_kills = rec.oom_kills;
 		p->kill_signal = rec.kill_signal;
+		p->kill_all = rec.kill_all;
 	}
 	t->ready = true;
 	if (told) {

@@ -124,6 +124,7 @@ static void commit(struct process *p)
 		.signal = p->signal,
 		.core_dumped = p->core_dumped,
 		.kill_signal = p->kill_signal,
+		.kill_all = p->kill_all,
 	};
 	struct err e;
 	char text[1200];
@@ -234,9 +235,10 @@ int process_signal(struct process *p, int sig, struct err *e)
 	return r < 0 ? err_sys(e, r, "signal process %d", (int)p->pid) : 0;
 }
 
-void process_asked(struct process *p, uint32_t sig)
+void process_asked(struct process *p, uint32_t sig, bool all)
 {
 	p->kill_signal = sig;
+	p->kill_all = sig && all;
 	clock_gettime(CLOCK_REALTIME, &p->killed);
 }
 

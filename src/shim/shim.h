@@ -64,6 +64,7 @@ struct process {
 	uint64_t oom_kills; /* the task's, by its end */
 	struct timespec at;
 	uint32_t kill_signal; /* that a client sent last; 0: none */
+	bool kill_all; /* to all of the task */
 	struct timespec killed;
 	struct waiter *waiters;
 
@@ -170,7 +171,7 @@ void process_settle(struct process *p);
 void process_free_members(struct process *p);
 int process_signal(struct process *p, int sig, struct err *e);
 /* Somebody wants it to get this signal. */
-void process_asked(struct process *p, uint32_t sig);
+void process_asked(struct process *p, uint32_t sig, bool all);
 
 /* Answers the call when the process has ended. */
 void process_wait(struct process *p, struct ttrpc_call *call);

@@ -80,6 +80,27 @@ told() {
 	it_until 10 '[ -e "$ROOTFS/tmp/ready" ]'
 }
 
+@test "ctl: shutdown -s: who looks sees the same end as who asked" {
+	# One that the signal kills, which needs the host's pid namespace, and one that catches it.
+	own_document sh -c 'trap : USR1; while :; do sleep 0.1; done' |
+		jq 'del(.Container.OciSpecification.linux.namespaces[] | select(.type == "pid"))' >"$OWN"
+	for signal in USR2 HUP; do
+		ctl create -f "$OWN" c
+		ctl start c
+		it_trapped "$(ctl_pid)" 10 # USR1
+		ctl wait --json c >"$BATS_TEST_TMPDIR/other" &
+		it_until 30 'ns_left | grep -q "wait --json c"'
+		json 0 ctl shutdown -s "$signal" c --json
+		wait $!
+		json 0 cat "$BATS_TEST_TMPDIR/other"
+		is '.ExitType == "GracefulExit" and (.Attribution | map(.SystemExit.Initiator) | index("Client")) != null'
+		json 0 ctl wait --json c
+		is '.ExitType == "GracefulExit"'
+		ctl rm c
+		own_document sh -c 'trap : USR1; trap "exit 4" HUP; while :; do sleep 0.1; done' >"$OWN"
+	done
+}
+
 @test "ctl: shutdown -s: another signal; kill: by number and by Windows' names" {
 	ctl_make Running
 	told USR1 >"$BATS_TEST_TMPDIR/pid"
