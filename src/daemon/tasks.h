@@ -44,6 +44,8 @@ void task_cannot_read(struct task_call *c); /* its answer is none of the method'
 /* Asks the engine, and looks for tasks that are there or that others make. */
 int tasks_begin(struct daemon *d, struct err *e);
 void tasks_end(struct daemon *d);
+/* Whether a new one would be found again: the state directory is that of the start. */
+int tasks_check_state(const struct daemon *d, struct err *e);
 /* Whether there may be some that we do not know yet: those that are still looked for, or
  * at, and those that could not be. */
 bool tasks_look(const struct daemon *d);

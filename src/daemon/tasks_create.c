@@ -232,7 +232,9 @@ static int create(struct creation *c, struct err *e)
 		return err_set(e, ERR_UNSUPPORTED, 0, "runtime_path");
 	if (engine_find(c->q->d->engine, w.namespace, w.id))
 		return err_set(e, ERR_EXISTS, 0, "task %s", w.id);
-	r = take_options(c, e);
+	r = tasks_check_state(c->q->d, e);
+	if (r >= 0)
+		r = take_options(c, e);
 	if (r >= 0)
 		r = take_mounts(c, &w, e);
 	if (r < 0)

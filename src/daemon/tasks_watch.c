@@ -197,6 +197,16 @@ static void on_found(void *ctx, const char *namespace, const char *id, bool is_n
 	}
 }
 
+int tasks_check_state(const struct daemon *d, struct err *e)
+{
+	int r = discover_check(&d->tasks->discover, e);
+	char text[sizeof e->msg + 256];
+
+	if (r < 0)
+		log_printf(LOG_LEVEL_ERROR, "no task is made: %s", err_text(e, text, sizeof text));
+	return r;
+}
+
 bool tasks_look(const struct daemon *d)
 {
 	return d->tasks->list || d->tasks->has_failed;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dir.h"
@@ -93,6 +94,18 @@ static void forget_namespaces(struct discover *d)
 	}
 }
 
+int discover_check(const struct discover *d, struct err *e)
+{
+	struct stat st;
+	int r = sys_fstatat(AT_FDCWD, d->state, &st, 0);
+
+	if (r < 0)
+		return err_set(e, ERR_STATE, r, "the state directory '%s' is gone", d->state);
+	if (st.st_dev != d->dev || st.st_ino != d->ino)
+		return err_set(e, ERR_STATE, 0, "the state directory '%s' is another than at the start", d->state);
+	return 0;
+}
+
 static void on_change(struct discover *d, const struct inotify_event *ev)
 {
 	if (ev->mask & IN_Q_OVERFLOW) { /* the kernel had more to tell than it keeps */
@@ -133,6 +146,7 @@ static int on_inotify(struct source *s, uint32_t events)
 
 int discover_begin(struct discover *d, struct loop *l, const char *state, struct err *e)
 {
+	struct stat st = { 0 };
 	int r;
 
 	d->fd = sys_inotify_init(IN_NONBLOCK | IN_CLOEXEC);
@@ -140,6 +154,10 @@ int discover_begin(struct discover *d, struct loop *l, const char *state, struct
 	r = d->fd < 0 ? d->fd : !d->state ? -ENOMEM : 0;
 	if (r >= 0)
 		r = d->wd = sys_inotify_add_watch(d->fd, state, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+	if (r >= 0)
+		r = sys_fstatat(AT_FDCWD, state, &st, 0);
+	d->dev = st.st_dev;
+	d->ino = st.st_ino;
 	if (r >= 0)
 		r = source_fd(&d->src, l, d->fd, EPOLLIN, on_inotify);
 	if (r < 0) {

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "loop.h"
 
 struct err;
@@ -19,6 +21,8 @@ struct discover {
 
 	/* inside: */
 	char *state;
+	dev_t dev; /* the directory's that is watched */
+	ino_t ino;
 	int fd, wd;
 	struct source src;
 	struct discover_namespace *namespaces;
@@ -27,4 +31,7 @@ struct discover {
 
 /* The callback is set before; it is called from here, too. */
 int discover_begin(struct discover *d, struct loop *l, const char *state, struct err *e);
+/* Whether the state directory still is the one that is watched: somebody may have removed
+ * it, or made or mounted another in its place, where nothing would be found. */
+int discover_check(const struct discover *d, struct err *e);
 void discover_end(struct discover *d);

@@ -118,6 +118,51 @@ teardown_file() { daemon_down; }
 	PY
 }
 
+@test "hard: a state directory that is removed or replaced: Create and the log say so; what runs can be ended" {
+	hard <<-'PY'
+		def said():
+		    with open(IT_OUT + "/daemon.log") as f:
+		        return f.read().count("no task is made: the state directory '%s' is " % state)
+		def refused(words):
+		    before = said()
+		    try:
+		        Task().Create()
+		        raise AssertionError("it is made")
+		    except grpc.RpcError as e:
+		        eq(e.code(), FAILED_PRECONDITION)
+		        within(e.details(), "the state directory '%s' is %s" % (state, words))
+		    eq(said(), before + 1)
+		DAEMON.stop()
+		state = IT + "/s"
+		DAEMON.configure(engine={"state": state})
+		DAEMON.start()
+		t = Task().run()
+		os.rename(state, state + ".away")
+		refused("gone: no such file or directory")
+		os.mkdir(state)
+		refused("another than at the start")
+		eq((t.status(), t.id in [x.id for x in Tasks.List().tasks], os.listdir(state)), (RUNNING, True, []))
+		os.rmdir(state)
+		os.rename(state + ".away", state) # as if nothing had been
+		u = Task().run()
+		eq((t.kill(), u.kill()), (137, 137))
+		t.remove()
+		u.remove()
+		v = Task().run()
+		its_shim = shim(v)
+		shutil.rmtree(state)
+		refused("gone")
+		eq((v.status(), v.kill()), (RUNNING, 137))
+		DAEMON.stop()
+		os.kill(its_shim, signal.SIGKILL) # nobody finds it any more
+		DAEMON.start()
+		Containers.Delete(id=v.id)
+		w = Task().run()
+		eq(w.kill(), 137)
+		w.remove()
+	PY
+}
+
 # bats test_tags=nosan
 @test "hard: a disk that becomes read-only is an error of the call, and is forgotten when it is not" {
 	hard <<-'PY'

@@ -170,13 +170,13 @@ beside() {
 
 # ---- running the tests -------------------------------------------------------------
 
-# In the order of the file.
+# In the order of the file. The regular expression is for the words that a test is told by.
 names() {
-	local name
+	local name words
 
 	while read -r name; do
-		name=${name%%(*}
-		[[ $name != test_* || ! ${name//_/ } =~ $1 ]] || echo "$name"
+		name=${name%%(*} words=${name#test_}
+		[[ $name != test_* || ! ${words//_/ } =~ $1 ]] || echo "$name"
 	done <"$2"
 }
 
@@ -194,8 +194,8 @@ main() {
 		( set -e; "$name" ) >$T/log 2>&1
 		rc=$?
 		[ $rc = 0 ] || printf 'not '
-		echo "ok $n ${words//_/ } ($(((${EPOCHREALTIME/./} - ${start/./}) / 1000)) ms)"
-		[ $rc = 0 ] || sed 's/^/# /' $T/log
+		printf 'ok %d %s\n# %d ms\n' $n "${words//_/ }" $(((${EPOCHREALTIME/./} - ${start/./}) / 1000))
+		[ $rc = 0 ] || sed -e 's/^/# /' -e '$a\' $T/log
 		gone
 	done
 	echo "1..$n"

@@ -471,21 +471,22 @@ test_the_shim_with_the_option_SystemdCgroup() {
 	no_units
 }
 
-# The installed units, with this build's program and state of its own; of what they
-# depend on by default this machine has nothing.
-berthd_units() {
-	local unit daemon shim top=${BASH_SOURCE[0]%/*}/../..
+# As it is installed. No place for units of this machine's is below /usr, and of what they
+# depend on by default it has nothing.
+berthd_installed() {
+	local unit units build=${BERTH_BUILD:-${BASH_SOURCE[0]%/*}/../../build}
 
-	for daemon in "${BERTHD:-}" "${BERTH%/*}/../daemon/berthd" "${BERTH_BUILD:-$top/build}/src/daemon/berthd"; do
-		[ ! -x "$daemon" ] || break
-	done
-	for shim in "${BERTH%/*}/../shim/containerd-shim-berth-v2" "${BERTH%/*}/containerd-shim-berth-v2"; do
-		[ ! -x "$shim" ] || break
-	done
-	echo '{"root": "/run/t/d/root", "engine": {"state": "/run/t/d/state", "shim": "'"$(realpath "$shim")"'"}}' >$T/d.json
+	if [ -d "$build/musl" ]; then
+		meson install -C "$build/musl" --no-rebuild
+		meson install -C "$build" --no-rebuild --tags devel
+	else
+		meson install -C "$build" --no-rebuild
+	fi
+	units=$(meson introspect "$build" --installed | jq -r '.[] | select(endswith("/berthd.socket"))')
 	for unit in berthd.socket berthd.service; do
-		sed "s#^ExecStart=.*#ExecStart=$(realpath "$daemon") --config $T/d.json#; /^\[Unit\]/a DefaultDependencies=no" "$top/systemd/$unit" \
-			>/run/systemd/system/$unit
+		mkdir -p /run/systemd/system/$unit.d
+		ln -s "${units%/*}/$unit" /run/systemd/system/$unit
+		printf '[Unit]\nDefaultDependencies=no\n' >/run/systemd/system/$unit.d/small.conf
 	done
 	systemctl daemon-reload
 }
@@ -498,7 +499,12 @@ test_berthd_is_started_at_its_socket_and_may_end_while_containers_run() {
 	local pid first
 
 	c() { timeout 60 ctr -a /run/berth/berthd.sock "$@"; }
-	berthd_units
+	logs() { # from now on
+		mkdir -p /etc/berth
+		echo '{"log_file": "/run/t/d.log", "log_level": "'"$1"'"}' >/etc/berth/berthd.json
+	}
+	berthd_installed
+	logs error
 	systemctl start berthd.socket
 	expect 'inactive' "$(systemctl is-active berthd)"
 	c run -d --rootfs --null-io --net-host --cgroup /berth-test/d --memory-limit 67108864 $T/rootfs one /bin/sleep 1000
@@ -506,8 +512,20 @@ test_berthd_is_started_at_its_socket_and_may_end_while_containers_run() {
 	expect 67108864 "$(</sys/fs/cgroup/berth-test/d/memory.max)"
 	read -r pid </sys/fs/cgroup/berth-test/d/cgroup.procs
 	first=$(main_pid)
+	expect '' "$(<$T/d.log)"
+	logs debug
 	systemctl reload berthd
+	until_ 60 '[[ "$(<$T/d.log)" == *"log_level: taken"* ]]'
+	expect "$first" "$(main_pid)"
+	c run -d --rootfs --null-io --net-host --cgroup /berth-test/e $T/rootfs two /bin/sleep 1000
+	expect_in 'task created' "$(grep id=two $T/d.log)"
+	c tasks kill -s KILL two
+	until_ 60 '[[ "$(c tasks ls)" == *two*STOPPED* ]]'
+	c tasks rm two || :
+	c containers rm two
+	: >$T/d.log
 	systemctl restart berthd
+	expect_in 'serves at' "$(<$T/d.log)" # it is ready
 	[ "$(main_pid)" != "$first" ]
 	first=$(main_pid)
 	kill -KILL "$first"
@@ -522,7 +540,7 @@ test_berthd_is_started_at_its_socket_and_may_end_while_containers_run() {
 	systemctl start berthd.socket
 	expect_in 'exit with non-zero exit code 137' "$(c tasks rm one 2>&1)"
 	systemctl stop berthd.socket berthd.service
-	rm /run/systemd/system/berthd.*
+	rm -r /run/systemd/system/berthd.* /etc/berth
 	systemctl daemon-reload
 	no_units
 }

@@ -1,0 +1,215 @@
+/* Events that shims have left: each row's are told, and all are found in one look. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "bus.h"
+#include "cursors.h"
+#include "engine.h"
+#include "err.h"
+#include "events.pb-c.h"
+#include "file.h"
+#include "journal.h"
+#include "loop.h"
+#include "str.h"
+#include "tasks_left.h"
+#include "told.h"
+
+static char dir[] = "/tmp/berth-left-XXXXXX";
+static struct loop loop;
+static struct told_list list;
+static struct engine_settings settings;
+static struct err e;
+static int looks;
+
+/* -- what is told: "ID ", and numbers -- */
+
+static struct sb told = SB_INIT;
+
+void __wrap_bus_publish(struct bus *b, const struct bus_event *ev);
+void __wrap_bus_publish(struct bus *b, const struct bus_event *ev)
+{
+	sb_printf(&told, "%s:%d ", ev->topic, (int)ev->number);
+	if (ev->receipt)
+		ev->receipt->told(ev->receipt, ev->number);
+}
+
+typedef void journal_fn(void *ctx, const char *path, const char *name);
+void __real_journal_left_each(const char *shims, journal_fn *fn, void *ctx);
+void __wrap_journal_left_each(const char *shims, journal_fn *fn, void *ctx);
+void __wrap_journal_left_each(const char *shims, journal_fn *fn, void *ctx)
+{
+	looks++;
+	__real_journal_left_each(shims, fn, ctx);
+}
+
+/* -- what is left -- */
+
+static void add_event(struct journal *j, const char *id, const char *topic, time_t at)
+{
+	Containerd__Events__TaskOOM m = CONTAINERD__EVENTS__TASK_OOM__INIT;
+	Containerd__Events__Envelope v = CONTAINERD__EVENTS__ENVELOPE__INIT;
+	Google__Protobuf__Timestamp when = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	uint8_t body[256], whole[512];
+
+	m.container_id = (char *)(uintptr_t)id;
+	any.type_url = (char *)(uintptr_t)"containerd.events.TaskOOM";
+	any.value = (ProtobufCBinaryData){ containerd__events__task_oom__pack(&m, body), body };
+	when.seconds = at;
+	v.namespace_ = (char *)(uintptr_t)"ns";
+	v.topic = (char *)(uintptr_t)topic;
+	v.timestamp = &when;
+	v.event = &any;
+	assert_int_equal(journal_add(j, whole, containerd__events__envelope__pack(&v, whole), &e), 0);
+}
+
+static void leave(const char *where, int pid, struct journal *j)
+{
+	char path[160];
+
+	snprintf(path, sizeof path, "%s/" ENGINE_SHIMS "/%s.%d", dir, where, pid);
+	assert_int_equal(close(file_mkdirs(path, 0700, &e)), 0);
+	strcat(path, "/events");
+	assert_int_equal(journal_open(j, path, &e), 0);
+}
+
+static int add_row(const char *id, int pid, uint64_t number)
+{
+	char instance[80];
+
+	snprintf(instance, sizeof instance, "b5e7f52b-23b7-49d8-92ef-17cb6a54eb91-%d-7413867", pid);
+	return cursor_add(list.cursors, "ns", id, instance, number);
+}
+
+static void begin(void)
+{
+	if (list.cursors)
+		cursors_close(list.cursors);
+	assert_int_equal(cursors_open(&list.cursors, dir, "/", &e), 0);
+}
+
+static int setup(void **state)
+{
+	assert_non_null(mkdtemp(dir));
+	settings.state = dir;
+	assert_int_equal(loop_init(&loop, &e), 0);
+	list = (struct told_list){ .bus = bus_new(&loop) };
+	begin();
+	looks = 0;
+	told = (struct sb)SB_INIT;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	told_free_all(&list);
+	cursors_close(list.cursors);
+	bus_free(list.bus);
+	loop_done(&loop);
+	sb_done(&told);
+	assert_int_equal(file_remove_tree(AT_FDCWD, dir), 0);
+	strcpy(dir + strlen(dir) - 6, "XXXXXX");
+	return 0;
+}
+
+static void each_row_is_told_what_it_has_not(void **state)
+{
+	char bundle[80];
+	struct journal j;
+
+	leave("gone/100/a", 10, &j); /* a pod's: two tasks, one of which has all but the last */
+	add_event(&j, "a1", "/a1/1", 1);
+	add_event(&j, "a2", "/a2/2", 1);
+	add_event(&j, "a1", "/a1/3", 1);
+	journal_close(&j);
+	leave("b", 20, &j); /* a shim that is just ending */
+	add_event(&j, "b", "/b/1", 1);
+	journal_close(&j);
+	leave("gone/101/c", 30, &j); /* of a task that is there */
+	add_event(&j, "c", "/c/1", 1);
+	journal_close(&j);
+	add_row("b", 20, 0);
+	add_row("c", 30, 0);
+	add_row("a1", 10, 1);
+	add_row("a2", 10, 0);
+	add_row("d", 40, 0); /* nothing is left of it */
+	snprintf(bundle, sizeof bundle, "%s/ns/c", dir);
+	assert_int_equal(close(file_mkdirs(bundle, 0700, &e)), 0);
+	begin();
+	tasks_tell_all_left(&list, &settings);
+	assert_non_null(strstr(told.s, "/a1/3:3 "));
+	assert_non_null(strstr(told.s, "/a2/2:2 "));
+	assert_non_null(strstr(told.s, "/b/1:1 "));
+	assert_int_equal(strlen("/a1/3:3 /a2/2:2 /b/1:1 "), told.len);
+	assert_int_equal(cursor_next(list.cursors, -1), cursor_of(list.cursors, "ns", "c", -1)); /* the only one */
+	assert_int_equal(cursor_next(list.cursors, cursor_next(list.cursors, -1)), -1);
+	told.len = 0;
+	tasks_tell_left(&list, &settings, "ns", "c");
+	assert_string_equal(told.s, "/c/1:1 ");
+	assert_int_equal(cursor_next(list.cursors, -1), -1);
+}
+
+static void of_a_shim_without_a_row_what_is_new(void **state)
+{
+	struct journal j;
+
+	cursor_set(list.cursors, add_row("x", 5, 0), 1);
+	leave("gone/100/a", 10, &j);
+	add_event(&j, "a", "/a/1", 1);
+	add_event(&j, "a", "/a/2", time(NULL) + 1000);
+	journal_close(&j);
+	leave("b", 20, &j); /* it lives, and will be asked */
+	add_event(&j, "b", "/b/1", time(NULL) + 1000);
+	journal_close(&j);
+	begin();
+	tasks_tell_all_left(&list, &settings);
+	assert_string_equal(told.s, "/a/2:0 ");
+}
+
+enum { MANY = 300 };
+
+static void many_are_found_in_one_look(void **state)
+{
+	int many = getenv("BERTH_MANY") ? atoi(getenv("BERTH_MANY")) : MANY;
+	struct timespec from, to;
+	struct journal j;
+	char id[16];
+
+	for (int i = 0; i < many; i++) {
+		snprintf(id, sizeof id, "t%d", i);
+		leave("gone/100/m", 1000 + i, &j);
+		add_event(&j, id, "/t", 1);
+		journal_close(&j);
+		assert_true(add_row(id, 1000 + i, 0) > 0);
+	}
+	begin();
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	tasks_tell_all_left(&list, &settings);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	print_message("%d tasks: %.0f ms, looked %d times\n", many,
+		      (double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6, looks);
+	assert_int_equal(told.len, (size_t)many * strlen("/t:1 "));
+	assert_int_equal(cursor_next(list.cursors, -1), -1);
+	assert_int_equal(looks, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(each_row_is_told_what_it_has_not, setup, teardown),
+		cmocka_unit_test_setup_teardown(of_a_shim_without_a_row_what_is_new, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_are_found_in_one_look, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
