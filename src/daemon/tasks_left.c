@@ -31,26 +31,28 @@ struct left {
 	size_t n;
 	bool others; /* those of shims without a row are told, too */
 	const struct row *at; /* whose events are read; NULL: of a shim without */
+	bool news; /* in its journal */
 };
+
+static struct timespec time_of(const Containerd__Events__Envelope *m)
+{
+	return (struct timespec){ m->timestamp ? (time_t)m->timestamp->seconds : 0,
+				  m->timestamp ? m->timestamp->nanos : 0 };
+}
 
 static void tell(struct left *l, const char *id, uint64_t number, const Containerd__Events__Envelope *m)
 {
-	const struct timespec at = { m->timestamp ? (time_t)m->timestamp->seconds : 0,
-				     m->timestamp ? m->timestamp->nanos : 0 };
-	const struct timespec last = cursors_last_told(l->list->cursors);
 	const struct cursor *row = l->at ? cursor_at(l->list->cursors, l->at->row) : NULL;
 	struct bus_event ev = {
 		.ns = m->namespace_,
 		.topic = m->topic,
-		.at = at,
+		.at = time_of(m),
 		.type = m->event->type_url,
 		.body = m->event->value.data,
 		.len = m->event->value.len,
 	};
 
 	if (row && (strcmp(row->id, id) != 0 || strcmp(row->namespace, m->namespace_) != 0))
-		return;
-	if (!row && (at.tv_sec < last.tv_sec || (at.tv_sec == last.tv_sec && at.tv_nsec <= last.tv_nsec)))
 		return;
 	told_publish(l->list, l->at ? l->at->told : NULL, &ev, number);
 }
@@ -132,6 +134,18 @@ static void on_journal(void *ctx, const char *path, const char *name)
 	}
 }
 
+/* Later than all that has been told. */
+static void on_news(void *ctx, uint64_t number, const Containerd__Events__Envelope *m)
+{
+	struct left *l = ctx;
+	const struct timespec at = time_of(m), last = cursors_last_told(l->list->cursors);
+
+	if (at.tv_sec > last.tv_sec || (at.tv_sec == last.tv_sec && at.tv_nsec > last.tv_nsec))
+		l->news = true;
+}
+
+/* Of a shim without a row all has been told, to its tasks' deletion, or nothing: its first event
+ * may be older than another task's that has come sooner. */
 static void on_left(void *ctx, const char *path, const char *name)
 {
 	struct left *l = ctx;
@@ -142,7 +156,10 @@ static void on_left(void *ctx, const char *path, const char *name)
 		on_journal(l, path, name);
 	} else if (l->others) {
 		l->at = NULL;
-		journal_left_tell(path, 0, on_event, l);
+		l->news = false;
+		journal_left_tell(path, 0, on_news, l);
+		if (l->news)
+			journal_left_tell(path, 0, on_event, l);
 	}
 }
 

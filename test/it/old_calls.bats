@@ -85,7 +85,7 @@ CLOSED='closed=by its path, as open_tree or move_mount is refused'
 		kill='/linux/seccomp/defaultAction: ask for SCMP_ACT_KILL_PROCESS (seccomp)'
 }
 # bats test_tags=nosan
-@test "old: prlimit64" { KINDS='life userns quick' without prlimit64 -- life=RLIMIT_NOFILE userns=RLIMIT_NOFILE; }
+@test "old: prlimit64" { KINDS='life userns quick' without prlimit64 -- life=RLIMIT_NOFILE userns=RLIMIT_NOFILE stage=RLIMIT_NOFILE; }
 @test "old: sched_setattr" { KINDS='life userns' without sched_setattr -- life=/process/scheduler; }
 @test "old: ioprio_set" { KINDS='life userns' without ioprio_set -- life=/process/ioPriority; }
 
@@ -112,7 +112,7 @@ CLOSED='closed=by its path, as open_tree or move_mount is refused'
 	BERTH=$OLD_BERTH gone c
 	[ "$rc" = 1 ]
 }
-@test "old: setns" { KINDS='life' without setns -- life="join the container's namespaces"; }
+@test "old: setns" { KINDS='life' without setns -- life="join the container's namespaces" init='join the namespaces of the container'; }
 @test "old: setsid" { KINDS='life quick' without setsid -- every='session'; }
 @test "old: fstatfs" { KINDS='life quick' without fstatfs -- every="look at the program's own file"; }
 @test "old: execveat" { KINDS='life quick' without execveat -- every='a protected copy of the program'; }

@@ -103,7 +103,7 @@ old_try() {
 # Its output would be the init's, and with it the pipe would stay open.
 old_init() {
 	rt create -b "$IT_OUT/berth.init" c >"$IT_OUT/init.out" 2>&1 || { cat "$IT_OUT/init.out"; return 1; }
-	rt start c && rt exec c sh -c 'cat /proc/1/comm; readlink /proc/1/exe; (sleep 0.2 &)' && rt kill c TERM || return
+	rt start c && rt exec c sh -c 'cat /proc/1/comm; readlink /proc/1/exe; (sleep 0.2 &)' && rt kill c TERM || { rt delete --force c; return 1; }
 	it_wait 30 old_stopped || { echo "it did not end"; return 1; }
 	rt delete c
 }

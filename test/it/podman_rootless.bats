@@ -120,7 +120,7 @@ ur() {
 	life() {
 		p run -d --name "k-$RT" box sh -c 'trap "exit 6" TERM; echo ready; while :; do sleep 0.1; done' >/dev/null
 		it_until 30 "p logs k-$RT | grep ready"
-		p top "k-$RT" user comm
+		p top "k-$RT" user comm | grep -v sleep # which comes and goes
 		p stop -t 5 "k-$RT" >/dev/null
 		p inspect -f '{{.State.ExitCode}} {{.State.Status}}' "k-$RT"
 		p start "k-$RT" >/dev/null

@@ -143,8 +143,13 @@ def overlay(d, *more):
 		os.kill(t.shim, KILL)
 		gone(t.shim)
 		t.binary_delete()
-		holders = [p for p in glob.glob("/proc/[0-9]*/mountinfo") if IT + "/ov/upper" in open(p).read()]
-		eq(holders, [])
+		def mounted(p): # in a process that may be gone
+		    try:
+		        with open(p) as f:
+		            return IT + "/ov/upper" in f.read()
+		    except OSError:
+		        return False
+		eq([p for p in glob.glob("/proc/[0-9]*/mountinfo") if mounted(p)], [])
 		shutil.rmtree(IT + "/ov")
 	PY
 }

@@ -159,7 +159,7 @@ static void each_row_is_told_what_it_has_not(void **state)
 	assert_int_equal(cursor_next(list.cursors, -1), -1);
 }
 
-static void of_a_shim_without_a_row_what_is_new(void **state)
+static void of_a_shim_without_a_row_all_if_it_has_news(void **state)
 {
 	struct journal j;
 
@@ -168,12 +168,15 @@ static void of_a_shim_without_a_row_what_is_new(void **state)
 	add_event(&j, "a", "/a/1", 1);
 	add_event(&j, "a", "/a/2", time(NULL) + 1000);
 	journal_close(&j);
+	leave("gone/100/c", 30, &j); /* it has been told to its end */
+	add_event(&j, "c", "/c/1", 1);
+	journal_close(&j);
 	leave("b", 20, &j); /* it lives, and will be asked */
 	add_event(&j, "b", "/b/1", time(NULL) + 1000);
 	journal_close(&j);
 	begin();
 	tasks_tell_all_left(&list, &settings);
-	assert_string_equal(told.s, "/a/2:0 ");
+	assert_string_equal(told.s, "/a/1:0 /a/2:0 ");
 }
 
 enum { MANY = 300 };
@@ -207,7 +210,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_row_is_told_what_it_has_not, setup, teardown),
-		cmocka_unit_test_setup_teardown(of_a_shim_without_a_row_what_is_new, setup, teardown),
+		cmocka_unit_test_setup_teardown(of_a_shim_without_a_row_all_if_it_has_news, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_are_found_in_one_look, setup, teardown),
 	};
 
