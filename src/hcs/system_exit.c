@@ -38,8 +38,10 @@ struct verdict {
 static struct verdict judge(const struct system *s, const struct ending *end)
 {
 	bool by_kill = s->killed || end->kill_signal == SIGKILL;
-	bool by_stop = end->known ? (end->kill_all && !by_kill) || (int)end->kill_signal == meta_signal(&s->meta) : s->shut;
+	bool by_stop = s->shut;
 
+	if (end->known)
+		by_stop = (end->kill_all && !by_kill) || (int)end->kill_signal == meta_signal(&s->meta);
 	if (end->lost)
 		return (struct verdict){ HCS_E_SERVICE_DISCONNECT, SCHEMA_EXIT_UNEXPECTED, SCHEMA_DETAIL_FATAL_ERROR,
 					 SCHEMA_INITIATOR_INTERNAL };
