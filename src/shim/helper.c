@@ -184,6 +184,7 @@ _Noreturn void helper_be(helper_told *work)
 	char *order;
 
 	sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
+	sys_prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0); /* what it leaves is its parent's once it has ended */
 	be_helper(&m, NULL, SOCKET);
 	if (fd_recv(SOCKET, &t, sizeof t, fds, &n) != (ssize_t)sizeof t || !n)
 		_exit(0);

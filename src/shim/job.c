@@ -75,7 +75,6 @@ static void leave(struct job *j)
 		j->next->link = j->link;
 	t->n_jobs--;
 	t->shim->n_jobs--;
-	t->shim->reaper->n_jobs--;
 	if (j->process)
 		j->process->busy = false;
 }
@@ -119,7 +118,6 @@ static void begin(struct job *j)
 	struct task *t = j->task;
 
 	t->shim->n_jobs++;
-	t->shim->reaper->n_jobs++;
 	t->n_jobs++;
 	j->next = t->jobs;
 	j->link = &t->jobs;

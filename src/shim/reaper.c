@@ -1,9 +1,8 @@
 /*
  * Orphans: the shim, or a daemon that hosts some, is the parent of what containers
- * leave behind. Known
- * processes and helpers have pidfds, and are reaped by those who know them. A
- * zombie that nobody knows yet may be the process that a helper is just making:
- * as long as one is at work, strangers wait.
+ * leave behind. Known processes and helpers have pidfds, and are reaped by those who
+ * know them. A zombie that nobody knows yet may be what a helper has just made: then
+ * it waits (strangers_wait()).
  */
 #include <errno.h>
 #include <signal.h>
@@ -14,6 +13,8 @@
 
 #include "err.h"
 #include "fd.h"
+#include "job.h"
+#include "proc.h"
 #include "shim.h"
 #include "sys.h"
 
@@ -39,6 +40,30 @@ static bool any_knows(const struct reaper *r, pid_t pid)
 	return false;
 }
 
+/*
+ * What a helper has made may be among the strangers. A fork's becomes our child
+ * while it is at work; one that is executed keeps it until its own end (helper_be()),
+ * and what is then told of it is about to come.
+ */
+static bool strangers_wait(const struct shim *s)
+{
+	if (!s->binary)
+		return s->n_jobs;
+	for (const struct task *t = s->tasks; t; t = t->next)
+		for (const struct job *j = t->jobs; j; j = j->next)
+			if (j->helper.pidfd >= 0 && proc_wait(j->helper.pidfd, 0) >= 0)
+				return true;
+	return false;
+}
+
+static bool any_waits(const struct reaper *r)
+{
+	for (const struct shim *s = r->shims; s; s = s->next)
+		if (strangers_wait(s))
+			return true;
+	return false;
+}
+
 static void tell_inits(const struct reaper *r)
 {
 	for (const struct shim *s = r->shims; s; s = s->next)
@@ -56,11 +81,12 @@ void reaper_look(struct reaper *r)
 {
 	siginfo_t si;
 
-	while (!r->n_jobs) {
+	for (;;) {
 		si.si_pid = 0;
 		if (sys_waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 || !si.si_pid)
 			return;
-		if (any_knows(r, si.si_pid)) /* its own source is about to fire, and looks again */
+		/* after it was seen: the source of either is about to fire, and looks again */
+		if (any_knows(r, si.si_pid) || any_waits(r))
 			return;
 		if (r->is_other && r->is_other(si.si_pid)) {
 			if (!r->again.loop)
@@ -121,5 +147,4 @@ void reaper_leave(struct shim *s)
 	while (*at != s)
 		at = &(*at)->next;
 	*at = s->next;
-	s->reaper->n_jobs -= s->n_jobs;
 }

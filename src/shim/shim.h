@@ -106,7 +106,6 @@ struct task {
 struct reaper {
 	struct loop *loop;
 	struct shim *shims;
-	unsigned n_jobs; /* theirs */
 	/* Whether a child is somebody else's in this process, who reaps it himself; NULL: none is. */
 	bool (*is_other)(pid_t pid);
 	int signals;

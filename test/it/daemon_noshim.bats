@@ -206,6 +206,47 @@ hosted() {
 	PY
 }
 
+@test "no_shim: orphans are reaped while the runtime of another task hangs" {
+	hosted <<-'PY'
+		runtime = IT + "/slow"
+		with open(runtime, "w") as f:
+		    f.write("""#!/bin/sh
+		case " $* " in *" create "*)
+		    echo >%s/in
+		    while [ ! -e %s/go ]; do sleep 0.1; done
+		    exit 1 ;;
+		esac
+		exec berth "$@"
+		""" % (IT, IT))
+		os.chmod(runtime, 0o755)
+		options = {"type_url": "containerd.runc.v1.Options", "value":
+		           b"\x32" + bytes([len(runtime)]) + runtime.encode()} # binary_name = 6
+		def shared(c):
+		    c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "pid"]
+		def orphans():
+		    return [p for p, args, stat in processes()
+		            if args[1:2] == [b"4321"] and int(stat[1]) == DAEMON.process.pid]
+		b = Task("sh", "-c", "(sleep 4321 &) ; sleep 1000", change=shared).run()
+		until(orphans, 30, "it has no orphan")
+		a = Task(runtime={"name": "io.containerd.runc.v2", "options": options})
+		later = a.Create(later=True)
+		until(lambda: os.path.exists(IT + "/in"), 30, "the runtime is not called")
+		p = orphans()[0]
+		os.kill(p, signal.SIGKILL)
+		until(lambda: not os.path.exists("/proc/%d" % p), 30, "the orphan is not reaped")
+		assert not later.done(), later.exception() # it was reaped meanwhile, not after that
+		eq(b.kill(), 137) # which makes helpers that end meanwhile
+		b.remove()
+		open(IT + "/go", "w").close()
+		assert later.exception() is not None
+		until(lambda: not os.listdir(IT + "/d/state/" + NS), 30, "the bundle is left")
+		Containers.Delete(id=a.id)
+		for name in "in", "go", "slow":
+		    os.remove(IT + "/" + name)
+		nothing_left()
+	PY
+}
+
 @test "no_shim: another runtime, which is executed; one that is not there" {
 	hosted <<-'PY'
 		runc = shutil.which("runc") or shutil.which("crun")
