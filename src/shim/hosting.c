@@ -193,7 +193,9 @@ static void on_restored(struct job *j, int r, struct helper_result *ret, struct 
 	if (r < 0)
 		t->init.state = LIFE_RUNNING;
 	t->ready = true;
-	process_watch(&t->init, t->init.pid, pidfd);
+	r = process_watch(&t->init, t->init.pid, pidfd);
+	if (r < 0)
+		log_printf(LOG_LEVEL_ERROR, "task %s: its end will not be seen: %s", t->id, err_cause(-r));
 	is_restored(x);
 }
 
@@ -221,9 +223,11 @@ static struct task *make_task(struct hosted *x, const struct hosted_record *rec,
 	struct task *t;
 	int r = task_record_read(&a, x->bundle, &rt, e);
 
-	t = r < 0 ? NULL : task_new(&x->s, x->id, x->bundle);
-	if (!t)
+	if (r < 0)
 		return NULL;
+	t = task_new(&x->s, x->id, x->bundle);
+	if (!t)
+		return err_sys(e, -ENOMEM, "restore task %s", x->id), NULL;
 	t->runtime = rt;
 	t->runtime.binary = strdup(rt.binary);
 	t->runtime.root = strdup(rt.root);
@@ -231,7 +235,9 @@ static struct task *make_task(struct hosted *x, const struct hosted_record *rec,
 	t->cgroup = strdup(rt.cgroup ? rt.cgroup : "");
 	t->memory = strdup("");
 	t->init.pid = rec->pid;
-	r = t->runtime.binary && t->runtime.root && t->cgroup && t->memory ? 0 : -ENOMEM;
+	r = t->runtime.binary && t->runtime.root && t->cgroup && t->memory ?
+		    0 :
+		    err_sys(e, -ENOMEM, "restore task %s", x->id);
 	if (r >= 0)
 		r = stdstreams_set(&t->init, rec->stdio[STDIN], rec->stdio[STDOUT], rec->stdio[STDERR], rec->terminal,
 				   e);
@@ -241,7 +247,9 @@ static struct task *make_task(struct hosted *x, const struct hosted_record *rec,
 	return NULL;
 }
 
-/* Its runtime may take its time to say how it is. */
+/* How long a runtime may take to say how its task is, which is taken to run then. */
+enum { RESTORE_MS = 10000 };
+
 static int ask_runtime(struct hosted *x, struct task *t, int pidfd, struct err *e)
 {
 	struct job *j = job_new(t, &t->init, NULL, on_restored);
@@ -254,6 +262,7 @@ static int ask_runtime(struct hosted *x, struct task *t, int pidfd, struct err *
 	x->restoring = true;
 	j->order.pid = t->init.pid;
 	job_start(j, t->runtime.ops->restore, NULL);
+	job_hurry(t, RESTORE_MS);
 	return 0;
 }
 

@@ -158,6 +158,32 @@ hosted() {
 	PY
 }
 
+@test "no_shim: a runtime that hangs after a restart does not hide its task for long" {
+	hosted <<-'PY'
+		runtime = IT + "/slow"
+		with open(runtime, "w") as f:
+		    f.write("""#!/bin/sh
+		case " $* " in *" state "*)
+		    while [ -e %s/hang ]; do sleep 0.1; done ;;
+		esac
+		exec berth "$@"
+		""" % IT)
+		os.chmod(runtime, 0o755)
+		options = {"type_url": "containerd.runc.v1.Options", "value":
+		           b"\x32" + bytes([len(runtime)]) + runtime.encode()} # binary_name = 6
+		t = Task("sleep", "1000", runtime={"name": "io.containerd.runc.v2", "options": options}).run()
+		open(IT + "/hang", "w").close()
+		DAEMON.stop(signal.SIGKILL)
+		DAEMON.start()
+		until(lambda: [(x.id, x.status) for x in Tasks.List().tasks] == [(t.id, RUNNING)], 60, "it is not listed as running")
+		eq(t.kill(), 255)
+		os.remove(IT + "/hang")
+		t.remove()
+		os.remove(runtime)
+		nothing_left()
+	PY
+}
+
 @test "no_shim: the daemon is stopped and started, with the setting and without it" {
 	hosted <<-'PY'
 		a, b = Task().run(), Task().run()
