@@ -128,9 +128,8 @@ static void on_journal(void *ctx, const char *path, const char *name)
 	for (struct row *r = first_of(l, pid); r < end && r->pid == pid; r++) {
 		if (!r->wanted || r->found)
 			continue;
-		r->found = true;
 		l->at = r;
-		journal_left_tell(path, cursor_at(l->list->cursors, r->row)->number, on_event, l);
+		r->found = journal_left_tell(path, cursor_at(l->list->cursors, r->row)->number, on_event, l) >= 0;
 	}
 }
 

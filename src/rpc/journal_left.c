@@ -97,12 +97,14 @@ void journal_tell(struct journal *j, uint64_t after, journal_event_fn *fn, void 
 	}
 }
 
-void journal_left_tell(const char *path, uint64_t after, journal_event_fn *fn, void *ctx)
+int journal_left_tell(const char *path, uint64_t after, journal_event_fn *fn, void *ctx)
 {
 	struct journal j;
+	int r = journal_open_left(&j, path, NULL);
 
-	if (journal_open_left(&j, path, NULL) < 0)
-		return;
+	if (r < 0)
+		return r;
 	journal_tell(&j, after, fn, ctx);
 	journal_close(&j);
+	return 0;
 }

@@ -132,6 +132,8 @@ static void each_row_is_told_what_it_has_not(void **state)
 	add_event(&j, "a2", "/a2/2", 1);
 	add_event(&j, "a1", "/a1/3", 1);
 	journal_close(&j);
+	snprintf(bundle, sizeof bundle, "%s/" ENGINE_SHIMS "/a.10", dir); /* from where it has just gone */
+	assert_int_equal(close(file_mkdirs(bundle, 0700, &e)), 0);
 	leave("b", 20, &j); /* a shim that is just ending */
 	add_event(&j, "b", "/b/1", 1);
 	journal_close(&j);
