@@ -1,4 +1,4 @@
-/* Events that shims have left: each row's are told, and all are found in one look. */
+/* Events that shims have left: what each row has not told. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,6 @@ static struct loop loop;
 static struct told_list list;
 static struct engine_settings settings;
 static struct err e;
-static int looks;
 
 /* -- what is told: "ID ", and numbers -- */
 
@@ -41,15 +40,6 @@ void __wrap_bus_publish(struct bus *b, const struct bus_event *ev)
 	sb_printf(&told, "%s:%d ", ev->topic, (int)ev->number);
 	if (ev->receipt)
 		ev->receipt->told(ev->receipt, ev->number);
-}
-
-typedef void journal_fn(void *ctx, const char *path, const char *name);
-void __real_journal_left_each(const char *shims, journal_fn *fn, void *ctx);
-void __wrap_journal_left_each(const char *shims, journal_fn *fn, void *ctx);
-void __wrap_journal_left_each(const char *shims, journal_fn *fn, void *ctx)
-{
-	looks++;
-	__real_journal_left_each(shims, fn, ctx);
 }
 
 /* -- what is left -- */
@@ -105,7 +95,6 @@ static int setup(void **state)
 	assert_int_equal(loop_init(&loop, &e), 0);
 	list = (struct told_list){ .bus = bus_new(&loop) };
 	begin();
-	looks = 0;
 	told = (struct sb)SB_INIT;
 	return 0;
 }
@@ -181,39 +170,11 @@ static void of_a_shim_without_a_row_all_if_it_has_news(void **state)
 	assert_string_equal(told.s, "/a/1:0 /a/2:0 ");
 }
 
-enum { MANY = 300 };
-
-static void many_are_found_in_one_look(void **state)
-{
-	int many = getenv("BERTH_MANY") ? atoi(getenv("BERTH_MANY")) : MANY;
-	struct timespec from, to;
-	struct journal j;
-	char id[16];
-
-	for (int i = 0; i < many; i++) {
-		snprintf(id, sizeof id, "t%d", i);
-		leave("gone/100/m", 1000 + i, &j);
-		add_event(&j, id, "/t", 1);
-		journal_close(&j);
-		assert_true(add_row(id, 1000 + i, 0) > 0);
-	}
-	begin();
-	clock_gettime(CLOCK_MONOTONIC, &from);
-	tasks_tell_all_left(&list, &settings);
-	clock_gettime(CLOCK_MONOTONIC, &to);
-	print_message("%d tasks: %.0f ms, looked %d times\n", many,
-		      (double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6, looks);
-	assert_int_equal(told.len, (size_t)many * strlen("/t:1 "));
-	assert_int_equal(cursor_next(list.cursors, -1), -1);
-	assert_int_equal(looks, 1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_row_is_told_what_it_has_not, setup, teardown),
 		cmocka_unit_test_setup_teardown(of_a_shim_without_a_row_all_if_it_has_news, setup, teardown),
-		cmocka_unit_test_setup_teardown(many_are_found_in_one_look, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
