@@ -84,13 +84,19 @@ static void on_news(void *ctx, uint64_t number, const Containerd__Events__Envelo
 }
 
 /* Of a shim without a row all has been told, to its tasks' deletion, or nothing: its first event
- * may be older than another task's that has come sooner. */
+ * may be older than another task's that has come sooner. So the last one says which. */
 static void tell_if_new(struct left *l, const char *path)
 {
+	struct journal j;
+
+	if (journal_open_left(&j, path, NULL) < 0)
+		return;
 	l->news = false;
-	journal_left_tell(path, 0, on_news, l);
+	if (j.last >= j.first)
+		journal_tell(&j, j.last - 1, on_news, l);
 	if (l->news)
-		journal_left_tell(path, 0, on_event, l);
+		journal_tell(&j, 0, on_event, l);
+	journal_close(&j);
 }
 
 static void on_journal(void *ctx, const char *path, const char *name)

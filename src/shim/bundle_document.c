@@ -26,7 +26,7 @@ int bundle_document_write(const char *bundle, const char *name, const struct sb 
 	if (dir < 0)
 		return dir;
 	if (text->failed)
-		return err_sys(e, -ENOMEM, "record the task");
+		return err_sys(e, -ENOMEM, "write %s", name);
 	return file_replace(dir, name, text->s, text->len, 0600, e);
 }
 

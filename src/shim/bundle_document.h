@@ -1,4 +1,7 @@
-/* A numbered JSON document in a bundle: one object, the first member of whose struct is its int32_t version. */
+/*
+ * Records in a bundle (exit_record.h, task_record.h, hosted_record.h): a JSON object each, with a
+ * version, which is an int32_t and the first member of its struct.
+ */
 #pragma once
 
 #include "json.h"

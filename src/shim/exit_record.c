@@ -1,18 +1,15 @@
 /* The end of a process on file; see exit_record.h and docs/formats/exit.md. */
 #include "exit_record.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 
-#include "err.h"
+#include "bundle_document.h"
 #include "fd.h"
-#include "file.h"
-#include "json.h"
 #include "str.h"
 #include "sys.h"
 
-enum { MAX_SIZE = 64 << 10, NAME = 128 };
+enum { NAME = 128 };
 
 static const char *file_name(const char *exec_id, char buf[NAME])
 {
@@ -22,20 +19,12 @@ static const char *file_name(const char *exec_id, char buf[NAME])
 	return buf;
 }
 
-static int open_bundle(const char *bundle)
-{
-	return sys_openat(AT_FDCWD, bundle, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-}
-
 int exit_record_write(const char *bundle, const struct exit_record *r, struct err *e)
 {
-	OWN_FD dir = open_bundle(bundle);
 	OWN_SB struct sb b = SB_INIT;
 	char name[NAME];
 	struct jw w;
 
-	if (dir < 0)
-		return err_sys(e, dir, "open '%s'", bundle);
 	jw_init(&w, &b, NULL);
 	jw_begin(&w, '{');
 	jw_kint(&w, "version", EXIT_RECORD_VERSION);
@@ -51,9 +40,7 @@ int exit_record_write(const char *bundle, const struct exit_record *r, struct er
 	jw_kuint(&w, "killSignal", r->kill_signal);
 	jw_kbool(&w, "killAll", r->kill_all);
 	jw_end(&w);
-	if (b.failed)
-		return err_sys(e, -ENOMEM, "record the end of a process");
-	return file_replace(dir, file_name(r->exec_id, name), b.s, b.len, 0600, e);
+	return bundle_document_write(bundle, file_name(r->exec_id, name), &b, e);
 }
 
 struct numbered {
@@ -85,28 +72,12 @@ static const struct json_field fields[] = {
 int exit_record_read(struct arena *a, const char *bundle, const char *exec_id, struct exit_record *ret,
 		     struct err *e)
 {
-	OWN_FD dir = open_bundle(bundle);
 	struct numbered n = { 0 };
-	struct json_doc doc;
-	struct json_dec d = { .doc = &doc, .a = a, .e = e };
-	char name[NAME], *text;
-	size_t len;
-	int r = dir;
+	char name[NAME];
+	int r = bundle_document_read(a, bundle, file_name(exec_id, name), EXIT_RECORD_VERSION, fields, &n, e);
 
 	if (r < 0)
-		return err_sys(e, r, "open '%s'", bundle);
-	r = file_read(a, dir, file_name(exec_id, name), MAX_SIZE, &text, &len, e);
-	if (r >= 0)
-		r = json_parse(a, text, len, "exit record", &doc, e);
-	if (r >= 0)
-		r = json_decode(&d, doc.root, fields, &n);
-	if (r >= 0)
-		r = json_dec_end(&d);
-	if (r < 0)
 		return r;
-	if (n.version != EXIT_RECORD_VERSION)
-		return err_set(e, ERR_UNSUPPORTED, 0, "exit record: /version: %d, but this program knows only %d",
-			       n.version, EXIT_RECORD_VERSION);
 	*ret = (struct exit_record){
 		.id = n.id,
 		.exec_id = n.exec_id,
@@ -124,7 +95,7 @@ int exit_record_read(struct arena *a, const char *bundle, const char *exec_id, s
 
 void exit_record_remove(const char *bundle, const char *exec_id)
 {
-	OWN_FD dir = open_bundle(bundle);
+	OWN_FD dir = sys_openat(AT_FDCWD, bundle, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	char name[NAME];
 
 	if (dir >= 0)

@@ -1,4 +1,4 @@
-# noshim.py: processes, for tests of tasks without a shim (test/it/daemon_noshim.bats).
+# noshim.py: processes and runtimes, for tests of tasks without a shim (test/it/daemon_noshim.bats).
 
 
 def processes():
@@ -27,3 +27,17 @@ def children():
 def nothing_left():
     until(lambda: not children(), 10, "the daemon has children")
     eq([names for _, names, _ in os.walk(IT + "/d/state/" + NS) if names], [])
+
+
+def executed(path):
+    """For a Task: the runtime at this path."""
+    return {"name": "io.containerd.runc.v2", "options": {
+        "type_url": "containerd.runc.v1.Options", "value": b"\x32" + bytes([len(path)]) + path.encode()}} # binary_name = 6
+
+
+def slow_runtime(verb, words):
+    """berth, but that these words of the shell come first for this verb; in IT/slow."""
+    with open(IT + "/slow", "w") as f:
+        f.write('#!/bin/sh\ncase " $* " in *" %s "*) %s ;; esac\nexec berth "$@"\n' % (verb, words))
+    os.chmod(IT + "/slow", 0o755)
+    return executed(IT + "/slow")

@@ -160,18 +160,8 @@ hosted() {
 
 @test "no_shim: a runtime that hangs after a restart does not hide its task for long" {
 	hosted <<-'PY'
-		runtime = IT + "/slow"
-		with open(runtime, "w") as f:
-		    f.write("""#!/bin/sh
-		case " $* " in *" state "*)
-		    while [ -e %s/hang ]; do sleep 0.1; done ;;
-		esac
-		exec berth "$@"
-		""" % IT)
-		os.chmod(runtime, 0o755)
-		options = {"type_url": "containerd.runc.v1.Options", "value":
-		           b"\x32" + bytes([len(runtime)]) + runtime.encode()} # binary_name = 6
-		t = Task("sleep", "1000", runtime={"name": "io.containerd.runc.v2", "options": options}).run()
+		slow = slow_runtime("state", "while [ -e %s/hang ]; do sleep 0.1; done" % IT)
+		t = Task("sleep", "1000", runtime=slow).run()
 		open(IT + "/hang", "w").close()
 		DAEMON.stop(signal.SIGKILL)
 		DAEMON.start()
@@ -179,7 +169,7 @@ hosted() {
 		eq(t.kill(), 255)
 		os.remove(IT + "/hang")
 		t.remove()
-		os.remove(runtime)
+		os.remove(IT + "/slow")
 		nothing_left()
 	PY
 }
@@ -234,19 +224,7 @@ hosted() {
 
 @test "no_shim: orphans are reaped while the runtime of another task hangs" {
 	hosted <<-'PY'
-		runtime = IT + "/slow"
-		with open(runtime, "w") as f:
-		    f.write("""#!/bin/sh
-		case " $* " in *" create "*)
-		    echo >%s/in
-		    while [ ! -e %s/go ]; do sleep 0.1; done
-		    exit 1 ;;
-		esac
-		exec berth "$@"
-		""" % (IT, IT))
-		os.chmod(runtime, 0o755)
-		options = {"type_url": "containerd.runc.v1.Options", "value":
-		           b"\x32" + bytes([len(runtime)]) + runtime.encode()} # binary_name = 6
+		slow = slow_runtime("create", "echo >%s/in; while [ ! -e %s/go ]; do sleep 0.1; done; exit 1" % (IT, IT))
 		def shared(c):
 		    c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "pid"]
 		def orphans():
@@ -254,7 +232,7 @@ hosted() {
 		            if args[1:2] == [b"4321"] and int(stat[1]) == DAEMON.process.pid]
 		b = Task("sh", "-c", "(sleep 4321 &) ; sleep 1000", change=shared).run()
 		until(orphans, 30, "it has no orphan")
-		a = Task(runtime={"name": "io.containerd.runc.v2", "options": options})
+		a = Task(runtime=slow)
 		later = a.Create(later=True)
 		until(lambda: os.path.exists(IT + "/in"), 30, "the runtime is not called")
 		p = orphans()[0]
@@ -275,11 +253,8 @@ hosted() {
 
 @test "no_shim: another runtime, which is executed; one that is not there" {
 	hosted <<-'PY'
-		runc = shutil.which("runc") or shutil.which("crun")
-		if runc:
-		    options = {"type_url": "containerd.runc.v1.Options", "value":
-		               b"\x32" + bytes([len(runc)]) + runc.encode()} # binary_name = 6
-		    t = Task(runtime={"name": "io.containerd.runc.v2", "options": options}).run()
+		for name in "runc", "crun":
+		    t = Task(runtime=executed(shutil.which(name))).run()
 		    eq(parent(t.pid), DAEMON.process.pid)
 		    DAEMON.stop(signal.SIGKILL)
 		    DAEMON.start()
@@ -289,8 +264,7 @@ hosted() {
 		    t.Kill(signal=9)
 		    eq(t.Wait().exit_status, 255)
 		    t.remove()
-		options = {"type_url": "containerd.runc.v1.Options", "value": b"\x32\x09/no/where"}
-		t = Task(runtime={"name": "io.containerd.runc.v2", "options": options})
+		t = Task(runtime=executed("/no/where"))
 		try:
 		    t.Create()
 		    raise AssertionError("it was created")

@@ -191,7 +191,7 @@ def topics(answer):
 		        assert at(p.started_at) <= at(p.killed_at) <= at(p.exited_at)
 		    with open(t.bundle + "/exec.%s.exit.json" % exec_id) as f:
 		        e = json.load(f)
-		    eq((e["status"], e["signal"], e["killSignal"], e["oomKills"]), (*want, 0))
+		    eq((e["status"], e["signal"], e["killSignal"], e["killAll"], e["oomKills"]), (*want, False, 0))
 		# what could not be started
 		t.add("bad", "/no/such")
 		t.fails(UNKNOWN, "", "Start", exec_id="bad")
@@ -214,7 +214,7 @@ def topics(answer):
 		eq([(of(x).exit_signal, of(x).kill_signal) for x in ("both", "")], [(9, 9), (9, 9)])
 		with open(t.bundle + "/exit.json") as f:
 		    e = json.load(f)
-		eq((e["signal"], e["killSignal"]), (9, 9))
+		eq((e["signal"], e["killSignal"], e["killAll"], of().kill_all), (9, 9, True, True))
 		# a core
 		t = Task("sh", "-c", "ulimit -c unlimited; cd /tmp; kill -SEGV \$\$; sleep 1", config=lambda c: c["linux"].update(
 		    namespaces=[n for n in c["linux"]["namespaces"] if n["type"] != "pid"])).run()

@@ -58,7 +58,7 @@ static void put(const char *name, const char *text)
 
 static void how_a_process_ended(void **state)
 {
-	struct exit_record r = { "c1", "e1", 4711, 137, { 1700000000, 999999999 }, 2, 9, true, 15 }, back;
+	struct exit_record r = { "c1", "e1", 4711, 137, { 1700000000, 999999999 }, 2, 9, true, 15, true }, back;
 	struct err e;
 
 	assert_int_equal(exit_record_read(&arena, dir, "e1", &back, &e), -ENOENT);
@@ -76,6 +76,7 @@ static void how_a_process_ended(void **state)
 	assert_int_equal(back.signal, 9);
 	assert_true(back.core_dumped);
 	assert_int_equal(back.kill_signal, 15);
+	assert_true(back.kill_all);
 	exit_record_remove(dir, "e1");
 	assert_int_equal(exit_record_read(&arena, dir, "e1", &back, NULL), -ENOENT);
 }
