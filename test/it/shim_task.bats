@@ -186,6 +186,19 @@ teardown_file() { shim_down; }
 	PY
 }
 
+# With it the kernel kills the rest, who have a right to the signal that was asked for.
+@test "shim: Kill with all reaches the first process last" {
+	shim <<-'PY'
+		t = Task("sh", "-c", "trap 'exit 3' TERM; i=0; while [ $i -lt 300 ]; do sleep 100 & i=$((i+1)); done; wait").run()
+		until(lambda: len(t.Pids().processes) >= 301)
+		t.exec("a", "sleep", "100")
+		trapped(t.pid, TERM)
+		t.Kill(signal=TERM, all=True)
+		eq(t.Wait(exec_id="a").exit_status, 143)
+		eq(t.Wait().exit_status, 3)
+	PY
+}
+
 @test "shim: Kill with all ends what somebody else has frozen" {
 	shim <<-'PY'
 		t = Task("sh", "-c", "sleep 100 & wait").run()
