@@ -78,6 +78,7 @@ struct process {
 	drained_fn *drained;
 };
 
+struct task_options;
 struct task {
 	struct shim *shim;
 	struct task *next;
@@ -150,6 +151,9 @@ struct process *process_find(struct task *t, const char *exec_id, struct err *e)
 
 struct process *exec_new(struct task *t, const char *id);
 void exec_free(struct process *p);
+/* What calls it, as the options have it. */
+int task_choose_runtime(struct task *t, const struct task_options *o, struct err *e);
+
 /* An exec that runs, or that a job is starting. */
 bool task_has_live_execs(const struct task *t);
 
