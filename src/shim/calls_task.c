@@ -182,7 +182,7 @@ static int prepare(struct call *c, const Containerd__Task__V2__CreateTaskRequest
 	if (r >= 0 && task_find_any(c->shim, q->id))
 		r = err_set(e, ERR_EXISTS, 0, "task %s", q->id);
 	if (r >= 0)
-		r = job_may_begin(c->shim, e);
+		r = job_may_begin_now(c->shim, e);
 	if (r < 0)
 		return r;
 	h = holding_find(c->shim, q->id);

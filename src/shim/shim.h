@@ -107,6 +107,9 @@ struct task {
 struct reaper {
 	struct loop *loop;
 	struct shim *shims;
+	unsigned n_helpers; /* that are executed */
+	struct job *waiting; /* for one of them to end: job.h */
+	struct source turn;
 	/* Whether a child is somebody else's in this process, who reaps it himself; NULL: none is. */
 	bool (*is_other)(pid_t pid);
 	int signals;

@@ -319,6 +319,53 @@ hosted() {
 	PY
 }
 
+@test "no_shim: so many operations at a time, whichever tasks they are of: the next is refused or waits, but an end" {
+	hosted <<-'PY'
+		os.mkfifo(IT + "/go")
+		slow = slow_runtime("create", "echo $$ >>%s/in; exec 3<%s/go; exit 1" % (IT, IT))
+		MAX = 256
+		runs, ends = Task().run(), Task().run()
+		runs.Exec(exec_id="x", spec=program("true"))
+		many = [Task(runtime=slow) for n in range(MAX)]
+		later = [t.Create(later=True, timeout=300) for t in many]
+		def at_work():
+		    with open(IT + "/in") as f:
+		        return len(f.readlines())
+		until(lambda: os.path.exists(IT + "/in") and at_work() == MAX, 120, "they are not at work")
+		one_more = Task()
+		words = "%d operations on tasks without a shim are in progress: resource exhausted" % MAX
+		for call in one_more.Create, lambda: runs.Start(exec_id="x"):
+		    try:
+		        call()
+		        raise AssertionError("it was done")
+		    except grpc.RpcError as e:
+		        eq((e.code(), words in e.details()), (RESOURCE_EXHAUSTED, True))
+		pauses = runs.Pause(later=True)
+		ends.Kill(signal=9, all=True)
+		eq(ends.Wait().exit_status, 137)
+		ends.remove()
+		eq((pauses.done(), runs.status()), (False, RUNNING))
+		go = os.open(IT + "/go", os.O_WRONLY)
+		pauses.result()
+		eq(runs.status(), PAUSED)
+		for t, l in zip(many, later):
+		    assert l.exception() is not None
+		    Containers.Delete(id=t.id)
+		os.close(go)
+		runs.Resume()
+		runs.Start(exec_id="x")
+		eq(runs.Wait(exec_id="x").exit_status, 0)
+		one_more.run()
+		for t in runs, one_more:
+		    eq(t.kill(), 137)
+		    t.remove()
+		for name in "in", "go", "slow":
+		    os.remove(IT + "/" + name)
+		until(lambda: not os.listdir(IT + "/d/state/" + NS), 60, "a bundle is left")
+		nothing_left()
+	PY
+}
+
 @test "no_shim: orphans are reaped while the runtime of another task hangs" {
 	hosted <<-'PY'
 		slow = slow_runtime("create", "echo >%s/in; while [ ! -e %s/go ]; do sleep 0.1; done; exit 1" % (IT, IT))
