@@ -296,6 +296,29 @@ hosted() {
 	PY
 }
 
+@test "no_shim: SIGHUP takes the setting, for tasks that are created from then on" {
+	hosted <<-'PY'
+		def set_to(value):
+		    DAEMON.configure(no_shim=value)
+		    with open(IT_OUT + "/daemon.log") as f:
+		        f.seek(0, os.SEEK_END)
+		        DAEMON.process.send_signal(signal.SIGHUP)
+		        until(lambda: "configuration: no_shim: taken" in f.readline(), 30, "it is not taken")
+		a = Task().run()
+		eq(shims(), [])
+		set_to(False)
+		b = Task().run()
+		eq(len(shims()), 1)
+		set_to(True)
+		c = Task().run()
+		eq(len(shims()), 1)
+		for t in a, b, c:
+		    eq(t.kill(), 137)
+		    t.remove()
+		nothing_left()
+	PY
+}
+
 @test "no_shim: many at once, orphans are reaped, and the daemon has what it had" {
 	hosted <<-'PY'
 		def one(n):
