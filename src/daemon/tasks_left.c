@@ -9,6 +9,7 @@
 
 #include "cursors.h"
 #include "engine.h"
+#include "fd.h"
 #include "journal_left.h"
 #include "mem.h"
 #include "str.h"
@@ -141,9 +142,10 @@ static void on_news(void *ctx, uint64_t number, const Containerd__Events__Envelo
  * may be older than another task's that has come sooner. So the last one says which. */
 static void tell_if_new(struct left *l, const char *path)
 {
+	OWN_FD dir = -1;
 	struct journal j;
 
-	if (journal_open_left(&j, path, NULL) < 0)
+	if (journal_left_open(&j, path, &dir) < 0)
 		return;
 	l->news = false;
 	if (j.last >= j.first)

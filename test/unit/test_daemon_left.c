@@ -33,11 +33,16 @@ static struct err e;
 /* -- what is told: "ID ", and numbers -- */
 
 static struct sb told = SB_INIT;
+static char moves[2][160]; /* the first event that is told moves this to that */
 
 void __wrap_bus_publish(struct bus *b, const struct bus_event *ev);
 void __wrap_bus_publish(struct bus *b, const struct bus_event *ev)
 {
 	sb_printf(&told, "%s:%d ", ev->topic, (int)ev->number);
+	if (*moves[0]) {
+		assert_int_equal(rename(moves[0], moves[1]), 0);
+		*moves[0] = '\0';
+	}
 	if (ev->receipt)
 		ev->receipt->told(ev->receipt, ev->number);
 }
@@ -191,6 +196,29 @@ static void of_a_shim_without_a_row_all_if_it_has_news(void **state)
 	assert_string_equal(told.s, "/a/1:0 /a/2:0 ");
 }
 
+/* A shim that is just ending, or whose `delete` is at work. */
+static void one_that_moves_while_it_is_told_is_told_to_its_end(void **state)
+{
+	struct journal j;
+
+	for (int has_row = 0; has_row < 2; has_row++) {
+		leave(has_row ? "a" : "gone/100/a", 10, &j);
+		for (int n = 0; n < 3; n++)
+			add_event(&j, "a", "/a", time(NULL) + 1000);
+		journal_close(&j);
+		if (has_row)
+			add_row("a", 10, 0);
+		cursor_set(list.cursors, add_row("x", 5, 0), 1);
+		begin();
+		snprintf(moves[0], sizeof moves[0], "%s/" ENGINE_SHIMS "/%sa.10", dir, has_row ? "" : "gone/100/");
+		snprintf(moves[1], sizeof moves[1], "%s/" ENGINE_SHIMS "/gone/moved", dir);
+		told.len = 0;
+		tasks_tell_all_left(&list, &settings);
+		assert_string_equal(told.s, has_row ? "/a:1 /a:2 /a:3 " : "/a:0 /a:0 /a:0 ");
+		assert_int_equal(file_remove_tree(AT_FDCWD, moves[1]), 0);
+	}
+}
+
 enum { MANY = 300 };
 
 static void leave_many(int many)
@@ -257,6 +285,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_row_is_told_what_it_has_not, setup, teardown),
 		cmocka_unit_test_setup_teardown(of_a_shim_without_a_row_all_if_it_has_news, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_that_moves_while_it_is_told_is_told_to_its_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_are_found_in_one_look, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_that_moves_after_the_look_is_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_shim_that_had_the_pid_does_not_hide_it, setup, teardown),
