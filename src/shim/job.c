@@ -92,6 +92,12 @@ static void wait_for_turn(struct job *j, const struct helper_job *todo)
 	j->todo = *todo;
 }
 
+static void free_order(struct job *j)
+{
+	free((void *)(uintptr_t)j->todo.order);
+	j->todo.order = NULL;
+}
+
 static void end_waiting(struct job *j)
 {
 	struct job **at = &j->task->shim->reaper->waiting;
@@ -100,7 +106,7 @@ static void end_waiting(struct job *j)
 		at = &(*at)->next_turn;
 	*at = j->next_turn;
 	j->waits = false;
-	free((void *)(uintptr_t)j->todo.order);
+	free_order(j);
 }
 
 /* ---- its beginning and end -------------------------------------------------- */
@@ -169,16 +175,6 @@ static int start(struct job *j, const struct helper_job *todo, struct err *e)
 	return r;
 }
 
-/* Its turn has come. */
-static int go(struct job *j, struct err *e)
-{
-	int r = start(j, &j->todo, e);
-
-	if (r >= 0)
-		end_waiting(j);
-	return r;
-}
-
 static int on_turn(struct source *s, uint32_t events)
 {
 	struct reaper *rp = (struct reaper *)((char *)s - offsetof(struct reaper, turn));
@@ -188,7 +184,10 @@ static int on_turn(struct source *s, uint32_t events)
 	int r;
 
 	while ((j = rp->waiting) && rp->n_helpers < HELPERS_MAX) {
-		r = go(j, &e);
+		rp->waiting = j->next_turn;
+		j->waits = false;
+		r = start(j, &j->todo, &e);
+		free_order(j);
 		if (r < 0)
 			finish(j, r, &none, &e);
 	}
@@ -261,8 +260,8 @@ void job_hurry(struct task *t, uint32_t ms)
 	struct err e;
 
 	for (struct job *j = t->jobs; j; j = j->next) {
-		if (j->waits) /* it is in the way of an end */
-			go(j, &e);
+		if (j->waits && start(j, &j->todo, &e) >= 0) /* it is in the way of an end */
+			end_waiting(j);
 		helper_hurry(&j->helper, ms);
 	}
 }

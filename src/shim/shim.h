@@ -224,6 +224,8 @@ void shim_end(struct shim *s);
 /* Nobody is to find it any more; it has ended when nothing is left to do and all
  * events are told. */
 void shim_stop(struct shim *s);
+/* It has no task: one whose bundle is gone, too, ends soon. */
+void shim_look_for_bundle(struct shim *s);
 /* Its first Create has come, or it ends. */
 void shim_end_spare(struct shim *s);
 /* The last task is gone: a daemon that died now would never ask for that. */
