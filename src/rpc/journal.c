@@ -197,7 +197,7 @@ int journal_next(struct journal *j, struct journal_reader *rd, struct sb *out)
 	struct head h;
 	int r;
 
-	if (rd->number >= j->last)
+	if (rd->number >= j->last || j->last < j->first)
 		return 0;
 	fd = r = open_file(j, O_RDONLY);
 	if (r >= 0 && rd->generation != j->generation)

@@ -42,6 +42,12 @@ int journal_open(struct journal *j, const char *path, struct err *e);
 
 /* One that another writer has left; events may be added. */
 int journal_open_left(struct journal *j, const char *path, struct err *e);
+/* The next of an empty one's events is this. */
+static inline void journal_go_on_from(struct journal *j, uint64_t number)
+{
+	j->first = number;
+	j->last = number - 1;
+}
 void journal_close(struct journal *j); /* the file stays */
 
 int journal_add(struct journal *j, const void *data, size_t len, struct err *e);

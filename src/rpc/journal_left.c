@@ -97,10 +97,27 @@ void journal_tell(struct journal *j, uint64_t after, journal_event_fn *fn, void 
 	}
 }
 
+int journal_left_open(struct journal *j, const char *path, int *dir)
+{
+	OWN_SB struct sb directory = SB_INIT, file = SB_INIT;
+	const char *name = strrchr(path, '/') + 1;
+	int r;
+
+	sb_add(&directory, path, (size_t)(name - path));
+	*dir = directory.failed ? -ENOMEM :
+				  sys_openat(AT_FDCWD, directory.s, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	sb_printf(&file, "/proc/self/fd/%d/%s", *dir, name);
+	r = *dir < 0 ? *dir : file.failed ? -ENOMEM : journal_open_left(j, file.s, NULL);
+	if (r < 0)
+		fd_closep(dir);
+	return r;
+}
+
 int journal_left_tell(const char *path, uint64_t after, journal_event_fn *fn, void *ctx)
 {
+	OWN_FD dir = -1;
 	struct journal j;
-	int r = journal_open_left(&j, path, NULL);
+	int r = journal_left_open(&j, path, &dir);
 
 	if (r < 0)
 		return r;

@@ -24,5 +24,7 @@ void journal_live_each(const char *shims, void (*fn)(void *ctx, const char *path
 /* Events of a journal, after number `after`, until one cannot be read. */
 typedef void journal_event_fn(void *ctx, uint64_t number, const Containerd__Events__Envelope *m);
 void journal_tell(struct journal *j, uint64_t after, journal_event_fn *fn, void *ctx);
+/* One that may move while it is read: *dir, which is where it is, is to be closed after it. */
+int journal_left_open(struct journal *j, const char *path, int *dir);
 /* The same of a file that is opened for it. 0; -ENOENT: it is not there, or not any more. */
 int journal_left_tell(const char *path, uint64_t after, journal_event_fn *fn, void *ctx);

@@ -75,6 +75,32 @@ void shim_is_idle(struct shim *s)
 		source_timer(&s->stop, s->loop, 0, on_stop);
 	else if (!s->idle.loop)
 		source_timer(&s->idle, s->loop, IDLE_MS, on_idle);
+	if (!s->stopping && s->bundle)
+		shim_look_for_bundle(s);
+}
+
+/* Who starts a shim creates at once; another Create than that waits for a fork. Or who
+ * started it was killed, before that or later, and its bundle removed: nobody will come any more. */
+enum { SPARE_MS = 10 * 1000 };
+
+static int on_unused(struct source *src, uint32_t events)
+{
+	struct shim *s = (struct shim *)((char *)src - offsetof(struct shim, unused));
+
+	shim_end_spare(s);
+	if (s->tasks)
+		return 0;
+	if (!s->server.n_peers && s->bundle && sys_faccessat(AT_FDCWD, s->bundle, F_OK) == -ENOENT)
+		shim_stop(s);
+	else
+		shim_look_for_bundle(s);
+	return 0;
+}
+
+void shim_look_for_bundle(struct shim *s)
+{
+	if (!s->unused.loop)
+		source_timer(&s->unused, s->loop, SPARE_MS, on_unused);
 }
 
 void shim_end_spare(struct shim *s)
@@ -129,6 +155,7 @@ void shim_end(struct shim *s)
 		holding_free(s->holdings);
 	source_remove(&s->stop);
 	source_remove(&s->idle);
+	source_remove(&s->unused);
 	events_close(&s->events);
 	if (s->reaper)
 		reaper_leave(s);

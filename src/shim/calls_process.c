@@ -193,6 +193,8 @@ static void start_exec(struct call *c, struct process *p)
 	int r = life_check(t->init.state, LIFE_EXEC, &e);
 
 	if (r >= 0)
+		r = job_may_begin_now(t->shim, &e);
+	if (r >= 0)
 		r = stdstreams_open(p, &fds, &e);
 	if (r < 0) {
 		call_fail(c, &e);

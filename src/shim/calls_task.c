@@ -26,7 +26,7 @@
 
 /* ---- Create --------------------------------------------------------------- */
 
-static int choose_runtime(struct task *t, const struct task_options *o, struct err *e)
+int task_choose_runtime(struct task *t, const struct task_options *o, struct err *e)
 {
 	const struct settings *s = &t->shim->settings;
 	bool builtin = settings_is_builtin(s, o->binary_name);
@@ -156,6 +156,7 @@ static void on_created(struct job *j, int r, struct helper_result *ret, struct e
 		ttrpc_reply(j->call, &answer.base);
 		process_settle(&t->init);
 	}
+	helper_result_drop(ret);
 	containerd__task__v2__create_task_request__free_unpacked(q, NULL);
 }
 
@@ -181,7 +182,7 @@ static int prepare(struct call *c, const Containerd__Task__V2__CreateTaskRequest
 	if (r >= 0 && task_find_any(c->shim, q->id))
 		r = err_set(e, ERR_EXISTS, 0, "task %s", q->id);
 	if (r >= 0)
-		r = job_may_begin(c->shim, e);
+		r = job_may_begin_now(c->shim, e);
 	if (r < 0)
 		return r;
 	h = holding_find(c->shim, q->id);
@@ -193,7 +194,7 @@ static int prepare(struct call *c, const Containerd__Task__V2__CreateTaskRequest
 	(*ret)->holding = h;
 	if (h)
 		h->task = *ret;
-	r = choose_runtime(*ret, &o, e);
+	r = task_choose_runtime(*ret, &o, e);
 	if (r >= 0)
 		r = stdstreams_set(&(*ret)->init, q->stdin, q->stdout, q->stderr, q->terminal, e);
 	return r;

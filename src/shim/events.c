@@ -74,8 +74,21 @@ int events_open(struct events *ev, struct loop *l, const char *namespace, const 
 int events_resume(struct events *ev, struct loop *l, const char *namespace, const char *journal, struct err *e)
 {
 	int r = prepare(ev, l, namespace, NULL, e);
+	char text[1200];
+	struct timespec now;
 
-	return r < 0 ? r : journal_open_left(&ev->journal, journal, e);
+	if (r >= 0)
+		r = journal_open_left(&ev->journal, journal, e);
+	if (r == -ENOENT || r == -EPROTO) {
+		log_printf(LOG_LEVEL_ERROR, "events that were not told are lost: %s", err_text(e, text, sizeof text));
+		r = journal_open(&ev->journal, journal, e);
+		ev->begun_anew = r >= 0;
+	}
+	if (r >= 0 && ev->journal.last < ev->journal.first) { /* it may be the second time */
+		clock_gettime(CLOCK_REALTIME, &now);
+		journal_go_on_from(&ev->journal, (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
+	}
+	return r;
 }
 
 void events_close(struct events *ev)

@@ -26,6 +26,7 @@ struct events {
 	bool sending, sending_unwritten;
 	unsigned failures; /* in a row */
 	struct source again;
+	bool begun_anew;
 	void (*all_told)(struct events *ev); /* NULL: nobody waits for that */
 	void (*added)(struct events *ev); /* there is a new one in the journal */
 };
@@ -33,7 +34,8 @@ struct events {
 /* `address` may be NULL or "". */
 int events_open(struct events *ev, struct loop *l, const char *namespace, const char *address, const char *journal,
 		struct err *e);
-/* Goes on with a journal that is there; it is told to nobody. */
+/* Goes on with a journal that is there; it is told to nobody. One that is lost, or damaged, is
+ * begun anew (`begun_anew`), with numbers that nobody has been told of. */
 int events_resume(struct events *ev, struct loop *l, const char *namespace, const char *journal, struct err *e);
 void events_close(struct events *ev);
 

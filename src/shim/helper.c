@@ -24,10 +24,9 @@
 #include "sys.h"
 
 /* What the helper sends at its end, with those of the fds that it has. */
-enum { FDS = 5 };
 struct message {
 	int r;
-	bool has[FDS];
+	bool has[HELPER_FDS];
 	struct helper_result ret;
 	struct err e;
 };
@@ -40,15 +39,6 @@ struct helper_answer {
 	struct helper_result ret;
 	struct err e;
 };
-
-static void fds_of(struct helper_result *ret, int *fds[FDS])
-{
-	fds[0] = &ret->pidfd;
-	fds[1] = &ret->fd;
-	fds[2] = &ret->oom;
-	fds[3] = &ret->out;
-	fds[4] = &ret->start;
-}
 
 /* ---- in the helper -------------------------------------------------------- */
 
@@ -105,12 +95,12 @@ static void be_helper(struct message *m, const int *stdio, int socket)
 
 static _Noreturn void answer(struct message *m)
 {
-	int *has[FDS], fds[FDS], r;
+	int *has[HELPER_FDS], fds[HELPER_FDS], r;
 	size_t n = 0;
 
 	m->ret.answered = true;
-	fds_of(&m->ret, has);
-	for (int i = 0; i < FDS; i++) {
+	helper_result_fds(&m->ret, has);
+	for (int i = 0; i < HELPER_FDS; i++) {
 		m->has[i] = *has[i] >= 0;
 		if (m->has[i])
 			fds[n++] = *has[i];
@@ -209,14 +199,14 @@ _Noreturn void helper_be(helper_told *work)
 
 static int receive(struct helper *h, struct helper_result *ret, struct err *e)
 {
-	size_t n = FDS, at = 0, want = 0;
-	int fds[FDS], *has[FDS];
+	size_t n = HELPER_FDS, at = 0, want = 0;
+	int fds[HELPER_FDS], *has[HELPER_FDS];
 	struct message m;
 	ssize_t r = fd_recv(h->socket, &m, sizeof m, fds, &n);
 
 	if (r == 0)
 		return -EPIPE;
-	for (int i = 0; r == (ssize_t)sizeof m && i < FDS; i++)
+	for (int i = 0; r == (ssize_t)sizeof m && i < HELPER_FDS; i++)
 		want += m.has[i];
 	if (r != (ssize_t)sizeof m || n != want) {
 		for (; r > 0 && at < n; at++)
@@ -224,8 +214,8 @@ static int receive(struct helper *h, struct helper_result *ret, struct err *e)
 		return -EPROTO;
 	}
 	*ret = m.ret;
-	fds_of(ret, has);
-	for (int i = 0; i < FDS; i++)
+	helper_result_fds(ret, has);
+	for (int i = 0; i < HELPER_FDS; i++)
 		*has[i] = m.has[i] ? fds[at++] : -1;
 	if (m.r < 0)
 		*e = m.e;
@@ -466,14 +456,9 @@ void helper_end(struct helper *h)
 	source_remove(&h->end);
 	source_remove(&h->answer);
 	source_remove(&h->deadline);
-	if (h->early) {
-		int *fds[FDS] = { 0 };
-
-		fds_of(&h->early->ret, fds);
-		for (int i = 0; i < FDS && fds[i]; i++)
-			fd_closep(fds[i]);
-		free(h->early);
-	}
+	if (h->early)
+		helper_result_drop(&h->early->ret);
+	free(h->early);
 	if (h->pidfd >= 0)
 		proc_end(h->pidfd);
 	fd_closep(&h->pidfd);

@@ -26,6 +26,7 @@
 #include <sys/types.h>
 
 #include "err.h"
+#include "fd.h"
 #include "live_mount.h"
 #include "loop.h"
 
@@ -49,6 +50,26 @@ struct helper_result {
 	char memory[HELPER_PATH]; /* the directory of its memory cgroup; "": none */
 };
 #define HELPER_RESULT { .pidfd = -1, .fd = -1, .out = -1, .oom = -1, .start = -1 }
+
+enum { HELPER_FDS = 5 };
+static inline void helper_result_fds(struct helper_result *ret, int *fds[HELPER_FDS])
+{
+	fds[0] = &ret->pidfd;
+	fds[1] = &ret->fd;
+	fds[2] = &ret->oom;
+	fds[3] = &ret->out;
+	fds[4] = &ret->start;
+}
+
+/* Those that nobody has taken are closed. */
+static inline void helper_result_drop(struct helper_result *ret)
+{
+	int *fds[HELPER_FDS];
+
+	helper_result_fds(ret, fds);
+	for (int i = 0; i < HELPER_FDS; i++)
+		fd_closep(fds[i]);
+}
 
 /* Forked, and waiting. */
 struct helper_spare {

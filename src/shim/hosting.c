@@ -22,6 +22,7 @@
 #include "stdstreams.h"
 #include "str.h"
 #include "sys.h"
+#include "task_options.h"
 #include "task_record.h"
 
 /* Of an end that nobody has seen. */
@@ -103,7 +104,7 @@ static void is_restored(struct hosted *x)
 /* ---- after a restart -------------------------------------------------------- */
 
 struct told { /* what is in the journal */
-	bool exit, delete;
+	bool any, exit, delete;
 };
 
 static void on_event(void *ctx, uint64_t number, const Containerd__Events__Envelope *m)
@@ -111,6 +112,7 @@ static void on_event(void *ctx, uint64_t number, const Containerd__Events__Envel
 	Containerd__Events__TaskExit *exit;
 	struct told *told = ctx;
 
+	told->any = true;
 	if (!m->event)
 		return;
 	if (!strcmp(m->topic, "/tasks/delete"))
@@ -185,6 +187,17 @@ static void on_restored(struct job *j, int r, struct helper_result *ret, struct 
 	int pidfd = take_fd(&t->init.pidfd);
 	char text[1200];
 
+	if (pidfd < 0 && r < 0) {
+		log_printf(LOG_LEVEL_ERROR, "task %s: is taken to have ended: %s", t->id,
+			   err_text(e, text, sizeof text));
+		set_ended(t, false);
+		is_restored(x);
+		return;
+	}
+	if (pidfd < 0) {
+		pidfd = take_fd(&ret->pidfd);
+		t->init.pid = ret->pid;
+	}
 	if (r < 0)
 		log_printf(LOG_LEVEL_WARNING, "task %s: what its runtime knows of it cannot be read: %s", t->id,
 			   err_text(e, text, sizeof text));
@@ -197,6 +210,18 @@ static void on_restored(struct job *j, int r, struct helper_result *ret, struct 
 	if (r < 0)
 		log_printf(LOG_LEVEL_ERROR, "task %s: its end will not be seen: %s", t->id, err_cause(-r));
 	is_restored(x);
+}
+
+/* A record that cannot be read is one today and tomorrow, unless we have too little of something. */
+static bool is_lost(const char *id, int r, const struct err *e)
+{
+	char text[1200];
+
+	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
+		return false;
+	log_printf(LOG_LEVEL_ERROR, "task %s: what is on record of it is lost: %s", id,
+		   err_text(e, text, sizeof text));
+	return true;
 }
 
 /* -ESRCH: it has ended. */
@@ -216,28 +241,42 @@ static int open_process(const struct shim *s, const struct hosted_record *rec)
 	return st.start_time != rec->start_time || st.state == 'Z' || st.state == 'X' ? -ESRCH : take_fd(&pidfd);
 }
 
-static struct task *make_task(struct hosted *x, const struct hosted_record *rec, struct err *e)
+/* That of its record, or, where that is lost, the one that stands for none. */
+static int set_runtime(struct task *t, struct err *e)
 {
 	OWN_ARENA struct arena a = ARENA_INIT;
-	struct runtime rt;
-	struct task *t;
-	int r = task_record_read(&a, x->bundle, &rt, e);
+	struct task_options none;
+	struct runtime rt = { 0 };
+	int r = task_record_read(&a, t->bundle, &rt, e);
 
-	if (r < 0)
-		return NULL;
-	t = task_new(&x->s, x->id, x->bundle);
-	if (!t)
-		return err_sys(e, -ENOMEM, "restore task %s", x->id), NULL;
-	t->runtime = rt;
-	t->runtime.binary = strdup(rt.binary);
-	t->runtime.root = strdup(rt.root);
-	t->runtime.cgroup = NULL;
+	if (r < 0 && !is_lost(t->id, r, e))
+		return r;
+	if (r < 0) {
+		r = task_options_decode(&a, NULL, &none, e);
+		if (r >= 0)
+			r = task_choose_runtime(t, &none, e);
+	} else {
+		t->runtime = rt;
+		t->runtime.binary = strdup(rt.binary);
+		t->runtime.root = strdup(rt.root);
+		t->runtime.cgroup = NULL;
+	}
 	t->cgroup = strdup(rt.cgroup ? rt.cgroup : "");
 	t->memory = strdup("");
+	if (r >= 0 && (!t->runtime.binary || !t->runtime.root || !t->cgroup || !t->memory))
+		r = err_sys(e, -ENOMEM, "restore task %s", t->id);
+	return r;
+}
+
+static struct task *make_task(struct hosted *x, const struct hosted_record *rec, struct err *e)
+{
+	struct task *t = task_new(&x->s, x->id, x->bundle);
+	int r;
+
+	if (!t)
+		return err_sys(e, -ENOMEM, "restore task %s", x->id), NULL;
 	t->init.pid = rec->pid;
-	r = t->runtime.binary && t->runtime.root && t->cgroup && t->memory ?
-		    0 :
-		    err_sys(e, -ENOMEM, "restore task %s", x->id);
+	r = set_runtime(t, e);
 	if (r >= 0)
 		r = stdstreams_set(&t->init, rec->stdio[STDIN], rec->stdio[STDOUT], rec->stdio[STDERR], rec->terminal,
 				   e);
@@ -270,21 +309,22 @@ static int restore(struct hosted *x, const struct hosted_record *rec, struct err
 {
 	OWN_FD pidfd = -1;
 	struct told told = { 0 };
+	bool unknown = rec->pid <= 0;
 	struct task *t;
 
 	journal_tell(&x->s.events.journal, 0, on_event, &told);
 	if (told.delete)
 		return err_set(e, ERR_NOT_FOUND, -ECONNREFUSED, "task %s has been deleted", x->id), -ECONNREFUSED;
-	if (!told.exit)
+	if (!told.exit && !unknown)
 		pidfd = open_process(&x->s, rec);
-	if (pidfd < 0 && pidfd != -ESRCH && !told.exit)
+	if (pidfd < 0 && pidfd != -ESRCH && !told.exit && !unknown)
 		return err_sys(e, pidfd, "look for the process of task %s", x->id);
 	t = make_task(x, rec, e);
 	if (!t)
 		return -EIO;
-	if (!x->s.events.journal.last)
+	if (!told.any && !x->s.events.begun_anew)
 		tell_create(t);
-	if (pidfd >= 0)
+	if (pidfd >= 0 || (unknown && !told.exit))
 		return ask_runtime(x, t, take_fd(&pidfd), e);
 	set_ended(t, told.exit);
 	return 0;
@@ -334,14 +374,19 @@ static int begin(struct hosted *x, const struct shim_host_task *t, struct err *e
 static int host(struct shim_host *h, const struct shim_host_task *t, struct hosted **ret, struct err *e)
 {
 	OWN_ARENA struct arena a = ARENA_INIT;
+	static char none[] = "";
 	struct hosted_record rec;
 	struct hosted *x;
 	int r = 0;
 
 	if (!t->create)
 		r = hosted_record_read(&a, t->bundle, &rec, e);
+	if (r == -ENOENT)
+		return -ECONNREFUSED;
+	if (r < 0 && !is_lost(t->id, r, e))
+		return r;
 	if (r < 0)
-		return r == -ENOENT ? -ECONNREFUSED : r;
+		rec = (struct hosted_record){ .stdio = { none, none, none } };
 	x = calloc(1, sizeof *x);
 	if (!x)
 		return err_sys(e, -ENOMEM, "task %s", t->id);

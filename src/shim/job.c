@@ -33,6 +33,16 @@ int job_may_begin(const struct shim *s, struct err *e)
 	return s->n_jobs < JOBS_MAX ? 0 : err_set(e, ERR_BUSY, 0, "%u operations are in progress", s->n_jobs);
 }
 
+int job_may_begin_now(const struct shim *s, struct err *e)
+{
+	int r = job_may_begin(s, e);
+
+	if (r >= 0 && s->binary && s->reaper->n_helpers >= HELPERS_MAX)
+		r = err_set(e, ERR_BUSY, 0, "%u operations on tasks without a shim are in progress",
+			    s->reaper->n_helpers);
+	return r;
+}
+
 struct job *job_new(struct task *t, struct process *p, struct ttrpc_call *call,
 		    void (*done)(struct job *j, int r, struct helper_result *ret, struct err *e))
 {
@@ -52,6 +62,7 @@ struct job *job_new(struct task *t, struct process *p, struct ttrpc_call *call,
 	j->call = call;
 	j->done = done;
 	j->order = job_order(t);
+	j->helper.pidfd = j->helper.socket = -1;
 	return j;
 }
 
@@ -66,9 +77,50 @@ static void let_go(struct shim *s, const struct task *task)
 		deletion_advance(&t->init);
 }
 
+/* ---- turns ------------------------------------------------------------------ */
+
+static int on_turn(struct source *s, uint32_t events);
+
+static void wait_for_turn(struct job *j, const struct helper_job *todo)
+{
+	struct job **at = &j->task->shim->reaper->waiting;
+
+	while (*at)
+		at = &(*at)->next_turn;
+	*at = j;
+	j->waits = true;
+	j->todo = *todo;
+}
+
+static void free_order(struct job *j)
+{
+	free((void *)(uintptr_t)j->todo.order);
+	j->todo.order = NULL;
+}
+
+static void end_waiting(struct job *j)
+{
+	struct job **at = &j->task->shim->reaper->waiting;
+
+	while (*at != j)
+		at = &(*at)->next_turn;
+	*at = j->next_turn;
+	j->waits = false;
+	free_order(j);
+}
+
+/* ---- its beginning and end -------------------------------------------------- */
+
 static void leave(struct job *j)
 {
 	struct task *t = j->task;
+	struct reaper *rp = t->shim->reaper;
+
+	if (j->waits)
+		end_waiting(j);
+	rp->n_helpers -= j->executed;
+	if (rp->waiting && !rp->turn.loop)
+		source_timer(&rp->turn, rp->loop, 0, on_turn);
 
 	*j->link = j->next;
 	if (j->next)
@@ -113,6 +165,43 @@ static void on_done(struct helper *h, int r, struct helper_result *ret, const st
 	finish((struct job *)h, r, ret, &own);
 }
 
+static int start(struct job *j, const struct helper_job *todo, struct err *e)
+{
+	struct shim *s = j->task->shim;
+	int r = helper_start(&j->helper, s->loop, todo, on_done, NULL, e);
+
+	j->executed = r >= 0 && todo->execute;
+	s->reaper->n_helpers += j->executed;
+	return r;
+}
+
+static int on_turn(struct source *s, uint32_t events)
+{
+	struct reaper *rp = (struct reaper *)((char *)s - offsetof(struct reaper, turn));
+	struct helper_result none = HELPER_RESULT;
+	struct job *j;
+	struct err e;
+	int r;
+
+	while ((j = rp->waiting) && rp->n_helpers < HELPERS_MAX) {
+		rp->waiting = j->next_turn;
+		j->waits = false;
+		r = start(j, &j->todo, &e);
+		free_order(j);
+		if (r < 0)
+			finish(j, r, &none, &e);
+	}
+	return 0;
+}
+
+static bool has_to_wait(const struct job *j, const struct helper_job *todo)
+{
+	const struct runtime_ops *ops = j->order.runtime->ops;
+
+	return todo->execute && j->call && !todo->stdio && todo->work != ops->kill && todo->work != ops->destroy &&
+	       j->task->shim->reaper->n_helpers >= HELPERS_MAX;
+}
+
 static void begin(struct job *j)
 {
 	struct task *t = j->task;
@@ -155,8 +244,12 @@ void job_start(struct job *j, int (*work)(struct helper_result *ret, void *order
 	if (s->binary && !order)
 		r = err_set(&e, ERR_UNSUPPORTED, 0, "of a task without a shim");
 	begin(j);
+	if (r >= 0 && has_to_wait(j, &todo)) {
+		wait_for_turn(j, &todo);
+		return;
+	}
 	if (r >= 0)
-		r = helper_start(&j->helper, s->loop, &todo, on_done, NULL, &e);
+		r = start(j, &todo, &e);
 	free(order);
 	if (r < 0)
 		finish(j, r, &none, &e);
@@ -164,8 +257,13 @@ void job_start(struct job *j, int (*work)(struct helper_result *ret, void *order
 
 void job_hurry(struct task *t, uint32_t ms)
 {
-	for (struct job *j = t->jobs; j; j = j->next)
+	struct err e;
+
+	for (struct job *j = t->jobs; j; j = j->next) {
+		if (j->waits && start(j, &j->todo, &e) >= 0) /* it is in the way of an end */
+			end_waiting(j);
 		helper_hurry(&j->helper, ms);
+	}
 }
 
 /* ---- a start without a helper ---------------------------------------------- */

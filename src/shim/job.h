@@ -13,6 +13,9 @@
 /* More at a time are refused, but for those that nobody asked for and those that
  * end something. */
 enum { JOBS_MAX = 256 };
+/* So many helpers are executed at a time for all that a daemon hosts. What comes then waits for
+ * its turn; but what has streams is refused, and what ends something begins. */
+enum { HELPERS_MAX = 256 };
 
 struct job {
 	struct helper helper; /* job_let_go(): only its sources */
@@ -21,6 +24,9 @@ struct job {
 	struct process *process; /* whose `busy` it holds; NULL: nobody's */
 	struct ttrpc_call *call; /* to be answered by `done`; NULL: nobody asked */
 	struct order order;
+	struct helper_job todo; /* while it waits for its turn; `order` is the job's then */
+	struct job *next_turn;
+	bool waits, executed;
 	void *extra; /* the caller's */
 	/* The job is freed after it, and the task may be. */
 	void (*done)(struct job *j, int r, struct helper_result *ret, struct err *e);
@@ -29,8 +35,9 @@ struct job {
 
 /* What every operation on the task is told. */
 struct order job_order(const struct task *t);
-/* 0: one more may begin. */
+/* 0: one more may begin; or, with streams, begin now. */
 int job_may_begin(const struct shim *s, struct err *e);
+int job_may_begin_now(const struct shim *s, struct err *e);
 /* NULL: out of memory, or for a call too many; and the call has been told. */
 struct job *job_new(struct task *t, struct process *p, struct ttrpc_call *call,
 		    void (*done)(struct job *j, int r, struct helper_result *ret, struct err *e));

@@ -32,7 +32,7 @@ struct order {
 	const char *cgroup; /* pids, metrics; destroy, when an external runtime is gone */
 	const void *document; /* exec: `process`; update: `resources`; JSON */
 	size_t document_len;
-	pid_t pid; /* restore; mounts: of the first process, whose pidfd is fd 0 */
+	pid_t pid; /* restore: 0: not known; mounts: of the first process, whose pidfd is fd 0 */
 	const struct spec_mount *mount; /* to be added */
 	const char *destination; /* where `live` is to be removed */
 	const struct live_mount *live;
@@ -54,7 +54,8 @@ struct runtime_ops {
 	/* The same for what is ret->plain and has ended, in the shim itself; < 0: only destroy() will do. */
 	int (*remove)(const struct order *o);
 	/* What is to be known of one that an earlier run of ours has created. ret: state, oom, cgroup, memory,
-	 * shared_pids; NULL: there is no later run. */
+	 * shared_pids; where its process is not known, which is an error if it has none, pid and pidfd;
+	 * NULL: there is no later run. */
 	int (*restore)(struct helper_result *ret, void *order, struct err *e);
 	/* Kills the first process, a pid namespace's, and so all; in the shim; < 0, NULL: only kill() will do. */
 	int (*end)(const struct order *o, int pidfd);

@@ -462,7 +462,7 @@ static int external_delete(struct helper_result *ret, void *order, struct err *e
 /* ---- after a restart ------------------------------------------------------ */
 
 /* As the runtime has it, in the words of the OCI. */
-static int ask_state(struct command *c, struct err *e)
+static int ask_state(struct command *c, pid_t *pid, struct err *e)
 {
 	OWN_FD out = file_memory("state");
 	struct json_doc doc;
@@ -484,11 +484,29 @@ static int ask_state(struct command *c, struct err *e)
 		r = json_parse(&c->arena, text, len, "the state", &doc, e);
 	if (r < 0)
 		return r;
+	*pid = (pid_t)json_i64(json_get(doc.root, "pid"), 0);
 	status = json_string(json_get(doc.root, "status"), "");
 	for (int i = 0; i < LIFE_STATE_COUNT; i++)
 		if (!strcmp(life_state_name(i), status))
 			return i;
 	return err_set(e, ERR_INTERNAL, 0, "the state '%s'", status);
+}
+
+/* Its process is not on record any more, so what its runtime says has to do. */
+static int find_process(struct command *c, struct helper_result *ret, struct err *e)
+{
+	pid_t pid;
+	int r = ask_state(c, &pid, e);
+
+	if (r < 0 || r == LIFE_STOPPED || pid <= 0)
+		return r < 0 ? r : err_set(e, ERR_NOT_FOUND, 0, "no process of container %s", c->o->id);
+	ret->state = (unsigned)r;
+	ret->pidfd = r = sys_pidfd_open(pid, 0);
+	if (r < 0)
+		return err_sys(e, r, "the process of container %s", c->o->id);
+	ret->pid = pid;
+	look_at(c, ret);
+	return 0;
 }
 
 /* Its process lives, so a runtime that cannot say more does not change that. */
@@ -497,13 +515,16 @@ static int external_restore(struct helper_result *ret, void *order, struct err *
 	const struct order *o = order;
 	struct command c;
 	char text[1200];
+	pid_t pid;
 	int r = begin(&c, o, e);
 
 	if (r < 0)
 		return r;
+	if (!o->pid)
+		return find_process(&c, ret, e);
 	ret->pid = o->pid;
 	look_at(&c, ret);
-	r = ask_state(&c, e);
+	r = ask_state(&c, &pid, e);
 	if (r < 0)
 		log_printf(LOG_LEVEL_WARNING, "container %s: is taken to be running: %s", o->id,
 			   err_text(e, text, sizeof text));

@@ -130,6 +130,7 @@ void reaper_end(struct reaper *r)
 {
 	source_remove(&r->signal);
 	source_remove(&r->again);
+	source_remove(&r->turn);
 	fd_closep(&r->signals);
 }
 

@@ -21,24 +21,6 @@
 #include "str.h"
 #include "sys.h"
 
-/* Who starts a shim creates at once; another Create than that waits for a fork. Or who
- * started it was killed, and its bundle removed: nobody will come any more. */
-enum { SPARE_MS = 10 * 1000 };
-
-static int on_unused(struct source *src, uint32_t events)
-{
-	struct shim *s = (struct shim *)((char *)src - offsetof(struct shim, unused));
-
-	shim_end_spare(s);
-	if (s->tasks)
-		return 0;
-	if (!s->server.n_peers && s->bundle && sys_faccessat(AT_FDCWD, s->bundle, F_OK) == -ENOENT)
-		shim_stop(s);
-	else
-		source_timer(src, s->loop, SPARE_MS, on_unused);
-	return 0;
-}
-
 static void on_ended(struct shim *s)
 {
 	loop_stop(s->loop, 0);
@@ -141,7 +123,7 @@ int server_run(const struct server_options *o, struct err *e)
 	if (r >= 0 && o->spare)
 		helper_spare_begin(&s->spare, order_do, order_warm, s);
 	if (r >= 0) {
-		source_timer(&s->unused, &sv.loop, SPARE_MS, on_unused);
+		shim_look_for_bundle(s);
 		r = loop_run(&sv.loop);
 		if (r < 0)
 			err_sys(e, r, "serve");

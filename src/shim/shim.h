@@ -78,6 +78,7 @@ struct process {
 	drained_fn *drained;
 };
 
+struct task_options;
 struct task {
 	struct shim *shim;
 	struct task *next;
@@ -106,6 +107,9 @@ struct task {
 struct reaper {
 	struct loop *loop;
 	struct shim *shims;
+	unsigned n_helpers; /* that are executed */
+	struct job *waiting; /* for one of them to end: job.h */
+	struct source turn;
 	/* Whether a child is somebody else's in this process, who reaps it himself; NULL: none is. */
 	bool (*is_other)(pid_t pid);
 	int signals;
@@ -150,6 +154,9 @@ struct process *process_find(struct task *t, const char *exec_id, struct err *e)
 
 struct process *exec_new(struct task *t, const char *id);
 void exec_free(struct process *p);
+/* What calls it, as the options have it. */
+int task_choose_runtime(struct task *t, const struct task_options *o, struct err *e);
+
 /* An exec that runs, or that a job is starting. */
 bool task_has_live_execs(const struct task *t);
 
@@ -217,6 +224,8 @@ void shim_end(struct shim *s);
 /* Nobody is to find it any more; it has ended when nothing is left to do and all
  * events are told. */
 void shim_stop(struct shim *s);
+/* It has no task: one whose bundle is gone, too, ends soon. */
+void shim_look_for_bundle(struct shim *s);
 /* Its first Create has come, or it ends. */
 void shim_end_spare(struct shim *s);
 /* The last task is gone: a daemon that died now would never ask for that. */

@@ -194,13 +194,8 @@ class Model:
         g["eq"]([c.id for c in g["Containers"].List().containers], [])
         g["eq"]([t.id for t in g["Tasks"].List().tasks], [])
         root = g["IT"] + "/d"
-        try:
-            g["until"](lambda: not self.shims())
-        except AssertionError: # one that was begun and never reached ends by itself, after five minutes
-            for pid, id in self.shims().items():
-                assert not os.path.exists(root + "/state/it/" + id), "the shim of %s is left" % id
-                print("a shim without a task: %s" % id)
-                os.kill(pid, signal.SIGKILL)
+        # One that was begun and never reached ends by itself, ten seconds after its bundle.
+        g["until"](lambda: not self.shims(), 60, "shims are left")
         g["eq"]([x for x in os.listdir(root + "/state/it") if not x.startswith(".del-")], [])
         g["eq"](os.listdir(root + "/state/it"), [])
         db = sqlite3.connect(root + "/root/meta.db")

@@ -36,6 +36,40 @@ teardown_file() { daemon_down; }
 	PY
 }
 
+@test "daemon: its sockets are its group's, and others may pass to them; config default and check" {
+	daemon <<-'PY'
+		import stat
+		mode = lambda path: stat.S_IMODE(os.stat(path).st_mode)
+		eq([oct(mode(DAEMON.address + s)) for s in ("", ".ttrpc")], ["0o660", "0o660"])
+		DAEMON.stop()
+		DAEMON.configure(address=IT + "/d/made/daemon.sock", root=IT + "/d/made-root", engine={"state": IT + "/d/made-state"})
+		before, DAEMON.address = DAEMON.address, IT + "/d/made/daemon.sock"
+		os.umask(0)
+		DAEMON.start()
+		eq([oct(mode(IT + "/d/" + d)) for d in ("made", "made-root", "made-state")], ["0o711"] * 3)
+		eq(oct(mode(DAEMON.address)), "0o660")
+		DAEMON.stop()
+		def config(*args):
+		    r = subprocess.run([BERTHD, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False)
+		    return r.returncode, r.stdout.decode()
+		code, text = config("config", "default")
+		eq((code, sorted(json.loads(text))[:2]), (0, ["address", "engine"]))
+		with open(IT + "/d/default", "w") as f:
+		    f.write(text)
+		eq(config("--config", IT + "/d/default", "config", "check")[0], 0)
+		for wrong, where in (('{\n  "root": }', ":2:11: "), ('{\n\n "rot": "/x"}', ":3:2: /rot: unknown key"),
+		                     ('{"uid": -1}', ":1:2: ")):
+		    with open(IT + "/d/wrong", "w") as f:
+		        f.write(wrong)
+		    code, text = config("--config", IT + "/d/wrong", "config", "check")
+		    eq(code, 1)
+		    within(text, IT + "/d/wrong" + where)
+		DAEMON.configure(address=before)
+		DAEMON.address = before
+		DAEMON.start()
+	PY
+}
+
 @test "daemon: ends while it waits for a shim that is silent" {
 	daemon <<-'PY'
 		t = Task().run()

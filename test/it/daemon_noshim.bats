@@ -136,24 +136,121 @@ hosted() {
 	PY
 }
 
-@test "no_shim: a task whose journal is missing is not cleaned up while it runs" {
+@test "no_shim: a task whose journal is missing or damaged is there, and tells what comes" {
 	hosted <<-'PY'
-		t = Task().run()
-		journal = IT + "/d/state/%s/%s/events" % (NS, t.id)
+		def remove(path):
+		    os.remove(path)
+		def damage(path):
+		    with open(path, "w") as f:
+		        f.write("no journal")
+		def empty(path):
+		    os.truncate(path, 0)
+		for change in remove, damage, empty:
+		    t = Task().run()
+		    DAEMON.stop(signal.SIGKILL)
+		    change(IT + "/d/state/%s/%s/events" % (NS, t.id))
+		    DAEMON.start()
+		    eq(t.status(), RUNNING)
+		    eq([(x.id, x.status) for x in Tasks.List().tasks], [(t.id, RUNNING)])
+		    DAEMON.stop(signal.SIGKILL) # nothing is in the new one yet
+		    DAEMON.start()
+		    ev = Events_("topic~=|^/tasks/exit|")
+		    eq(t.status(), RUNNING)
+		    eq(t.kill(), 255)
+		    ev.expect("/tasks/exit", events_pb2.TaskExit, container_id=t.id, pid=t.pid, exit_status=255)
+		    t.remove()
+		    ev.nothing()
+		nothing_left()
+	PY
+}
+
+@test "no_shim: a task whose records are damaged is there, and can be deleted; the log says which" {
+	hosted <<-'PY'
+		def damaged(t, name, text):
+		    with open(IT + "/d/state/%s/%s/%s" % (NS, t.id, name), "w") as f:
+		        f.write(text)
+		cases = [([name], text) for name in ("hosted.json", "berth.json") for text in ("", "{", '{"version": 99}')]
+		cases.append((["hosted.json", "berth.json"], "[]"))
+		for names, text in cases:
+		    runs, ends, paused = Task().run(), Task("sleep", "0.5").run(), Task().run()
+		    paused.Pause()
+		    DAEMON.stop(signal.SIGKILL)
+		    for t in runs, ends, paused:
+		        for name in names:
+		            damaged(t, name, text)
+		    until(lambda: not os.path.exists("/proc/%d" % ends.pid), 10, "it does not end")
+		    DAEMON.start()
+		    eq([t.status() for t in (runs, ends, paused)], [RUNNING, STOPPED, PAUSED])
+		    eq({x.id: (x.pid, x.status) for x in Tasks.List().tasks if x.id != ends.id},
+		       {runs.id: (runs.pid, RUNNING), paused.id: (paused.pid, PAUSED)})
+		    for t in runs, paused:
+		        eq(t.kill(), 255)
+		    eq(ends.Wait().exit_status, 255)
+		    for t in runs, ends, paused:
+		        t.remove()
+		        with open(IT_OUT + "/daemon.log", errors="replace") as f:
+		            said = [l for l in f if t.id in l and any(name in l for name in names)]
+		        eq(bool(said), True)
+		nothing_left()
+	PY
+}
+
+@test "no_shim: a record is damaged and its runtime does not say how the task is: it can be deleted" {
+	hosted <<-'PY'
+		slow = slow_runtime("state", "echo nothing; exit 0")
+		t = Task(runtime=slow).run()
 		DAEMON.stop(signal.SIGKILL)
-		os.rename(journal, journal + ".kept")
+		with open(IT + "/d/state/%s/%s/hosted.json" % (NS, t.id), "w") as f:
+		    f.write("{")
 		DAEMON.start()
-		try:
-		    t.Get()
-		except Exception as e:
-		    print("while it is missing:", e)
-		eq((os.path.exists("/proc/%d" % t.pid), os.path.exists(journal + ".kept")), (True, True))
-		DAEMON.stop(signal.SIGKILL)
-		os.rename(journal + ".kept", journal)
-		DAEMON.start()
-		eq(t.status(), RUNNING)
-		eq(t.kill(), 255)
+		eq(t.status(), STOPPED)
 		t.remove()
+		until(lambda: not os.path.exists("/proc/%d" % t.pid), 30, "it runs")
+		os.remove(IT + "/slow")
+		nothing_left()
+	PY
+}
+
+@test "no_shim: the daemon is killed while a task is deleted: its events are told, and its bundle goes" {
+	hosted <<-'PY'
+		t = Task("sh", "-c", "exit 4").run()
+		eq(t.Wait().exit_status, 4)
+		bundle = IT + "/d/state/%s/%s" % (NS, t.id)
+		os.link(bundle + "/events", IT + "/events") # what is added to it is here, too
+		shutil.copytree(bundle, IT + "/bundle", symlinks=True)
+		t.Delete()
+		DAEMON.stop(signal.SIGKILL)
+		os.replace(IT + "/events", IT + "/bundle/events")
+		shutil.move(IT + "/bundle", bundle)
+		DAEMON.start()
+		ev = Events_("topic~=|^/tasks/|")
+		for topic in "create start exit delete".split():
+		    eq(ev.next().topic, "/tasks/" + topic)
+		ev.nothing()
+		fails(NOT_FOUND, "task %s not found" % t.id, t.Get)
+		eq((os.path.exists(bundle), list(Tasks.List().tasks)), (False, []))
+		Containers.Delete(id=t.id)
+		nothing_left()
+	PY
+}
+
+@test "no_shim: the runtime or its helper is killed between the creation and the answer" {
+	hosted <<-'PY'
+		for victim in "$$", "$PPID":
+		    killed = slow_runtime("create", 'berth "$@"; kill -9 %s' % victim)
+		    t = Task(runtime=killed)
+		    try:
+		        t.Create()
+		        raise AssertionError("it was created")
+		    except grpc.RpcError as e:
+		        print(e.details())
+		    eq(list(Tasks.List().tasks), [])
+		    until(lambda: not os.path.exists(IT + "/d/state/%s/%s" % (NS, t.id)), 30, "the bundle is left")
+		    eq([p for p, args, _ in processes() if args[:2] == [b"sleep", b"1000"]], [])
+		    eq(subprocess.run(["find", "/sys/fs/cgroup", "-path", "*" + os.environ["IT_CG"] + "/" + t.id],
+		                      stdout=subprocess.PIPE, check=False).stdout, b"")
+		    Containers.Delete(id=t.id)
+		os.remove(IT + "/slow")
 		nothing_left()
 	PY
 }
@@ -199,6 +296,29 @@ hosted() {
 	PY
 }
 
+@test "no_shim: SIGHUP takes the setting, for tasks that are created from then on" {
+	hosted <<-'PY'
+		def set_to(value):
+		    DAEMON.configure(no_shim=value)
+		    with open(IT_OUT + "/daemon.log") as f:
+		        f.seek(0, os.SEEK_END)
+		        DAEMON.process.send_signal(signal.SIGHUP)
+		        until(lambda: "configuration: no_shim: taken" in f.readline(), 30, "it is not taken")
+		a = Task().run()
+		eq(shims(), [])
+		set_to(False)
+		b = Task().run()
+		eq(len(shims()), 1)
+		set_to(True)
+		c = Task().run()
+		eq(len(shims()), 1)
+		for t in a, b, c:
+		    eq(t.kill(), 137)
+		    t.remove()
+		nothing_left()
+	PY
+}
+
 @test "no_shim: many at once, orphans are reaped, and the daemon has what it had" {
 	hosted <<-'PY'
 		def one(n):
@@ -219,6 +339,53 @@ hosted() {
 		for t in threads: t.join()
 		nothing_left()
 		until(lambda: DAEMON.descriptors() == fds, 10, "descriptors are left")
+	PY
+}
+
+@test "no_shim: so many operations at a time, whichever tasks they are of: the next is refused or waits, but an end" {
+	hosted <<-'PY'
+		os.mkfifo(IT + "/go")
+		slow = slow_runtime("create", "echo $$ >>%s/in; exec 3<%s/go; exit 1" % (IT, IT))
+		MAX = 256
+		runs, ends = Task().run(), Task().run()
+		runs.Exec(exec_id="x", spec=program("true"))
+		many = [Task(runtime=slow) for n in range(MAX)]
+		later = [t.Create(later=True, timeout=300) for t in many]
+		def at_work():
+		    with open(IT + "/in") as f:
+		        return len(f.readlines())
+		until(lambda: os.path.exists(IT + "/in") and at_work() == MAX, 120, "they are not at work")
+		one_more = Task()
+		words = "%d operations on tasks without a shim are in progress: resource exhausted" % MAX
+		for call in one_more.Create, lambda: runs.Start(exec_id="x"):
+		    try:
+		        call()
+		        raise AssertionError("it was done")
+		    except grpc.RpcError as e:
+		        eq((e.code(), words in e.details()), (RESOURCE_EXHAUSTED, True))
+		pauses = runs.Pause(later=True)
+		ends.Kill(signal=9, all=True)
+		eq(ends.Wait().exit_status, 137)
+		ends.remove()
+		eq((pauses.done(), runs.status()), (False, RUNNING))
+		go = os.open(IT + "/go", os.O_WRONLY)
+		pauses.result()
+		eq(runs.status(), PAUSED)
+		for t, l in zip(many, later):
+		    assert l.exception() is not None
+		    Containers.Delete(id=t.id)
+		os.close(go)
+		runs.Resume()
+		runs.Start(exec_id="x")
+		eq(runs.Wait(exec_id="x").exit_status, 0)
+		one_more.run()
+		for t in runs, one_more:
+		    eq(t.kill(), 137)
+		    t.remove()
+		for name in "in", "go", "slow":
+		    os.remove(IT + "/" + name)
+		until(lambda: not os.listdir(IT + "/d/state/" + NS), 60, "a bundle is left")
+		nothing_left()
 	PY
 }
 

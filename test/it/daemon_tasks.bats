@@ -153,7 +153,8 @@ teardown_file() { daemon_down; }
 		    fails(NOT_FOUND, 'unknown runtime "io.containerd.kata.v2": not found', u.Create)
 		    u = Task(id="opt", runtime={"name": "io.containerd.runtime.v1.linux",
 		                                "options": {"type_url": "x.Y", "value": b"z"}})
-		    fails(INVALID_ARGUMENT, None, u.Create)
+		    fails(INVALID_ARGUMENT, "invalid runtime options format: 'x.Y' is not containerd.linux.runc.RuncOptions: invalid argument",
+		          u.Create)
 		    u = Task(id="spec", spec={"type_url": "spec", "value": b"no json"})
 		    fails(INVALID_ARGUMENT, None, u.Create)
 		    eq(os.listdir(IT + "/d/state/it"), [])

@@ -33,13 +33,37 @@ static struct err e;
 /* -- what is told: "ID ", and numbers -- */
 
 static struct sb told = SB_INIT;
+static char moves[2][160]; /* the first event that is told moves this to that */
 
 void __wrap_bus_publish(struct bus *b, const struct bus_event *ev);
 void __wrap_bus_publish(struct bus *b, const struct bus_event *ev)
 {
 	sb_printf(&told, "%s:%d ", ev->topic, (int)ev->number);
+	if (*moves[0]) {
+		assert_int_equal(rename(moves[0], moves[1]), 0);
+		*moves[0] = '\0';
+	}
 	if (ev->receipt)
 		ev->receipt->told(ev->receipt, ev->number);
+}
+
+/* -- looking through what has gone -- */
+
+static int looks;
+static const char *move_to; /* after the first look, the directory of the minute */
+
+typedef void journal_fn(void *ctx, const char *path, const char *name);
+void __real_journal_left_each(const char *shims, journal_fn *fn, void *ctx);
+void __wrap_journal_left_each(const char *shims, journal_fn *fn, void *ctx);
+void __wrap_journal_left_each(const char *shims, journal_fn *fn, void *ctx)
+{
+	char from[160], to[160];
+
+	__real_journal_left_each(shims, fn, ctx);
+	snprintf(from, sizeof from, "%s/gone/100", shims);
+	snprintf(to, sizeof to, "%s/gone/%s", shims, move_to ? move_to : "");
+	if (!looks++ && move_to)
+		assert_int_equal(rename(from, to), 0);
 }
 
 /* -- what is left -- */
@@ -95,6 +119,8 @@ static int setup(void **state)
 	assert_int_equal(loop_init(&loop, &e), 0);
 	list = (struct told_list){ .bus = bus_new(&loop) };
 	begin();
+	looks = 0;
+	move_to = NULL;
 	told = (struct sb)SB_INIT;
 	return 0;
 }
@@ -170,11 +196,99 @@ static void of_a_shim_without_a_row_all_if_it_has_news(void **state)
 	assert_string_equal(told.s, "/a/1:0 /a/2:0 ");
 }
 
+/* A shim that is just ending, or whose `delete` is at work. */
+static void one_that_moves_while_it_is_told_is_told_to_its_end(void **state)
+{
+	struct journal j;
+
+	for (int has_row = 0; has_row < 2; has_row++) {
+		leave(has_row ? "a" : "gone/100/a", 10, &j);
+		for (int n = 0; n < 3; n++)
+			add_event(&j, "a", "/a", time(NULL) + 1000);
+		journal_close(&j);
+		if (has_row)
+			add_row("a", 10, 0);
+		cursor_set(list.cursors, add_row("x", 5, 0), 1);
+		begin();
+		snprintf(moves[0], sizeof moves[0], "%s/" ENGINE_SHIMS "/%sa.10", dir, has_row ? "" : "gone/100/");
+		snprintf(moves[1], sizeof moves[1], "%s/" ENGINE_SHIMS "/gone/moved", dir);
+		told.len = 0;
+		tasks_tell_all_left(&list, &settings);
+		assert_string_equal(told.s, has_row ? "/a:1 /a:2 /a:3 " : "/a:0 /a:0 /a:0 ");
+		assert_int_equal(file_remove_tree(AT_FDCWD, moves[1]), 0);
+	}
+}
+
+enum { MANY = 300 };
+
+static void leave_many(int many)
+{
+	struct journal j;
+	char id[16];
+
+	for (int i = 0; i < many; i++) {
+		snprintf(id, sizeof id, "t%d", i);
+		leave("gone/100/m", 1000 + i, &j);
+		add_event(&j, id, "/t", 1);
+		journal_close(&j);
+		assert_true(add_row(id, 1000 + i, 0) > 0);
+	}
+	begin();
+}
+
+static void many_are_found_in_one_look(void **state)
+{
+	int many = getenv("BERTH_MANY") ? atoi(getenv("BERTH_MANY")) : MANY;
+	struct timespec from, to;
+
+	leave_many(many);
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	tasks_tell_all_left(&list, &settings);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	print_message("%d tasks: %.0f ms, looked %d times\n", many,
+		      (double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6, looks);
+	assert_int_equal(told.len, (size_t)many * strlen("/t:1 "));
+	assert_int_equal(cursor_next(list.cursors, -1), -1);
+	assert_int_equal(looks, 1);
+}
+
+static void one_that_moves_after_the_look_is_found(void **state)
+{
+	leave_many(3);
+	move_to = "101";
+	tasks_tell_all_left(&list, &settings);
+	assert_string_equal(told.s, "/t:1 /t:1 /t:1 ");
+	assert_int_equal(looks, 4);
+}
+
+static void another_shim_that_had_the_pid_does_not_hide_it(void **state)
+{
+	static const char *const minutes[] = { "gone/100/a", "gone/101/b", "gone/102/c" };
+	struct journal j;
+
+	for (int i = 0; i < 3; i++) { /* in whatever order they are found */
+		const char id[] = { (char)('a' + i), '\0' };
+		const char topic[] = { '/', (char)('a' + i), '\0' };
+
+		leave(minutes[i], 10, &j);
+		add_event(&j, id, topic, 1);
+		journal_close(&j);
+		assert_true(add_row(id, 10, 0) > 0);
+	}
+	begin();
+	tasks_tell_all_left(&list, &settings);
+	assert_string_equal(told.s, "/a:1 /b:1 /c:1 ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_row_is_told_what_it_has_not, setup, teardown),
 		cmocka_unit_test_setup_teardown(of_a_shim_without_a_row_all_if_it_has_news, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_that_moves_while_it_is_told_is_told_to_its_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_are_found_in_one_look, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_that_moves_after_the_look_is_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(another_shim_that_had_the_pid_does_not_hide_it, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

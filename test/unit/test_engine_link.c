@@ -36,6 +36,8 @@ static bool creates; /* else requests to create are never answered */
 static bool deletes; /* else it refuses to, for the moment */
 static bool says_nothing; /* about events, at once */
 static Containerd__Types__Status status;
+static unsigned n_holds;
+static bool knows_hold; /* one of an earlier version does not */
 static uint32_t plays; /* the version of its private service */
 static uint32_t asked; /* the version that we say we speak */
 
@@ -69,7 +71,13 @@ static void on_request(struct ttrpc_call *c)
 		st.status = status;
 		ttrpc_reply(c, &st.base);
 	} else if (!strcmp(c->req->method, "Hold")) {
-		ttrpc_reply(c, &empty.base);
+		n_holds++;
+		if (knows_hold) {
+			ttrpc_reply(c, &empty.base);
+			return;
+		}
+		err_set(&e, ERR_UNSUPPORTED, 0, "method berth.shim.v1.Shim/Hold");
+		ttrpc_fail(c, &e);
 	} else if (!strcmp(c->req->method, "Create")) {
 		n_created++;
 		if (creates) {
@@ -135,7 +143,8 @@ static int setup(void **state)
 	n_created = n_deleted = n_shut = n_polls = 0;
 	creates = deletes = says_nothing = false;
 	status = CONTAINERD__TYPES__STATUS__RUNNING;
-	asked = 0;
+	asked = n_holds = 0;
+	knows_hold = true;
 	plays = 1;
 	return 0;
 }
@@ -211,6 +220,31 @@ static void a_shim_of_a_later_version_is_served_in_ours(void **state)
 	engine = NULL;
 	engine_free(en);
 	assert_int_equal(made.result, -ECANCELED);
+}
+
+/* What it has no method for is done without: its tasks stay until they are deleted. */
+static void a_shim_of_an_earlier_version_is_served_in_its_own(void **state)
+{
+	struct ended made = { .op.done = on_ended }, opened = { .op.done = on_ended },
+		     deleted = { .op.done = on_ended };
+	const struct engine_create w = { .id = "c1", .config = "{}", .config_len = 2, .lifetime = ENGINE_KEEP };
+	struct err e;
+
+	knows_hold = false;
+	creates = deletes = true;
+	assert_int_equal(engine_create(engine, &made.op, &w, &e), 0);
+	assert_int_equal(loop_run(&loop), 0);
+	assert_int_equal(made.result, 0);
+	assert_in_range(n_holds, 1, 2);
+	assert_int_equal(engine_open(engine, &opened.op, NULL, "c1", &e), 0);
+	assert_int_equal(loop_run(&loop), 0);
+	assert_int_equal(opened.result, 0);
+	assert_int_equal(opened.op.task->now.status, ENGINE_CREATED);
+	status = CONTAINERD__TYPES__STATUS__STOPPED;
+	assert_int_equal(engine_delete(opened.op.task, &deleted.op, &e), 0);
+	assert_int_equal(loop_run(&loop), 0);
+	assert_int_equal(n_deleted, 1);
+	assert_int_equal(deleted.result, 0);
 }
 
 static int on_time(struct source *s, uint32_t events)
@@ -309,6 +343,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_engine_goes_while_a_create_shares_its_connection),
 		TEST(a_shim_of_a_later_version_is_served_in_ours),
+		TEST(a_shim_of_an_earlier_version_is_served_in_its_own),
 		TEST(a_shim_goes_after_it_has_refused_a_delete),
 		TEST(a_shim_that_does_not_end_holds_up_no_delete),
 		TEST(a_shim_that_has_no_events_to_tell),

@@ -138,6 +138,22 @@ static void a_task_came_and_went(void **state)
 	assert_false(goes_on());
 }
 
+/* Its client was killed, and somebody else has removed what it left. */
+static void its_bundle_goes_after_its_task(void **state)
+{
+	begin(NULL);
+	s.bundle = "/no/such/bundle";
+	assert_non_null(task_new(&s, "c1", dir));
+	shim_end_spare(&s); /* as by Create */
+	assert_null(s.unused.loop);
+	task_free(s.tasks);
+	assert_non_null(s.unused.loop);
+	assert_in_range(s.unused.due, (uint64_t)clock_ms() + 9000, (uint64_t)clock_ms() + 10000);
+	pass(&s.unused, 1);
+	assert_false(goes_on());
+	assert_true(s.stopping);
+}
+
 static void events_that_nobody_takes(void **state)
 {
 	Containerd__Events__TaskOOM m = CONTAINERD__EVENTS__TASK_OOM__INIT;
@@ -157,6 +173,7 @@ int main(void)
 		cmocka_unit_test_teardown(nobody_ever_came, end),
 		cmocka_unit_test_teardown(somebody_is_connected, end),
 		cmocka_unit_test_teardown(a_task_came_and_went, end),
+		cmocka_unit_test_teardown(its_bundle_goes_after_its_task, end),
 		cmocka_unit_test_teardown(events_that_nobody_takes, end),
 	};
 
