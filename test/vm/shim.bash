@@ -429,18 +429,36 @@ test_the_shim_below_containerd() {
 	wait
 }
 
-# The words of a document of HCS's, as a cgroup has them here; its files are on a real
-# disk, which has limits, too.
+# The words of a document of HCS's, as a cgroup has them here.
 test_limits_of_documents_of_hcs() {
+	bats -f 'host name, directories|limits of a running' "${BASH_SOURCE[0]%/*}/../it/hcs_documents.bats"
+}
+
+# A disk with a file system, at $T/disk.
+disk_up() {
 	local m
 
 	for m in crc32c_generic crc16 mbcache jbd2 ext4; do
 		busybox insmod /run/vm/$m.ko
 	done
 	mke2fs -q /dev/vda
-	mount -t ext4 /dev/vda /mnt
-	TMPDIR=/mnt bats -f 'host name, directories|storage QoS|limits of a running' "${BASH_SOURCE[0]%/*}/../it/hcs_documents.bats"
-	umount /mnt
+	mkdir $T/disk
+	mount -t ext4 /dev/vda $T/disk
+}
+
+test_storage_limits_of_a_document_of_hcs() {
+	local ctl=$BERTH_BUILD/src/ctl/berthctl said
+
+	export BERTH_SHIM=$SHIM BERTH_STATE=$T/state BERTH_CGROUP_PARENT=/berth-test/ctl
+	disk_up
+	printf '{"SchemaVersion": {"Major": 2, "Minor": 1}, "Owner": "test", "Container": {"Storage": {"Path": "%s",
+		"QoS": {"IopsMaximum": 300, "BandwidthMaximum": 1048576}}}}' $T/disk >$T/doc.json
+	"$ctl" create -f $T/doc.json c
+	val said $CGROUP/berth-test/ctl/default/c/io.max
+	expect "$DISK rbps=1048576 wbps=1048576 riops=300 wiops=300" "$said"
+	"$ctl" rm -f c
+	umount $T/disk
+	[ ! -e $CGROUP/berth-test/ctl/default/c ]
 }
 
 # Where they are, how their memory runs out, and how they end.
