@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "sys.h"
 
@@ -132,6 +133,21 @@ ssize_t fd_recv(int sock, void *data, size_t len, int *fds, size_t *n)
 	else
 		take_rights(&msg, NULL, 0);
 	return r;
+}
+
+int fd_connect(const char *path)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	size_t len = strlen(path);
+	OWN_FD fd = -1;
+	int r;
+
+	if (len >= sizeof sa.sun_path)
+		return -ENAMETOOLONG;
+	memcpy(sa.sun_path, path, len);
+	fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	r = fd < 0 ? fd : sys_connect(fd, (const struct sockaddr *)&sa, sizeof sa);
+	return r < 0 ? r : take_fd(&fd);
 }
 
 void fd_close_from(unsigned first)

@@ -33,5 +33,9 @@ ssize_t fd_read_all(int fd, void *buf, size_t cap);
 int fd_send(int sock, const void *data, size_t len, const int *fds, size_t n);
 ssize_t fd_recv(int sock, void *data, size_t len, int *fds, size_t *n);
 
+/* A stream to who listens there, without waiting for him. -ENOENT, -ECONNREFUSED:
+ * nobody does; -EAGAIN: his backlog is full. */
+int fd_connect(const char *path);
+
 /* Closes this one and all above. */
 void fd_close_from(unsigned first);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -17,21 +16,6 @@
 #include "sys.h"
 
 enum { PATIENCE_MS = 1000, ANSWER_MAX = 16 << 20, DAEMONS_MAX = 64, BLOCK = 64 << 10 };
-
-/* -ECONNREFUSED, -ENOENT: nobody is there. */
-static int connect_to(const char *path)
-{
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	OWN_FD fd = -1;
-	int r;
-
-	if (strlen(path) >= sizeof sa.sun_path)
-		return -ENAMETOOLONG;
-	strcpy(sa.sun_path, path);
-	fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	r = fd < 0 ? fd : sys_connect(fd, (const struct sockaddr *)&sa, sizeof sa);
-	return r < 0 ? r : take_fd(&fd);
-}
 
 static int read_all(int fd, int64_t until, struct sb *out)
 {
@@ -78,7 +62,7 @@ static int look_at(struct request *q, const char *path, pid_t pid, struct daemon
 {
 	struct daemon_seen *seen = &ret->v[ret->n];
 	int r = proc_look_threads(q, pid, &seen->threads, e); /* before it has us to do with */
-	OWN_FD fd = connect_to(path);
+	OWN_FD fd = fd_connect(path);
 
 	if (r < 0 || (fd < 0 && fd != -EAGAIN)) /* that: so many wait already */
 		return r;

@@ -39,6 +39,7 @@ int bundle_record_write(int bundle, const struct bundle_record *r, struct err *e
 		jw_kstr(&w, "program", r->foreign.program);
 		jw_kstr(&w, "address", r->foreign.address);
 		jw_kstr(&w, "ttrpc_address", r->foreign.ttrpc_address);
+		jw_kint(&w, "pid", r->foreign.pid);
 		jw_end(&w);
 	}
 	if (r->hosted)
@@ -84,6 +85,7 @@ static const struct json_field foreign_fields[] = {
 	JSON_FIELD("program", json_dec_string, struct bundle_foreign, program, JSON_REQUIRED | JSON_NONEMPTY),
 	JSON_FIELD("address", json_dec_string, struct bundle_foreign, address, JSON_REQUIRED),
 	JSON_FIELD("ttrpc_address", json_dec_string, struct bundle_foreign, ttrpc_address, JSON_REQUIRED),
+	JSON_FIELD("pid", json_dec_i32, struct bundle_foreign, pid, 0),
 	{ 0 },
 };
 

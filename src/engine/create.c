@@ -255,9 +255,15 @@ static void on_foreign(struct waiter *w, int r, const struct err *e)
 {
 	struct creating *c = (struct creating *)((char *)w - offsetof(struct creating, foreign));
 
+	struct err why;
+
 	if (c->failed)
 		return;
 	c->task->foreign->is_told_of = true;
+	if (r >= 0) {
+		r = foreign_record_pid(c->task, c->bundle.fd, &why);
+		e = &why;
+	}
 	if (r < 0)
 		fail(c, r, e);
 	else
@@ -622,9 +628,9 @@ static int fill(struct creating *c, const struct config *config, const struct en
 
 	if (w->foreign)
 		record.foreign = (struct bundle_foreign){
-			(char *)(uintptr_t)w->foreign->program,
-			(char *)(uintptr_t)w->foreign->address,
-			(char *)(uintptr_t)w->foreign->ttrpc_address,
+			.program = (char *)(uintptr_t)w->foreign->program,
+			.address = (char *)(uintptr_t)w->foreign->address,
+			.ttrpc_address = (char *)(uintptr_t)w->foreign->ttrpc_address,
 		};
 	bundle_unique(made);
 	if (r >= 0 && !w->foreign)

@@ -160,6 +160,8 @@ int foreign_prepare(struct task *t, int bundle, struct err *e);
 void foreign_hear(struct task *t);
 /* The address that it printed, in the form that it has for version 2. */
 int foreign_take_address(struct sb *out, int bundle, struct err *e);
+/* Its task is created: for an engine that finds the shim dead, and no pid file. */
+int foreign_record_pid(const struct task *t, int bundle, struct err *e);
 /* Its events are going to be told; what has been told before is known then. */
 int foreign_begin(struct task *t);
 /* Of a State's answer, a PropertiesResponse as ours gives it, packed, to be freed; NULL: it

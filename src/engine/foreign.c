@@ -45,7 +45,22 @@ int foreign_set(struct task *t, const struct bundle_foreign *from)
 		return -ENOMEM;
 	}
 	t->foreign = f;
+	if (from->pid > 0)
+		t->t.now.pid = (uint32_t)from->pid;
 	return 0;
+}
+
+int foreign_record_pid(const struct task *t, int bundle, struct err *e)
+{
+	const struct foreign *f = t->foreign;
+	const struct bundle_record r = {
+		.made = t->made,
+		.lifetime = t->lifetime,
+		.record = t->t.record,
+		.foreign = { f->program, f->address, f->ttrpc_address, (int32_t)t->t.now.pid },
+	};
+
+	return bundle_record_write(bundle, &r, e);
 }
 
 void foreign_silence(struct foreign *f)

@@ -73,15 +73,10 @@ bool shim_listens(const char *address)
 void shim_remove_socket(const char *address)
 {
 	const char *path = str_starts(address, "unix://") ? address + strlen("unix://") : address;
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	OWN_FD fd = -1;
+	OWN_FD fd = *path == '/' ? fd_connect(path) : -1;
 
-	if (*path != '/' || strlen(path) >= sizeof to.sun_path)
-		return;
-	strcpy(to.sun_path, path);
-	fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	/* Another may serve there by now. */
-	if (fd >= 0 && sys_connect(fd, (struct sockaddr *)&to, sizeof to) == -ECONNREFUSED)
+	if (fd == -ECONNREFUSED)
 		sys_unlinkat(AT_FDCWD, path, 0);
 }
 

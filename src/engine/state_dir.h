@@ -10,6 +10,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct arena;
 struct err;
@@ -51,6 +52,7 @@ void bundle_unique(char ret[BUNDLE_UNIQUE]);
 struct bundle_foreign {
 	char *program; /* NULL: the shim is ours */
 	char *address, *ttrpc_address;
+	int32_t pid; /* of its task's first process; 0: not created yet */
 };
 
 struct bundle_record {

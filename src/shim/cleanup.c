@@ -58,20 +58,16 @@ static bool is_alive(struct arena *a, const struct runtime *rt, const char *id)
  * in the bundle is "unix:///..."; NULL: there is no such server. */
 static const char *find_dead_socket(const struct settings *settings, const char *bundle, char *text, size_t cap)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	OWN_FD dir = sys_openat(AT_FDCWD, bundle, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	OWN_FD fd = -1;
 	const char *path = text + strlen("unix://");
-	int r;
 
 	if (dir < 0 || file_read_line(dir, "address", text, cap) < 0 || !str_starts(text, "unix:///"))
 		return NULL;
-	strcpy(sa.sun_path, path);
-	fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	r = fd < 0 ? fd : sys_connect(fd, (struct sockaddr *)&sa, sizeof sa);
-	if (r == -ECONNREFUSED || r == -ENOENT)
+	fd = fd_connect(path);
+	if (fd == -ECONNREFUSED || fd == -ENOENT)
 		return path;
-	return r >= 0 && remains_is_dead(settings->state_dir, strrchr(path, '/') + 1, fd) ? path : NULL;
+	return fd >= 0 && remains_is_dead(settings->state_dir, strrchr(path, '/') + 1, fd) ? path : NULL;
 }
 
 /* What it could not tell any more, and what it has left. */

@@ -138,10 +138,9 @@ static int bind_socket(struct starting *st)
 	mask = umask(0177);
 	r = sys_bind(fd, (struct sockaddr *)&sa, sizeof sa);
 	if (r == -EADDRINUSE) {
-		OWN_FD other = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		OWN_FD other = fd_connect(st->socket);
 
-		r = other < 0 ? other : sys_connect(other, (struct sockaddr *)&sa, sizeof sa);
-		if ((r >= 0 && !remains_is_dead(st->settings.state_dir, st->name, other)) || r == -EAGAIN) {
+		if ((other >= 0 && !remains_is_dead(st->settings.state_dir, st->name, other)) || other == -EAGAIN) {
 			/* (a full backlog is somebody's) */
 			umask(mask);
 			return 1;

@@ -25,6 +25,50 @@ teardown_file() { ctl_down; }
 	expect "$(ctl --version)"
 }
 
+# A call of every verb, and one that fails: the exit status of each.
+@test "ctl: --json: every verb writes one document, also where it fails" {
+	local verb good bad call want args
+
+	echo text >"$BATS_TEST_TMPDIR/h"
+	cat >"$BATS_TEST_TMPDIR/table" <<-END
+		create     | 0 -f $DOC c             | 1 -f $DOC c
+		start      | 0 c                     | 1 none
+		pause      | 0 c                     | 1 none
+		resume     | 0 c                     | 1 none
+		modify     | 0 -m 64m c              | 1 -m 64m none
+		exec       | 0 c true                | 1 none true
+		console    | 64 c                    | 64 none
+		write      | 0 c $BATS_TEST_TMPDIR/h /tmp/f | 1 none $BATS_TEST_TMPDIR/h /tmp/f
+		read       | 0 c /tmp/f $BATS_TEST_TMPDIR/back | 1 none /tmp/f $BATS_TEST_TMPDIR/back
+		share      | 0 c /tmp /shared        | 1 none /tmp /shared
+		list       | 0                       | 64 none
+		inspect    | 0 c                     | 1 none
+		ps         | 0 c                     | 1 none
+		stats      | 0 c                     | 1 none
+		top        | 0 c                     | 1 none
+		events     | 0 c                     | 64 c c
+		operations | 0 c                     | 1 none
+		stacks     | 0 c                     | 1 none
+		status     | 0                       | 64 none
+		kill       | 0 c CONT                | 1 none
+		shutdown   | 0 c                     | 1 none
+		wait       | 0 c                     | 1 none
+		terminate  | 0 c                     | 1 none
+		rm         | 0 c                     | 1 none
+		run        | 0 --rootfs $ROOTFS -- true | 1 --rootfs /none -- true
+		validate   | 0 $DOC                  | 1 /none
+	END
+	expect "$(ctl completion | grep -vxE -- '-.*|help' | sort)" "$(awk '{ print $1 }' "$BATS_TEST_TMPDIR/table" | sort)"
+	while IFS='|' read -r verb good bad; do
+		for call in "$good" "$bad"; do
+			read -r want args <<<"$call"
+			# shellcheck disable=SC2086
+			json "$want" ctl $verb --json $args </dev/null || { echo "$verb $call"; return 1; }
+			[ "$want" = 0 ] || is '.Error < 0 and has("ErrorName") and (.ErrorMessage | length > 0)'
+		done
+	done <"$BATS_TEST_TMPDIR/table"
+}
+
 @test "ctl: run: what the flags are without a value of ours: host name, network, owner, a shell" {
 	expect c "$(ctl run --rootfs "$ROOTFS" c hostname)"
 	for net in '' '--net none'; do

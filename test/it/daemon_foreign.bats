@@ -180,8 +180,8 @@ foreign() {
 @test "foreign shim: it dies, with the daemon or without it" {
 	foreign <<-'PY'
 		ev = Events_('topic~="^/tasks/(exit|delete)"')
-		a, b = Task().run(), Task().run()
-		where = socket_of(a), socket_of(b)
+		a, b, d = Task().run(), Task().run(), Task().run()
+		where = socket_of(a), socket_of(b), socket_of(d)
 		later = a.Wait(later=True)
 		os.kill(shim(a), 9)
 		ev.expect("/tasks/exit", events_pb2.TaskExit, container_id=a.id, id=a.id, exit_status=137, pid=a.pid)
@@ -200,15 +200,21 @@ foreign() {
 		    gone(c)
 		DAEMON.stop(signal.SIGKILL)
 		os.kill(shim(b), 9)
+		os.kill(shim(d), 9)
+		os.unlink(bundle(d) + "/init.pid")
 		DAEMON.start()
 		if OURS: # containerd says nothing, and leaves the socket
 		    ev = Events_('topic~="^/tasks/(exit|delete)"')
-		    ev.expect("/tasks/exit", events_pb2.TaskExit, container_id=b.id, exit_status=137, pid=b.pid)
-		    ev.expect("/tasks/delete", events_pb2.TaskDelete, container_id=b.id)
+		    told = [ev.next() for _ in range(4)]
+		    exits = [events_pb2.TaskExit.FromString(e.event.value) for e in told if e.topic == "/tasks/exit"]
+		    deletes = [events_pb2.TaskDelete.FromString(e.event.value) for e in told if e.topic == "/tasks/delete"]
+		    for e in exits, deletes: # a daemon that never asked d's shim knows its pid
+		        eq({m.container_id: (m.exit_status, m.pid) for m in e}, {b.id: (137, b.pid), d.id: (137, d.pid)})
 		    ev.nothing()
 		    eq([p for p in where if os.path.exists(p)], [])
 		fails(NOT_FOUND, "task %s not found" % b.id, b.Get)
 		gone(b)
+		gone(d)
 		eq(len(Tasks.List().tasks), 0)
 		a.run()
 		eq(a.kill(), 137)

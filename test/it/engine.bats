@@ -571,6 +571,23 @@ teardown_file() { engine_down; }
 	PY
 }
 
+@test "engine: a namespace that cannot be read is logged and passed over" {
+	engine <<-'PY'
+		a = Engine()
+		a.run("c1")
+		a.run("c2", namespace="dark")
+		os.chmod(STATE + "/dark", 0)
+		tool, client = TOOL, sys.modules["__main__"]
+		client.TOOL = script("exec setpriv --bounding-set -dac_override,-dac_read_search %s" % tool)
+		b = Engine()
+		client.TOOL = tool
+		eq(b.statuses(), {"c1": "running"})
+		within(b.log(), "namespace dark is left out: permission denied")
+		os.chmod(STATE + "/dark", 0o711)
+		eq(b.statuses(), {"c1": "running", "c2": "running"})
+	PY
+}
+
 @test "engine: operations that are cancelled or too late: a create is undone, a call is answered to nobody" {
 	engine <<-'PY'
 		a = Engine()

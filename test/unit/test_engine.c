@@ -294,12 +294,13 @@ static void what_is_kept_beside_config_json(void **state)
 	assert_int_equal(bundle_record_read(&arena, dir, &back, NULL), 0);
 	assert_string_equal(back.record, large);
 	assert_null(back.foreign.program);
-	r = (struct bundle_record){ made, ENGINE_KEEP, text, { text, made, large } };
+	r = (struct bundle_record){ made, ENGINE_KEEP, text, { text, made, large, 7 } };
 	assert_int_equal(bundle_record_write(fd, &r, NULL), 0);
 	assert_int_equal(bundle_record_read(&arena, dir, &back, NULL), 0);
 	assert_string_equal(back.foreign.program, text);
 	assert_string_equal(back.foreign.address, made);
 	assert_string_equal(back.foreign.ttrpc_address, large);
+	assert_int_equal(back.foreign.pid, 7);
 	assert_false(back.hosted);
 	r.foreign = (struct bundle_foreign){ 0 };
 	r.hosted = true;

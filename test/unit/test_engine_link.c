@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -35,6 +36,7 @@ static unsigned n_polls; /* for events, of which there are none */
 static bool creates; /* else requests to create are never answered */
 static bool deletes; /* else it refuses to, for the moment */
 static bool says_nothing; /* about events, at once */
+static bool no_fds; /* are left from its greeting on, until it is told to end */
 static Containerd__Types__Status status;
 static unsigned n_holds;
 static bool knows_hold; /* one of an earlier version does not */
@@ -43,6 +45,15 @@ static uint32_t asked; /* the version that we say we speak */
 
 static void never(struct ttrpc_call *c)
 {
+}
+
+static void allow_fds(rlim_t n)
+{
+	struct rlimit l;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &l), 0);
+	l.rlim_cur = n < l.rlim_max ? n : l.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &l), 0);
 }
 
 static void on_request(struct ttrpc_call *c)
@@ -65,6 +76,8 @@ static void on_request(struct ttrpc_call *c)
 		hello.version = plays;
 		hello.pid = (uint32_t)getpid();
 		hello.instance = (char *)"boot-1-1";
+		if (no_fds)
+			allow_fds(0);
 		ttrpc_reply(c, &hello.base);
 	} else if (!strcmp(c->req->method, "State")) {
 		st.id = (char *)"c1";
@@ -97,6 +110,8 @@ static void on_request(struct ttrpc_call *c)
 		loop_stop(&loop, 0);
 	} else if (!strcmp(c->req->method, "Shutdown")) {
 		n_shut++;
+		if (no_fds)
+			allow_fds(1024);
 		err_set(&e, ERR_INTERNAL, 0, "it cannot end");
 		ttrpc_fail(c, &e);
 	} else if (!strcmp(c->req->method, "Events") && says_nothing) {
@@ -141,7 +156,7 @@ static int setup(void **state)
 	assert_int_equal(engine_settings_read(&arena, &s, &e), 0);
 	assert_int_equal(engine_new(&engine, &loop, &s, NULL, &e), 0);
 	n_created = n_deleted = n_shut = n_polls = 0;
-	creates = deletes = says_nothing = false;
+	creates = deletes = says_nothing = no_fds = false;
 	status = CONTAINERD__TYPES__STATUS__RUNNING;
 	asked = n_holds = 0;
 	knows_hold = true;
@@ -167,6 +182,7 @@ static int teardown(void **state)
 struct ended {
 	struct engine_op op;
 	int n, result;
+	struct err why;
 };
 
 static void on_ended(struct engine_op *op, int r, const struct err *e)
@@ -175,6 +191,8 @@ static void on_ended(struct engine_op *op, int r, const struct err *e)
 
 	x->n++;
 	x->result = r;
+	if (r < 0)
+		x->why = *e;
 	if (engine)
 		loop_stop(&loop, 0);
 }
@@ -321,6 +339,31 @@ static void a_shim_that_does_not_end_holds_up_no_delete(void **state)
 	assert_null(engine_find(engine, "default", "c1"));
 }
 
+/* Without a pidfd nobody would notice that the shim is dead. */
+static void a_task_whose_shim_cannot_be_watched_is_undone(void **state)
+{
+	struct ended made = { .op.done = on_ended };
+	const struct engine_create w = { .id = "c1", .config = "{}", .config_len = 2 };
+	struct err e;
+
+	creates = no_fds = true;
+	assert_int_equal(engine_create(engine, &made.op, &w, &e), 0);
+	assert_int_equal(loop_run(&loop), 0);
+	assert_int_equal(n_created, 1);
+	assert_int_equal(made.n, 1);
+	assert_int_equal(made.result, -ESRCH);
+	assert_int_equal(made.why.kind, ERR_LOST);
+	assert_non_null(strstr(made.why.msg, "watch the shim"));
+	assert_int_equal(n_shut, 1);
+	assert_int_equal(access(arena_printf(&arena, "%s/state/default/c1", dir), F_OK), -1);
+	assert_null(engine_find(engine, "default", "c1"));
+	assert_false(engine_makes(engine, "default", "c1"));
+	no_fds = false; /* and the id is free */
+	assert_int_equal(engine_create(engine, &made.op, &w, &e), 0);
+	assert_int_equal(loop_run(&loop), 0);
+	assert_int_equal(made.result, 0);
+}
+
 /* It is asked again, but not all the time. */
 static void a_shim_that_has_no_events_to_tell(void **state)
 {
@@ -346,6 +389,7 @@ int main(void)
 		TEST(a_shim_of_an_earlier_version_is_served_in_its_own),
 		TEST(a_shim_goes_after_it_has_refused_a_delete),
 		TEST(a_shim_that_does_not_end_holds_up_no_delete),
+		TEST(a_task_whose_shim_cannot_be_watched_is_undone),
 		TEST(a_shim_that_has_no_events_to_tell),
 	};
 

@@ -79,6 +79,9 @@ static void test_operation_callback(void **state)
 	HCS_SYSTEM s = created("a");
 
 	assert_ptr_equal(HcsGetOperationContext(op), &seen);
+	assert_int_equal(HcsSetOperationContext(op, NULL), S_OK);
+	assert_null(HcsGetOperationContext(op));
+	assert_int_equal(HcsSetOperationContext(op, &seen), S_OK);
 	assert_int_equal(HcsStartComputeSystem(s, op, NULL), S_OK);
 	assert_int_equal(HcsGetOperationResult(op, NULL), HCS_E_OPERATION_PENDING);
 	assert_int_equal(seen.operations, 0);
@@ -91,6 +94,8 @@ static void test_operation_callback(void **state)
 	assert_true(pthread_equal(seen.thread, pthread_self()));
 	assert_int_equal(HcsWaitForOperationResult(op, 0, NULL), S_OK);
 	HcsCloseOperation(op);
+	assert_int_equal(HcsSetOperationContext(op, &seen), E_HANDLE);
+	assert_null(HcsGetOperationContext(op));
 
 	/* Set when it had completed already; and again: it was told. */
 	op = new_op();

@@ -267,6 +267,65 @@ static void test_not_here(void **state)
 	over(s);
 }
 
+/* Nor has a caller another identity, or what he makes a descriptor. */
+static void test_no_identity(void **state)
+{
+	HCS_CREATE_OPTIONS_1 options = { .Version = HcsCreateOptions_1, .UserToken = 3 };
+	HCS_OPERATION op = new_op();
+	HCS_SYSTEM s, none;
+	HCS_PROCESS p;
+
+	assert_int_equal(HcsCreateComputeSystemInNamespace(NULL, "b", document, op, &options.Version, &none), UNSUP);
+	HcsCloseOperation(op);
+	op = new_op();
+	assert_int_equal(HcsCreateComputeSystem("b", document, op, &options, &none), E_INVALIDARG);
+	HcsCloseOperation(op);
+	s = running("a");
+	op = new_op();
+	assert_int_equal(HcsModifyComputeSystem(s, op, "{}", 0), UNSUP);
+	HcsCloseOperation(op);
+	op = new_op();
+	assert_int_equal(HcsCreateProcess(s, program, op, &options, &p), E_INVALIDARG);
+	HcsCloseOperation(op);
+	over(s);
+}
+
+static void test_service(void **state)
+{
+	static const struct {
+		const char *query;
+		HRESULT hr;
+		const char *words;
+	} asked[] = {
+		{ NULL, S_OK, "SupportedSchemaVersions" },
+		{ "{\"PropertyTypes\": [\"Memory\", \"ProcessorTopology\"]}", S_OK, "LogicalProcessorCount" },
+		{ "{\"PropertyTypes\": [\"CpuGroup\"]}", UNSUP, "/PropertyTypes/0" },
+		{ "{\"PropertyTypes\": [\"Nothing\"]}", HCS_E_INVALID_JSON, "/PropertyTypes/0" },
+		{ "[", HCS_E_INVALID_JSON, "query:1:2" },
+	};
+	char *doc;
+
+	for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+		HRESULT hr = HcsGetServiceProperties(asked[i].query, &doc);
+
+		assert_int_equal(hr, asked[i].hr);
+		if (FAILED(hr)) {
+			assert_null(doc);
+			assert_int_equal(HcsGetLastResult(&doc), S_OK);
+		}
+		if (!strstr(doc, asked[i].words))
+			fail_msg("%s: %s", asked[i].words, doc);
+		HcsFree(doc);
+	}
+	assert_int_equal(HcsGetServiceProperties(NULL, NULL), E_INVALIDARG);
+	assert_int_equal(HcsModifyServiceSettings("{\"PropertyType\": \"CpuGroup\", \"Settings\": {}}", &doc), UNSUP);
+	assert_non_null(strstr(doc, "/PropertyType"));
+	HcsFree(doc);
+	assert_int_equal(HcsModifyServiceSettings("{}", NULL), HCS_E_INVALID_JSON);
+	assert_int_equal(HcsModifyServiceSettings(NULL, &doc), E_INVALIDARG);
+	HcsFree(doc);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +333,8 @@ int main(void)
 		TEST(test_walk),
 		TEST(test_always),
 		TEST(test_not_here),
+		TEST(test_no_identity),
+		TEST(test_service),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

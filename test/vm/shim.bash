@@ -433,3 +433,57 @@ test_the_shim_below_containerd() {
 test_limits_of_documents_of_hcs() {
 	bats -f 'host name, directories|limits of a running' "${BASH_SOURCE[0]%/*}/../it/hcs_documents.bats"
 }
+
+# A disk with a file system, at $T/disk.
+disk_up() {
+	local m
+
+	for m in crc32c_generic crc16 mbcache jbd2 ext4; do
+		busybox insmod /run/vm/$m.ko
+	done
+	mke2fs -q /dev/vda
+	mkdir $T/disk
+	mount -t ext4 /dev/vda $T/disk
+}
+
+test_storage_limits_of_a_document_of_hcs() {
+	local ctl=$BERTH_BUILD/src/ctl/berthctl said
+
+	export BERTH_SHIM=$SHIM BERTH_STATE=$T/state BERTH_CGROUP_PARENT=/berth-test/ctl
+	disk_up
+	printf '{"SchemaVersion": {"Major": 2, "Minor": 1}, "Owner": "test", "Container": {"Storage": {"Path": "%s",
+		"QoS": {"IopsMaximum": 300, "BandwidthMaximum": 1048576}}}}' $T/disk >$T/doc.json
+	"$ctl" create -f $T/doc.json c
+	val said $CGROUP/berth-test/ctl/default/c/io.max
+	expect "$DISK rbps=1048576 wbps=1048576 riops=300 wiops=300" "$said"
+	"$ctl" rm -f c
+	umount $T/disk
+	[ ! -e $CGROUP/berth-test/ctl/default/c ]
+}
+
+# Where they are, how their memory runs out, and how they end.
+test_an_engine_s_tasks_after_a_restart() {
+	ENGINE_TOOL=$BERTH_BUILD/test/engine_tool python3 "${CLIENT%/*}/../engine/client.py" <<-'PY'
+		top, settings = "/sys/fs/cgroup" + IT_CG, {"cgroup_parent": IT_CG + "/tasks", "shim_cgroup": IT_CG + "/shims"}
+		def little(c):
+		    c["linux"]["resources"] = {"memory": {"limit": 16 << 20, "swap": 16 << 20}}
+		os.makedirs(top + "/shims")
+		a = Engine(settings=settings)
+		pid = a.run("c1", cfg=config(change=little))["pid"]
+		eq(open("/proc/%d/cgroup" % pid).read(), "0::%s/tasks/default/c1\n" % IT_CG)
+		a.die()
+		b = Engine(settings=settings)
+		eq(b.open("c1")["pid"], pid)
+		eq(open(top + "/shims/cgroup.procs").read().split(), [str(b.shim("c1"))])
+		b.do("exec", id="c1", exec="x", spec=process("tail", "/dev/zero"))
+		b.start("c1", exec="x")
+		eq(b.wait("c1", exec="x")["exit_status"], 137)
+		b.event("c1", "oom")
+		os.kill(b.shim("c1"), KILL)
+		eq(b.is_gone("c1")["lost"], True)
+		eq([(e["body"]["exit_status"], e["body"]["pid"]) for e in (b.event("c1", "exit", n=2), b.event("c1", "delete"))], [(137, pid)] * 2)
+		until(lambda: not os.path.exists(top + "/tasks/default/c1"))
+		for d in "tasks/default", "tasks", "shims":
+		    os.rmdir(top + "/" + d)
+	PY
+}
