@@ -254,7 +254,6 @@ static void set_lifetime(struct creating *c)
 static void on_foreign(struct waiter *w, int r, const struct err *e)
 {
 	struct creating *c = (struct creating *)((char *)w - offsetof(struct creating, foreign));
-
 	struct err why;
 
 	if (c->failed)
