@@ -470,8 +470,10 @@ void call_shutdown(struct call *c)
 	struct shim *s = c->shim;
 	bool busy = false;
 
+	/* One that nobody holds any more goes by itself: who was told that it is not there, since it was
+	 * just being made, sees its end, and all its events, before ours. */
 	for (const struct task *t = s->tasks; t; t = t->next)
-		busy = busy || t->ready;
+		busy = busy || (t->ready && !(t->holding && t->holding->ending));
 	for (struct task *t = s->tasks; s->binary && !busy && t; t = t->next)
 		if (t->init.busy) /* a Create: where the shim is a process it can be killed */
 			job_hurry(t, 0);

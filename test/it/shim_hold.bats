@@ -315,6 +315,27 @@ def nothing_left(t, shim=True, timeout=30):
 	PY
 }
 
+# A program that looks for a task while it is made hears that it is not there, and ends the shim.
+@test "shim: hold: Shutdown while a task that nobody holds is ended: the shim ends after it" {
+	ours_only 'it has none'
+	shim <<-PY
+		$WITH
+		slow = ["sh", "-c", "until [ -e %s/go ]; do sleep 0.01; done" % IT]
+		t = Task("sleep", "1000", config=lambda c: c.update(hooks={"poststop": [{"path": "/bin/sh", "args": slow}]})).launch()
+		p = holder(t, TERMINATE, bundle=t.bundle)
+		t.run()
+		die(p)
+		until(lambda: t.status() == STOPPED)
+		t.Shutdown()
+		assert not os.path.exists(t.address.removeprefix("unix://"))
+		assert alive(t.shim) and os.path.exists(t.bundle)
+		open(IT + "/go", "w").close()
+		nothing_left(t)
+		EVENTS.tell(t.id, ["create", "start", "exit 137", "delete 137"])
+		os.unlink(IT + "/go")
+	PY
+}
+
 @test "shim: hold: what cannot be removed is the answer of Release, and is tried again" {
 	ours_only 'it has none'
 	shim <<-PY
