@@ -4,6 +4,7 @@
 # trusts the image's paths falls for. docs/security.md has the whole table, and how
 # each test was seen to fail. What an attack would spoil is always the test's own:
 # a file, or a sysctl of the container's namespaces.
+# bats file_tags=long
 
 load lib.bash
 load spec_lib.bash

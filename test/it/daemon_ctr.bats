@@ -3,7 +3,7 @@
 # script (setup_daemon_script.bash) is run at both, and outputs, exit statuses and
 # events must be the same; what may differ is a table of docs/conformance.md. The
 # same with what calls answer that no client makes (test/daemon/calls.go).
-# bats file_tags=nosan
+# bats file_tags=nosan,long
 
 load lib.bash
 load shim_lib.bash

@@ -2,6 +2,7 @@
 # daemon_hard.bats: the daemon where it is hard: no space, no descriptors, clocks that
 # are set, wrong and huge requests, damaged files, what systemd does, who else uses
 # its state, and what hundreds of lives leave in it.
+# bats file_tags=long
 
 load lib.bash
 load shim_lib.bash

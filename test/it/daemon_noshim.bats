@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # daemon_noshim.bats: tasks without a shim, whose parent is the daemon itself.
+# bats file_tags=long
 
 load lib.bash
 load shim_lib.bash

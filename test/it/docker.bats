@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # docker.bats: Debian's docker drives the runtime; everything is compared with
 # runc driven by the same daemon.
-# bats file_tags=nosan
+# bats file_tags=nosan,long
 
 load lib.bash
 load setup_docker.bash

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # engine.bats: the engine with real shims: a task's life, its events, and what
 # several programs do with one state directory.
+# bats file_tags=long
 
 load lib.bash
 load shim_lib.bash

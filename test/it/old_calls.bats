@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # The same paths of the same program as in the other files: once is enough.
-# bats file_tags=nosan
+# bats file_tags=nosan,long
 # old_calls.bats: older kernels and narrower sandboxes. Each newer system call in
 # turn fails with ENOSYS, then with EPERM (test/old/without.c), for the runtime
 # and all that it starts. Containers of every kind must come out as they do with

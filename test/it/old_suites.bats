@@ -7,7 +7,7 @@
 
 bats_require_minimum_version 1.5.0
 
-# bats file_tags=nosan
+# bats file_tags=nosan,long
 setup_file() {
 	export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-300}
 	export SUITES='life_states life_output life_quick spec_mounts spec_namespaces spec_process spec_userns

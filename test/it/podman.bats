@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # podman.bats: Debian's podman, as root, drives the runtime; everything is
 # compared with runc driven the same way.
-# bats file_tags=nosan
+# bats file_tags=nosan,long
 
 load lib.bash
 load setup_podman.bash

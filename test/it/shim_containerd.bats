@@ -5,7 +5,7 @@
 #   SHIM=/usr/bin/containerd-shim-runc-v2 bats test/it/shim_containerd.bats
 #
 # runs them against containerd's own, from which what they expect was learnt.
-# bats file_tags=nosan
+# bats file_tags=nosan,long
 
 load lib.bash
 load shim_lib.bash

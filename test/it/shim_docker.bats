@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # shim_docker.bats: what docker makes of the shim; see shim_docker_lib.bash.
-# bats file_tags=nosan
+# bats file_tags=nosan,long
 
 load lib.bash
 load shim_lib.bash

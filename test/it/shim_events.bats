@@ -2,6 +2,7 @@
 # shim_events.bats: what a shim tells the daemon, in which order, and to a daemon
 # that is slow, stalled, dead, or back. The order of every test's events is
 # judged at its end in the other files, too (test/shim/receiver.py).
+# bats file_tags=long
 
 load lib.bash
 load shim_lib.bash

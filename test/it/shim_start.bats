@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # shim_start.bats: the shim's program as a daemon runs it: `start` and what it
 # starts, groups, dead sockets, and `delete` after the shim was killed.
+# bats file_tags=long
 
 load lib.bash
 load shim_lib.bash

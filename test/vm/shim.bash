@@ -429,11 +429,6 @@ test_the_shim_below_containerd() {
 	wait
 }
 
-# The words of a document of HCS's, as a cgroup has them here.
-test_limits_of_documents_of_hcs() {
-	bats -f 'host name, directories|limits of a running' "${BASH_SOURCE[0]%/*}/../it/hcs_documents.bats"
-}
-
 # A disk with a file system, at $T/disk.
 disk_up() {
 	local m
@@ -446,19 +441,33 @@ disk_up() {
 	mount -t ext4 /dev/vda $T/disk
 }
 
-test_storage_limits_of_a_document_of_hcs() {
-	local ctl=$BERTH_BUILD/src/ctl/berthctl said
+# The words of a document of HCS's, as a cgroup has them here.
+test_limits_of_a_document_of_hcs_and_their_change() {
+	local ctl=$BERTH_BUILD/src/ctl/berthctl cg=$CGROUP/berth-test/ctl/default/c said
 
+	limits_are() {
+		local name
+
+		for name in memory.max cpu.weight cpu.max io.max; do
+			val said $cg/$name
+			expect "$1" "$said"
+			shift
+		done
+	}
 	export BERTH_SHIM=$SHIM BERTH_STATE=$T/state BERTH_CGROUP_PARENT=/berth-test/ctl
 	disk_up
-	printf '{"SchemaVersion": {"Major": 2, "Minor": 1}, "Owner": "test", "Container": {"Storage": {"Path": "%s",
+	printf '{"SchemaVersion": {"Major": 2, "Minor": 1}, "Owner": "test", "Container": {"Memory": {"SizeInMB": 48},
+		"Processor": {"Weight": 10000, "Count": 1}, "Storage": {"Path": "%s",
 		"QoS": {"IopsMaximum": 300, "BandwidthMaximum": 1048576}}}}' $T/disk >$T/doc.json
 	"$ctl" create -f $T/doc.json c
-	val said $CGROUP/berth-test/ctl/default/c/io.max
-	expect "$DISK rbps=1048576 wbps=1048576 riops=300 wiops=300" "$said"
+	limits_are 50331648 200 '100000 100000' "$DISK rbps=1048576 wbps=1048576 riops=300 wiops=300"
+	"$ctl" start c
+	"$ctl" modify --memory 96m --cpus 2 c
+	"$ctl" modify --cpu-weight 5000 c
+	limits_are 100663296 100 '200000 100000' "$DISK rbps=1048576 wbps=1048576 riops=300 wiops=300"
 	"$ctl" rm -f c
 	umount $T/disk
-	[ ! -e $CGROUP/berth-test/ctl/default/c ]
+	[ ! -e $cg ]
 }
 
 # Where they are, how their memory runs out, and how they end.
