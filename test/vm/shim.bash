@@ -457,14 +457,13 @@ test_limits_of_a_document_of_hcs_and_their_change() {
 	export BERTH_SHIM=$SHIM BERTH_STATE=$T/state BERTH_CGROUP_PARENT=/berth-test/ctl
 	disk_up
 	printf '{"SchemaVersion": {"Major": 2, "Minor": 1}, "Owner": "test", "Container": {"Memory": {"SizeInMB": 48},
-		"Processor": {"Weight": 10000, "Count": 1}, "Storage": {"Path": "%s",
+		"Processor": {"Weight": 10000}, "Storage": {"Path": "%s",
 		"QoS": {"IopsMaximum": 300, "BandwidthMaximum": 1048576}}}}' $T/disk >$T/doc.json
 	"$ctl" create -f $T/doc.json c
-	limits_are 50331648 200 '100000 100000' "$DISK rbps=1048576 wbps=1048576 riops=300 wiops=300"
+	limits_are 50331648 200 "max 100000" "$DISK rbps=1048576 wbps=1048576 riops=300 wiops=300"
 	"$ctl" start c
 	"$ctl" modify --memory 96m --cpus 2 c
-	"$ctl" modify --cpu-weight 5000 c
-	limits_are 100663296 100 '200000 100000' "$DISK rbps=1048576 wbps=1048576 riops=300 wiops=300"
+	limits_are 100663296 200 '200000 100000' "$DISK rbps=1048576 wbps=1048576 riops=300 wiops=300"
 	"$ctl" rm -f c
 	umount $T/disk
 	[ ! -e $cg ]
