@@ -315,8 +315,7 @@ static bool is_listed(const struct pid_list *l, pid_t pid)
 	return l->n && bsearch(&pid, l->pids, l->n, sizeof pid, compare_pids);
 }
 
-/* Signals those of pids[0..n) that are still listed once a pidfd pins each: the last one first, so
- * that the container's init, which takes the others with it, hears it when they have. */
+/* Signals those of pids[0..n) that are still listed once a pidfd pins each. */
 static int signal_batch(int dir, const pid_t *pids, size_t n, int sig)
 {
 	__attribute__((cleanup(pid_list_done))) struct pid_list now = { 0 };
@@ -325,7 +324,7 @@ static int signal_batch(int dir, const pid_t *pids, size_t n, int sig)
 	for (size_t i = 0; i < n; i++)
 		fds[i] = sys_pidfd_open(pids[i], 0);
 	r = list_pids(dir, &now);
-	for (size_t i = n; i-- > 0;) {
+	for (size_t i = 0; i < n; i++) {
 		if (fds[i] < 0) {
 			/* Gone already; anything else (EMFILE) must be told. */
 			if (fds[i] != -ESRCH && fds[i] != -EINVAL && r == 0)
@@ -355,10 +354,8 @@ static int signal_round(int dir, int sig, struct pid_list *l, size_t *fresh)
 	*fresh = 0;
 	for (size_t i = 0; i < l->n; i++)
 		*fresh += !is_listed(&old, l->pids[i]);
-	for (size_t end = l->n, n; end && r == 0; end -= n) {
-		n = end < BATCH ? end : BATCH;
-		r = signal_batch(dir, l->pids + end - n, n, sig);
-	}
+	for (size_t i = 0; i < l->n && r == 0; i += BATCH)
+		r = signal_batch(dir, l->pids + i, l->n - i < BATCH ? l->n - i : BATCH, sig);
 	return r;
 }
 
