@@ -107,8 +107,6 @@ teardown_file() { ctl_down; }
 }
 
 @test "ctl: what only makes sense apart" {
-	said 64 ctl exec -t --json c true
-	expect_in 'a terminal has no document'
 	said 64 ctl read --json c /etc/passwd
 	expect_in 'standard output has the document'
 }
