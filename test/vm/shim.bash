@@ -343,7 +343,7 @@ from_it() {
 	shared
 }
 
-# New processes are begun in their cgroup here, and a kill is one write to it: what races with both. It takes five to eight seconds.
+# New processes are begun in their cgroup here, and a kill is one write to it: what races with both.
 test_execs_and_a_kill_of_the_container_at_random_moments() {
 	from_it shim_hostile.bats 'execs and a kill of the container at random moments'
 }
