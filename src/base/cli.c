@@ -87,7 +87,7 @@ static void print_options(struct sb *out, const struct option_def *defs)
 	}
 }
 
-void cli_help_verb(const struct program *p, const struct verb *v)
+int cli_help_verb(const struct program *p, const struct verb *v, struct err *e)
 {
 	OWN_SB struct sb out = SB_INIT;
 
@@ -100,10 +100,10 @@ void cli_help_verb(const struct program *p, const struct verb *v)
 		sb_puts(&out, "\nOPTIONS:\n");
 		print_options(&out, v->options);
 	}
-	cli_put_sb(&out, NULL);
+	return cli_put_sb(&out, e);
 }
 
-void cli_help(const struct program *p)
+int cli_help(const struct program *p, struct err *e)
 {
 	OWN_SB struct sb out = SB_INIT;
 
@@ -119,7 +119,7 @@ void cli_help(const struct program *p)
 	sb_puts(&out, "\nGLOBAL OPTIONS:\n");
 	print_options(&out, p->flags);
 	sb_puts(&out, "   --help, -h          show help\n");
-	cli_put_sb(&out, NULL);
+	return cli_put_sb(&out, e);
 }
 
 /* ---- completion --------------------------------------------------------------- */

@@ -49,9 +49,9 @@ const struct verb *cli_find(const struct program *p, const char *name);
 /* How a number of arguments other than the verb's is told. */
 int cli_check_args(const struct program *p, const struct verb *v, size_t n, struct err *e);
 
-/* To standard output. */
-void cli_help(const struct program *p);
-void cli_help_verb(const struct program *p, const struct verb *v);
+/* To standard output; 0 or -errno with `e` filled. */
+int cli_help(const struct program *p, struct err *e);
+int cli_help_verb(const struct program *p, const struct verb *v, struct err *e);
 /* Every verb and the global flags, one a line; or (verb not NULL) the flags of one. */
 int cli_words(const struct program *p, const char *verb, struct err *e);
 

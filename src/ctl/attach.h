@@ -25,8 +25,8 @@ struct process_flags { /* of run and exec */
 	OPTION("dt", 0, OPT_BOOL, strct, m.dt, NULL, NULL),                                                \
 	OPTION("td", 0, OPT_BOOL, strct, m.dt, NULL, NULL)
 
-/* Letters that were written together; and what cannot be together. */
-int process_flags_check(struct request *q, struct process_flags *f, struct err *e);
+/* Letters that were written together, and what one flag implies. */
+void process_flags_settle(struct process_flags *f);
 
 /* ProcessParameters. `args` is NULL-terminated; none: the system's own command. */
 const char *process_document(struct request *q, const struct process_flags *f, char *const *args, struct err *e);

@@ -38,10 +38,8 @@ static int run_in(struct request *q, const struct exec_flags *f, char *const *ar
 static int exec_run(struct request *q, void *options, struct err *e)
 {
 	struct exec_flags *f = options;
-	int r = process_flags_check(q, &f->p, e);
 
-	if (r < 0)
-		return r;
+	process_flags_settle(&f->p);
 	if (f->uvm)
 		return not_supported(q, e, "-uvm: there is no utility VM to run it in");
 	return run_in(q, f, q->args + 1, e);
@@ -64,14 +62,11 @@ static int console_run(struct request *q, void *options, struct err *e)
 {
 	char *shell[] = { (char[]){ "sh" }, NULL };
 	struct exec_flags *f = options;
-	int r;
 
 	if (f->uvm)
 		return not_supported(q, e, "-uvm: there is no utility VM to run it in");
 	f->p.tty = true;
-	r = process_flags_check(q, &f->p, e);
-	if (r < 0)
-		return r;
+	process_flags_settle(&f->p);
 	return run_in(q, f, q->n_args > 1 ? q->args + 1 : shell, e);
 }
 
@@ -88,7 +83,7 @@ const struct verb verb_console = {
 	.name = "console",
 	.summary = "a shell in a system, on a terminal",
 	.usage = "<id> [<command> [<argument>...]]",
-	.description = "The same as 'exec -it <id> sh', or another command. Takes no --json.",
+	.description = "The same as 'exec -it <id> sh', or another command.",
 	.options = console_options,
 	.options_size = sizeof(struct exec_flags),
 	.min_args = 1,

@@ -88,6 +88,15 @@ static int parse_args(struct request *q, void *options, char **args, struct err 
 	return 0;
 }
 
+/* Of one verb, or (NULL) of all. */
+static int help(struct request *q, const struct verb *v)
+{
+	struct err e;
+	int r = v ? cli_help_verb(&program, v, &e) : cli_help(&program, &e);
+
+	return r < 0 ? report(q, &e) : 0;
+}
+
 static int run_verb(struct request *q, char **args)
 {
 	const struct verb *v = q->verb;
@@ -99,10 +108,8 @@ static int run_verb(struct request *q, char **args)
 		return report(q, (no_memory(&e), &e));
 	*options = q->common;
 	r = parse_args(q, options, args, &e);
-	if (r == OPTIONS_HELP) {
-		cli_help_verb(&program, v);
-		return 0;
-	}
+	if (r == OPTIONS_HELP)
+		return help(q, v);
 	if (v->options)
 		q->common = *options;
 	if (r == 0) {
@@ -127,19 +134,15 @@ static int wrong_call(struct request *q, const char *words)
 
 static int run(struct request *q, char **args)
 {
-	bool help = !*args || !strcmp(*args, "help") || !strcmp(*args, "h");
+	bool asked = !*args || !strcmp(*args, "help") || !strcmp(*args, "h");
 
-	if (help && (!*args || !args[1])) {
-		cli_help(&program);
-		return 0;
-	}
-	q->verb = cli_find(&program, args[help]);
+	if (asked && (!*args || !args[1]))
+		return help(q, NULL);
+	q->verb = cli_find(&program, args[asked]);
 	if (!q->verb)
-		return wrong_call(q, arena_printf(q->arena, "there is no command '%s'", args[help]));
-	if (help) {
-		cli_help_verb(&program, q->verb);
-		return 0;
-	}
+		return wrong_call(q, arena_printf(q->arena, "there is no command '%s'", args[asked]));
+	if (asked)
+		return help(q, q->verb);
 	return run_verb(q, args + 1);
 }
 
@@ -162,10 +165,8 @@ int main(int argc, char **argv)
 
 		return cli_put(text, sizeof text - 1, NULL) < 0;
 	}
-	if (r == OPTIONS_HELP) {
-		cli_help(&program);
-		return 0;
-	}
+	if (r == OPTIONS_HELP)
+		return help(&q, NULL);
 	if (g.debug)
 		setenv("BERTH_LOG", "debug", 0);
 	return run(&q, args);

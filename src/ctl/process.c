@@ -10,16 +10,13 @@
 
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-int process_flags_check(struct request *q, struct process_flags *f, struct err *e)
+void process_flags_settle(struct process_flags *f)
 {
 	f->tty = f->tty || f->it || f->dt;
 	f->detach = f->detach || f->dt;
 	f->input = f->input || f->tty;
 	if (f->detach)
 		f->input = false;
-	if (f->tty && !f->detach && q->common.json)
-		return bad_usage(q, e, "--json and --tty exclude each other: a terminal has no document");
-	return 0;
 }
 
 /* ---- the environment: the last of each name ------------------------------------------ */

@@ -156,12 +156,10 @@ static int run_run(struct request *q, void *options, struct err *e)
 	struct created c = { CREATED_INIT };
 	struct running what = { 0 };
 	char **command;
-	int r = process_flags_check(q, &f->p, e);
 
-	if (r == 0)
-		r = split_args(q, &command, e);
-	if (r < 0)
-		return r;
+	process_flags_settle(&f->p);
+	if (split_args(q, &command, e) < 0)
+		return -ENOMEM;
 	c.id = q->args[0];
 	c.keep = f->p.detach;
 	c.document = run_document(q, f, &command, e);

@@ -114,10 +114,8 @@ static int run_verb(struct request *q, char **args, struct err *e)
 	q->args = args + 1;
 	while (q->args[n])
 		n++;
-	if (n && (!strcmp(q->args[0], "--help") || !strcmp(q->args[0], "-h"))) {
-		cli_help_verb(&program, v);
-		return 0;
-	}
+	if (n && (!strcmp(q->args[0], "--help") || !strcmp(q->args[0], "-h")))
+		return cli_help_verb(&program, v, e);
 	r = cli_check_args(&program, v, n, e);
 	return r < 0 ? r : v->run(q, NULL, e);
 }
@@ -149,10 +147,9 @@ int main(int argc, char **argv)
 
 		return cli_put(text, sizeof text - 1, NULL) < 0;
 	}
-	if (r == OPTIONS_HELP || (*args && !strcmp(*args, "help"))) {
-		cli_help(&program);
-		return 0;
-	}
-	r = *args ? run_verb(&q, args, &e) : serve(&q, &e);
+	if (r == OPTIONS_HELP || (*args && !strcmp(*args, "help")))
+		r = cli_help(&program, &e);
+	else
+		r = *args ? run_verb(&q, args, &e) : serve(&q, &e);
 	return r < 0 ? report(&e) : 0;
 }

@@ -149,6 +149,7 @@ struct foreign {
 	struct source log_source;
 	bool debug; /* what it logs is shown */
 	bool is_told_of; /* what was missed before the connection */
+	bool has_pid; /* on record */
 };
 
 int foreign_set(struct task *t, const struct bundle_foreign *f);

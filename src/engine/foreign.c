@@ -20,6 +20,7 @@
 #include "fd.h"
 #include "file.h"
 #include "json.h"
+#include "log.h"
 #include "str.h"
 #include "sys.h"
 
@@ -45,14 +46,15 @@ int foreign_set(struct task *t, const struct bundle_foreign *from)
 		return -ENOMEM;
 	}
 	t->foreign = f;
-	if (from->pid > 0)
+	f->has_pid = from->pid > 0;
+	if (f->has_pid)
 		t->t.now.pid = (uint32_t)from->pid;
 	return 0;
 }
 
 int foreign_record_pid(const struct task *t, int bundle, struct err *e)
 {
-	const struct foreign *f = t->foreign;
+	struct foreign *f = t->foreign;
 	const struct bundle_record r = {
 		.made = t->made,
 		.lifetime = t->lifetime,
@@ -60,7 +62,29 @@ int foreign_record_pid(const struct task *t, int bundle, struct err *e)
 		.foreign = { f->program, f->address, f->ttrpc_address, (int32_t)t->t.now.pid },
 	};
 
+	f->has_pid = true;
 	return bundle_record_write(bundle, &r, e);
+}
+
+/* The shim has said it to us, and not to who created the task: when it is gone, too,
+ * nobody could be asked. Where another is at the bundle the next one does it. */
+static void keep_pid(struct task *t)
+{
+	struct bundle b = BUNDLE_INIT;
+	OWN_ARENA struct arena a = ARENA_INIT;
+	struct bundle_record now;
+	struct err e;
+
+	if (t->foreign->has_pid || !t->t.now.pid ||
+	    bundle_lock(&b, t->t.engine->settings.state, t->t.namespace, t->t.id) < 0)
+		return;
+	if (bundle_record_read(&a, t->t.bundle, &now, &e) >= 0 && !strcmp(now.made, t->made)) {
+		now.foreign.pid = (int32_t)t->t.now.pid;
+		t->foreign->has_pid = true;
+		if (bundle_record_write(b.fd, &now, &e) < 0)
+			task_log(LOG_LEVEL_WARNING, t, "its pid cannot be recorded", &e);
+	}
+	bundle_unlock(&b);
 }
 
 void foreign_silence(struct foreign *f)
@@ -409,6 +433,7 @@ void foreign_watch(struct task *t)
 	struct err e;
 
 	task_ref(t);
+	keep_pid(t);
 	if (!t->foreign->is_told_of || t->t.now.status == ENGINE_STOPPED)
 		catch_up(t);
 	m.id = t->t.id;

@@ -287,6 +287,8 @@ static int take_connect(struct link *l, const Containerd__Task__V2__ConnectRespo
 
 	if (r < 0)
 		return r;
+	if (!l->task->t.now.pid)
+		l->task->t.now.pid = m->task_pid;
 	l->task->shim_pid = m->shim_pid;
 	hold_process(l, (pid_t)m->shim_pid);
 	return 0;

@@ -160,9 +160,15 @@ static void incorrect_usage(const struct verb *v, const char *text)
 		sb_puts(&s, "Incorrect Usage.\n\n");
 	cli_put_sb(&s, NULL);
 	if (v)
-		cli_help_verb(&program, v);
+		cli_help_verb(&program, v, NULL);
 	else
-		cli_help(&program);
+		cli_help(&program, NULL);
+}
+
+/* How a page of help or the version ends the program. */
+static int printed(int r, const struct err *e)
+{
+	return r < 0 ? fatal(1, e) : 0;
 }
 
 /* The verb that is in no table. */
@@ -172,12 +178,11 @@ static int run_help(const char *name)
 	struct err e;
 
 	if (v)
-		cli_help_verb(&program, v);
-	else if (!name)
-		cli_help(&program);
-	else
-		err_set(&e, ERR_INVALID, 0, "No help topic for '%s'", name);
-	return v || !name ? 0 : fatal(UNKNOWN_COMMAND, &e);
+		return printed(cli_help_verb(&program, v, &e), &e);
+	if (!name)
+		return printed(cli_help(&program, &e), &e);
+	err_set(&e, ERR_INVALID, 0, "No help topic for '%s'", name);
+	return fatal(UNKNOWN_COMMAND, &e);
 }
 
 static int prepare(struct request *q, struct err *e)
@@ -220,10 +225,8 @@ static int run_verb(struct request *q, char **args)
 	if (!options)
 		return fatal(1, (err_sys(&e, -ENOMEM, "read the command line"), &e));
 	usage = options_parse(q->core.arena, v->options ? v->options : none, options, &args, &e);
-	if (usage == OPTIONS_HELP) {
-		cli_help_verb(&program, v);
-		return 0;
-	}
+	if (usage == OPTIONS_HELP)
+		return printed(cli_help_verb(&program, v, &e), &e);
 	q->args = args;
 	while (args[q->n_args])
 		q->n_args++;
@@ -247,14 +250,14 @@ static int run_verb(struct request *q, char **args)
 	return r < 0 ? fatal(failure, &e) : r;
 }
 
-static void print_version(void)
+static int print_version(struct err *e)
 {
 	OWN_SB struct sb out = SB_INIT;
 
 	sb_printf(&out,
 		  PROGRAM " version " BERTH_VERSION "\ncommit: %s\nspec: " SPEC_VERSION_MAX "\nlibc: " LIBC "\n",
 		  *BERTH_REVISION ? BERTH_REVISION : "v" BERTH_VERSION); /* clients look for one */
-	cli_put_sb(&out, NULL);
+	return cli_put_sb(&out, e);
 }
 
 int main(int argc, char **argv)
@@ -277,14 +280,10 @@ int main(int argc, char **argv)
 		incorrect_usage(NULL, e.msg);
 		return fatal(1, &e);
 	}
-	if (q.globals.version) {
-		print_version();
-		return 0;
-	}
-	if (r == OPTIONS_HELP || !*args) {
-		cli_help(&program);
-		return 0;
-	}
+	if (q.globals.version)
+		return printed(print_version(&e), &e);
+	if (r == OPTIONS_HELP || !*args)
+		return run_help(NULL);
 	if (!strcmp(*args, "help") || !strcmp(*args, "h"))
 		return run_help(args[1]);
 	q.verb = cli_find(&program, *args);

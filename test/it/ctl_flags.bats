@@ -37,7 +37,7 @@ teardown_file() { ctl_down; }
 		resume     | 0 c                     | 1 none
 		modify     | 0 -m 64m c              | 1 -m 64m none
 		exec       | 0 c true                | 1 none true
-		console    | 64 c                    | 64 none
+		console    | 0 c true                | 1 none
 		write      | 0 c $BATS_TEST_TMPDIR/h /tmp/f | 1 none $BATS_TEST_TMPDIR/h /tmp/f
 		read       | 0 c /tmp/f $BATS_TEST_TMPDIR/back | 1 none /tmp/f $BATS_TEST_TMPDIR/back
 		share      | 0 c /tmp /shared        | 1 none /tmp /shared
@@ -185,8 +185,12 @@ told() {
 	ctl_make Running
 	said 0 ctl console -u kay -w /tmp -e A=b c sh -c 'id -un; pwd; echo $A' </dev/null
 	expect $'kay\r\n/tmp\r\nb\r'
-	said 64 ctl console --json c
-	expect_in 'a terminal has no document'
+	json 4 ctl console --json c sh -c 'tty; echo err >&2; exit 4' </dev/null
+	is '.ExitCode == 4 and .StdOut == "/dev/pts/0\r\nerr\r\n" and has("StdErr") == false'
+	json 3 on_tty ns timeout --foreground 60 "$CTL" console --json c sh -c 'stty size; exit 3'
+	is '.StdOut == "33 99\r\n"'
+	json 0 ctl run --json -t --rootfs "$ROOTFS" d echo there </dev/null
+	is '.StdOut == "there\r\n"'
 }
 
 @test "ctl: exec --json: what is kept of the output: 16 MiB, and valid text" {

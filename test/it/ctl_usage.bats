@@ -107,8 +107,6 @@ teardown_file() { ctl_down; }
 }
 
 @test "ctl: what only makes sense apart" {
-	said 64 ctl exec -t --json c true
-	expect_in 'a terminal has no document'
 	said 64 ctl read --json c /etc/passwd
 	expect_in 'standard output has the document'
 }
@@ -227,7 +225,7 @@ complete_words() {
 @test "ctl: what cannot be printed is an error" {
 	ctl create -f "$DOC" c
 	# shellcheck disable=SC2016
-	for call in 'inspect c' 'list' 'list --json' 'stats' 'events' 'status' '--version' 'run -d --rootfs '"$ROOTFS"' d -- true'; do
+	for call in 'inspect c' 'list' 'list --json' 'stats' 'events' 'status' '--version' '--help' 'help' 'help list' 'list -h' 'run -d --rootfs '"$ROOTFS"' d -- true'; do
 		said 1 ns sh -c '"$0" $1 >/dev/full' "$CTL" "$call"
 	done
 	# shellcheck disable=SC2016

@@ -9,6 +9,15 @@ load daemon_api.bash
 setup_file() { daemon_up && daemon_ctl; }
 teardown_file() { daemon_down; }
 
+@test "daemon ctl: help that cannot be written is an error" {
+	for call in --help help 'config --help'; do
+		rc=0
+		# shellcheck disable=SC2016
+		out=$(sh -c '"$0" $1 2>&1 >/dev/full' "$BERTHD" "$call") || rc=$?
+		expect '1 berthd: write to stdout: no space left on device' "$rc $out"
+	done
+}
+
 @test "daemon ctl: every program tells its commit where the sources are a git checkout" {
 	local v='version [0-9.]+' commit='[0-9a-f]{40}(\.m)?'
 

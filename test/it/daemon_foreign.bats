@@ -223,6 +223,39 @@ foreign() {
 	PY
 }
 
+# As of a daemon that is killed between the answer to Create and its record of that.
+@test "foreign shim: a pid that is on record nowhere: the shim is asked, and it is kept" {
+	[ "$(basename "$BERTHD")" != containerd ] || skip "of the peer: it says nothing of such a task"
+	foreign <<-'PY'
+		a, b = Task().run(), Task().run()
+		DAEMON.stop(signal.SIGKILL)
+		for t in a, b:
+		    os.unlink(bundle(t) + "/init.pid")
+		    with open(bundle(t) + "/engine.json") as f:
+		        record = json.load(f)
+		    eq(record["foreign"]["pid"], t.pid)
+		    record["foreign"]["pid"] = 0
+		    with open(bundle(t) + "/engine.json", "w") as f:
+		        json.dump(record, f)
+		DAEMON.start()
+		eq((a.status(), b.status()), (RUNNING, RUNNING))
+		ev = Events_('topic~="^/tasks/(exit|delete)"')
+		os.kill(shim(a), 9)
+		ev.expect("/tasks/exit", events_pb2.TaskExit, container_id=a.id, pid=a.pid)
+		ev.expect("/tasks/delete", events_pb2.TaskDelete, container_id=a.id, pid=a.pid)
+		# Now nobody is left to be asked.
+		until(lambda: json.load(open(bundle(b) + "/engine.json"))["foreign"]["pid"] == b.pid, 30, "it is not kept")
+		DAEMON.stop(signal.SIGKILL)
+		os.kill(shim(b), 9)
+		DAEMON.start()
+		ev = Events_('topic~="^/tasks/(exit|delete)"')
+		ev.expect("/tasks/exit", events_pb2.TaskExit, container_id=b.id, pid=b.pid)
+		ev.expect("/tasks/delete", events_pb2.TaskDelete, container_id=b.id, pid=b.pid)
+		for t in a, b:
+		    gone(t)
+	PY
+}
+
 @test "foreign shim: several tasks of one shim" {
 	foreign <<-'PY'
 		def group(c):

@@ -283,6 +283,9 @@ teardown_file() { engine_down; }
 		        a.is_gone("c1")
 		    a.gones.clear()
 		    until(lambda: not bundles() or a.statuses() == {} and not bundles())
+		    if r != "ok": # nobody was told of it, so nobody is told of its end
+		        eq(a.topics("c1"), [])
+		    a.events.clear()
 		assert "lost" in results, results
 	PY
 }
@@ -495,6 +498,8 @@ teardown_file() { engine_down; }
 		        eq(en.is_gone(i)["lost"], True)
 		        eq(en.topics(i)[-2:], ["exit", "delete"])
 		        eq(len(en.topics(i)), 4 if en is a else 2)
+		eq(a.topics("c1"), ["create", "start", "exit", "delete"]) # it had been deleted: no second end
+		eq(b.topics("c1"), ["exit", "delete"])
 		eq(bundles(), [])
 	PY
 }

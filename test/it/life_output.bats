@@ -402,6 +402,16 @@ life_runtime_pid() {
 	done
 }
 
+@test "life: help and version that cannot be written are an error" {
+	for call in --help help 'help run' 'run --help' --version; do
+		rc=0
+		# shellcheck disable=SC2016
+		out=$(ns sh -c '"$0" $1 2>&1 >/dev/full' "$BERTH" "$call") || rc=$?
+		[ "$rc" = 1 ] || { echo "$call: $rc"; return 1; }
+		expect_in 'write to stdout: no space left on device' "$out"
+	done
+}
+
 @test "life: every flag of runc is known" {
 	for verb in create run start delete kill pause resume state list ps exec update events spec; do
 		"$PEER" "$verb" --help | grep -oE '^   --[a-z0-9-]+' | while read -r flag; do

@@ -36,6 +36,7 @@ static unsigned n_polls; /* for events, of which there are none */
 static bool creates; /* else requests to create are never answered */
 static bool deletes; /* else it refuses to, for the moment */
 static bool says_nothing; /* about events, at once */
+static bool refuses_events; /* and the loop ends when it is asked a second time */
 static bool no_fds; /* are left from its greeting on, until it is told to end */
 static Containerd__Types__Status status;
 static unsigned n_holds;
@@ -114,6 +115,11 @@ static void on_request(struct ttrpc_call *c)
 			allow_fds(1024);
 		err_set(&e, ERR_INTERNAL, 0, "it cannot end");
 		ttrpc_fail(c, &e);
+	} else if (!strcmp(c->req->method, "Events") && refuses_events) {
+		err_set(&e, ERR_INTERNAL, 0, "not now");
+		ttrpc_fail(c, &e);
+		if (++n_polls == 2)
+			loop_stop(&loop, 0);
 	} else if (!strcmp(c->req->method, "Events") && says_nothing) {
 		n_polls++;
 		ttrpc_reply(c, &events.base);
@@ -156,7 +162,7 @@ static int setup(void **state)
 	assert_int_equal(engine_settings_read(&arena, &s, &e), 0);
 	assert_int_equal(engine_new(&engine, &loop, &s, NULL, &e), 0);
 	n_created = n_deleted = n_shut = n_polls = 0;
-	creates = deletes = says_nothing = no_fds = false;
+	creates = deletes = says_nothing = refuses_events = no_fds = false;
 	status = CONTAINERD__TYPES__STATUS__RUNNING;
 	asked = n_holds = 0;
 	knows_hold = true;
@@ -379,6 +385,23 @@ static void a_shim_that_has_no_events_to_tell(void **state)
 	assert_in_range(n_polls, 1, 3);
 }
 
+/* The task is there, and its shim's end would be noticed: it is not undone, but asked again. */
+static void a_shim_that_does_not_tell_its_events_now(void **state)
+{
+	struct ended made = { .op.done = on_ended };
+	const struct engine_create w = { .id = "c1", .config = "{}", .config_len = 2 };
+	struct err e;
+
+	creates = refuses_events = true;
+	assert_int_equal(engine_create(engine, &made.op, &w, &e), 0);
+	assert_int_equal(loop_run(&loop), 0);
+	assert_int_equal(made.result, 0);
+	assert_int_equal(loop_run(&loop), 0);
+	assert_int_equal(n_polls, 2);
+	assert_int_equal(n_shut, 0);
+	assert_non_null(engine_find(engine, "default", "c1"));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -391,6 +414,7 @@ int main(void)
 		TEST(a_shim_that_does_not_end_holds_up_no_delete),
 		TEST(a_task_whose_shim_cannot_be_watched_is_undone),
 		TEST(a_shim_that_has_no_events_to_tell),
+		TEST(a_shim_that_does_not_tell_its_events_now),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -336,6 +336,18 @@ test_kill_9_of_the_shim_then_delete_leaves_nothing() {
 	PY
 }
 
+# The test `shim: WORDS` of test/it/FILE, as it stands there.
+from_it() {
+	eval "$(sed -n "s/^@test \"shim: $2\" {\$/shared() {/; /^shared() {/,/^}/p" "${CLIENT%/*}/../it/$1")"
+	shim() { client; }
+	shared
+}
+
+# New processes are begun in their cgroup here, and a kill is one write to it: what races with both.
+test_execs_and_a_kill_of_the_container_at_random_moments() {
+	from_it shim_hostile.bats 'execs and a kill of the container at random moments'
+}
+
 test_the_cgroup_of_the_shim_itself() {
 	client <<-PY
 		$WITH
