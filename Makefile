@@ -34,24 +34,27 @@ newer: all
 # make golden UPDATE=1 rewrites the expected plans; review reads the diff.
 golden: export GOLDEN_UPDATE = $(UPDATE)
 
-san:
+build-san:
 	@tools/configure build-san --buildtype=debug -Doptimization=1 -Dstatic=false \
 		-Db_sanitize=address,undefined -Db_lundef=false
 	@$(NICE) ninja -C build-san
+san: build-san
 	BERTH_SAN=1 tools/suite build-san unit golden replay it
 
 # The tests of what has threads, which ThreadSanitizer watches.
 TSAN = hcs_dispatch hcs_life hcs_states hcs_queue hcs_log hcs_shim store store_commit store_damage
-tsan:
+build-tsan:
 	@tools/configure build-tsan --buildtype=debug -Doptimization=1 -Dstatic=false \
 		-Db_sanitize=thread -Db_lundef=false
 	@$(NICE) ninja -C build-tsan $(TSAN:%=test/test_%)
+tsan: build-tsan
 	BERTH_UNIT='$(TSAN)' tools/suite build-tsan unit
 
 # Another machine: ARCH is aarch64 or armhf; under qemu-user.
-cross:
-	@tools/cross/configure $(ARCH)
-	@$(NICE) ninja -C build-$(ARCH) $(NINJA_FLAGS)
+build-aarch64 build-armhf:
+	@tools/cross/configure $(@:build-%=%)
+	@$(NICE) ninja -C $@ $(NINJA_FLAGS)
+cross: build-$(ARCH)
 	BERTH_LEFT_OUT=tools/cross/left-out tools/suite build-$(ARCH) unit golden replay
 
 fuzz:
@@ -99,4 +102,4 @@ clean:
 	rm -rf build build-san build-tsan build-fuzz build-cover build-aarch64 build-armhf
 
 FORCE:
-.PHONY: all newer tsan check soak it golden unit replay vm old san cross fuzz lint bench bench-library bench-daemon cover install clean FORCE
+.PHONY: all newer build-tsan tsan check soak it golden unit replay vm old build-san san build-aarch64 build-armhf cross fuzz lint bench bench-library bench-daemon cover install clean FORCE

@@ -62,6 +62,7 @@ released() {
 	[ -z "$(dc containers ls -q)$(dc tasks ls -q)" ]
 }
 
+# bats test_tags=nosan
 @test "daemon go: 1,100 subscribers on one connection hear all, in order" {
 	local before
 

@@ -29,7 +29,7 @@ it_daemon() {
 # it_client: containerd's Go client (test/daemon), compiled, in $CLIENT. What was
 # compiled once is kept: it takes 13 s from nothing. Two suites may do it at a time.
 it_client() {
-	local go=${BERTH_BUILD:-$IT_TOP/build}/go
+	local go=$IT_TOP/build/go # of all builds
 
 	export CLIENT=$IT_OUT/client
 	mkdir -p "$go"

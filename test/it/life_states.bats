@@ -84,7 +84,11 @@ like_crun() {
 	fi
 }
 
+# bats test_tags=nosan
 @test "life: no such container: the verbs of crun as in crun" { like_crun none; }
+# bats test_tags=nosan
 @test "life: created: the verbs of crun as in crun" { like_crun created; }
+# bats test_tags=nosan
 @test "life: running: the verbs of crun as in crun" { like_crun running; }
+# bats test_tags=nosan
 @test "life: stopped: the verbs of crun as in crun" { like_crun stopped; }

@@ -330,7 +330,7 @@ static void random_profile(struct arena *a)
 	}
 	p = exported(a, ctx);
 	q = shrunk(a, &p, -1);
-	decide_alike(&p, &q, 3000);
+	decide_alike(&p, &q, 1000);
 }
 
 static void random_profiles(void **state)
