@@ -4,6 +4,7 @@ PREFIX ?= /usr/local
 T ?= spec
 ARCH ?= aarch64
 SECS ?= 60
+SAN ?= all
 NICE ?= nice
 # What $(BUILD)/berth is linked with: musl where Debian's musl-tools are, else as all else here.
 LIBC ?= $(if $(shell command -v musl-gcc),musl,system)
@@ -34,12 +35,13 @@ newer: all
 # make golden UPDATE=1 rewrites the expected plans; review reads the diff.
 golden: export GOLDEN_UPDATE = $(UPDATE)
 
+# SAN=most: without the files that compare much with runc and run little of ours.
 build-san:
 	@tools/configure build-san --buildtype=debug -Doptimization=1 -Dstatic=false \
 		-Db_sanitize=address,undefined -Db_lundef=false
 	@$(NICE) ninja -C build-san
 san: build-san
-	BERTH_SAN=1 tools/suite build-san unit golden replay it
+	BERTH_SAN=$(SAN) tools/suite build-san unit golden replay it
 
 # The tests of what has threads, which ThreadSanitizer watches.
 TSAN = hcs_dispatch hcs_life hcs_states hcs_queue hcs_log hcs_shim store store_commit store_damage

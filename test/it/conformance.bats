@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # conformance.bats: what the specification demands and no other file shows.
 # docs/conformance.md has every demand and its test.
+# bats file_tags=sansoak
 
 load lib.bash
 load spec_lib.bash

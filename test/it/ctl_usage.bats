@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # ctl_usage.bats: how berthctl is called: wrong calls, help, completion, what comes
 # from hcsdiag.
+# bats file_tags=sansoak
 
 load lib.bash
 load shim_lib.bash

@@ -4,6 +4,7 @@
 #   DAEMON=containerd bats test/it/daemon_go.bats
 #
 # runs it at containerd with runc, from which most of what it expects was learnt.
+# bats file_tags=sansoak
 
 load lib.bash
 load shim_lib.bash

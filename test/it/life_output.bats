@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # life_output.bats: what the verbs print, how `run` and `exec` end, and the
 # command line itself, beside runc.
+# bats file_tags=sansoak
 
 load lib.bash
 load life_lib.bash

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # life_states.bats: every verb in every state. Exit code, state afterwards and
 # the words of the error are runc's; exit code (zero or not) and state crun's.
-# bats file_tags=long
+# bats file_tags=sansoak,long
 
 load lib.bash
 load life_lib.bash

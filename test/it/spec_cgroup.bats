@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # spec_cgroup.bats: linux.resources on cgroup v1, read back and compared with
 # runc; devices, a small memory limit, update, pause, kill --all, events.
-# bats file_tags=long
+# bats file_tags=sansoak,long
 
 load lib.bash
 load spec_lib.bash

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # spec_hooks.bats: the six hooks: when they run, in which namespaces, what they
 # are told, timeouts, and what is left when one fails.
+# bats file_tags=sansoak
 
 load lib.bash
 load spec_lib.bash

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # spec_seccomp.bats: linux.seccomp: every action, comparison and flag, the agent
 # behind listenerPath, when the filter goes on, and its cache.
+# bats file_tags=sansoak
 
 load lib.bash
 load spec_lib.bash

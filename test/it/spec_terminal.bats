@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # spec_terminal.bats: process.terminal: over a console socket and in the
 # foreground, its size, its place in the container, exec with one.
-# bats file_tags=long
+# bats file_tags=sansoak,long
 
 load lib.bash
 load spec_lib.bash
