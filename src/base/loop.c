@@ -213,7 +213,7 @@ int source_timer(struct source *s, struct loop *l, uint32_t ms,
 	while (before && before->due > s->due)
 		before = before->prev;
 	link_timer(l, s, before);
-	if (!before && l->timer >= 0)
+	if (!before && l->timer >= 0 && !l->dispatching)
 		set_timerfd(l);
 	if (s->owner)
 		s->owner->sources++;
@@ -365,8 +365,12 @@ int loop_dispatch(struct loop *l)
 	int n = BATCH;
 
 	l->stopped = false;
+	l->dispatching = true;
 	for (int i = 0; n == BATCH && !l->stopped && i < BATCHES; i++)
 		n = run_batch(l, 0);
+	l->dispatching = false;
+	if (l->timer >= 0 && l->timers && (!l->timer_due || l->timers->due < l->timer_due))
+		set_timerfd(l);
 	if (n < 0)
 		return n;
 	return l->stopped ? l->result : 0;

@@ -67,6 +67,7 @@ struct loop {
 	struct source *timers, *last_timer;
 	int timer; /* a timerfd for who polls loop_fd(); -1: nobody does */
 	uint64_t timer_due; /* what it is set to; 0: to nothing */
+	bool dispatching; /* it will be set when that is done */
 	uint32_t n_timers; /* added so far */
 	unsigned batches; /* full ones, since timers had their turn */
 	/* what to do about a callback that failed; NULL: loop_run returns it */

@@ -190,12 +190,16 @@ enum { /* what a greeting says, in this order */
 	GREET_HELLO = 1,
 	GREET_HOLD = 2,
 	GREET_STATE = 4,
+	GREET_EVENTS = 8, /* asks for those that come after the greeting; nobody waits for them */
 };
 
 /* For who is going to watch. */
 static inline unsigned greet_all(const struct engine *en)
 {
-	return GREET_HELLO | GREET_STATE | (en->watch.looks_on ? 0 : GREET_HOLD);
+	unsigned hold = en->watch.looks_on ? 0 : GREET_HOLD;
+
+	/* Who counts events says from which one on, when Hello has said whose they are. */
+	return GREET_HELLO | hold | GREET_STATE | (en->watch.told ? 0 : GREET_EVENTS);
 }
 
 /* Somebody who waits for the answers to the greeting. */
@@ -215,6 +219,7 @@ struct link {
 	struct err *why;
 	struct waiter *waiters;
 	bool polling; /* for events */
+	uint64_t polled; /* after which one; 0, too: after Hello's */
 	int64_t polled_ms; /* since when */
 	int pidfd; /* -1 */
 	struct source process, again;

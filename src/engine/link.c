@@ -378,6 +378,22 @@ static int hold(struct task *t, const Berth__Shim__V1__HoldRequest *hold, struct
 	return link_call(t, "Hold", hold ? &hold->base : &m.base, 0, on_hold, t->link, e);
 }
 
+static int ask_events(struct task *t, bool after_hello, struct err *e);
+
+static int say(struct task *t, unsigned one, const Berth__Shim__V1__HoldRequest *request, struct err *e)
+{
+	switch (one) {
+	case GREET_HELLO:
+		return say_hello(t, e);
+	case GREET_HOLD:
+		return hold(t, request, e);
+	case GREET_STATE:
+		return ask_state(t, e);
+	default:
+		return ask_events(t, true, e);
+	}
+}
+
 int link_greet(struct task *t, unsigned what, const Berth__Shim__V1__HoldRequest *request, struct err *e)
 {
 	struct link *l = t->link;
@@ -389,16 +405,18 @@ int link_greet(struct task *t, unsigned what, const Berth__Shim__V1__HoldRequest
 		return err_set(e, ERR_LOST, -EPIPE, "task %s: its shim has ended", t->t.id);
 	ask = what & ~(l->greeted & (unsigned)~GREET_STATE);
 	if (t->foreign || t->hosted)
-		ask &= ~(unsigned)GREET_HOLD;
+		ask &= ~(unsigned)(GREET_HOLD | GREET_EVENTS);
+	if (t->instance) /* events are counted from before this Hello */
+		ask &= ~(unsigned)GREET_EVENTS;
 	corked = ttrpc_conn_cork(&l->client.conn);
 	l->result = 0;
-	for (unsigned one = GREET_HELLO; r >= 0 && one <= GREET_STATE; one <<= 1) {
+	for (unsigned one = GREET_HELLO; r >= 0 && one <= GREET_EVENTS; one <<= 1) {
 		if (!(ask & one))
 			continue;
-		r = one == GREET_HELLO ? say_hello(t, e) : one == GREET_HOLD ? hold(t, request, e) : ask_state(t, e);
+		r = say(t, one, request, e);
 		if (r >= 0) {
 			l->greeted |= one;
-			l->due++;
+			l->due += one != GREET_EVENTS;
 		}
 	}
 	ttrpc_conn_uncork(&l->client.conn, corked);
@@ -530,33 +548,41 @@ static void on_events(void *ctx, int r, struct ttrpc_answer *a, const struct err
 	berth__shim__v1__events_response__free_unpacked(m, NULL);
 	if (l->task && l->task->deleted)
 		source_timer(&l->again, l->engine->loop, SHIM_END_MS, on_again);
-	else if (l->task && l->task->told == told) /* nothing new: it would be asked all the time */
+	else if (l->task && l->task->told == told && l->polled == told) /* it would be asked all the time */
 		source_timer(&l->again, l->engine->loop, AGAIN_MS, on_again);
 	else if (l->task)
 		link_poll(l->task);
 	loop_owner_drop(&l->client.conn.owner);
 }
 
-void link_poll(struct task *t)
+static int ask_events(struct task *t, bool after_hello, struct err *e)
 {
 	Berth__Shim__V1__EventsRequest m = BERTH__SHIM__V1__EVENTS_REQUEST__INIT;
+	struct link *l = t->link;
+	int r;
+
+	m.after = after_hello ? 0 : t->told;
+	m.after_hello = after_hello;
+	r = link_call(t, "Events", &m.base, 0, on_events, l, e);
+	if (r < 0)
+		return r;
+	l->polling = true;
+	l->polled = m.after;
+	l->polled_ms = clock_ms();
+	return 0;
+}
+
+void link_poll(struct task *t)
+{
 	struct link *l = t->link;
 	struct err e;
 
 	if (!l || l->polling || l->again.loop || !t->watches)
 		return;
-	if (t->foreign) {
+	if (t->foreign)
 		foreign_watch(t);
-		return;
-	}
-	m.after = t->told;
-	if (link_call(t, "Events", &m.base, 0, on_events, l, &e) < 0) {
-		if (e.kind != ERR_LOST)
-			source_timer(&l->again, l->engine->loop, AGAIN_MS, on_again);
-		return;
-	}
-	l->polling = true;
-	l->polled_ms = clock_ms();
+	else if (ask_events(t, false, &e) < 0 && e.kind != ERR_LOST)
+		link_poll_later(l, AGAIN_MS);
 }
 
 bool link_drain(struct task *t)

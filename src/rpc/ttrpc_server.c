@@ -16,7 +16,13 @@ struct ttrpc_peer {
 	struct ttrpc_call *calls;
 	unsigned n_calls;
 	uint32_t last_stream;
+	uint64_t mark; /* the handler's */
 };
+
+uint64_t *ttrpc_call_mark(struct ttrpc_call *c)
+{
+	return &c->peer->mark;
+}
 
 /* ---- answers -------------------------------------------------------------- */
 

@@ -50,6 +50,9 @@ struct ttrpc_call {
 	struct source deadline;
 };
 
+/* A number that the handler keeps for the connection that has called; 0 at first. */
+uint64_t *ttrpc_call_mark(struct ttrpc_call *c);
+
 /* `fd` is a listening socket; the server's from now on. */
 int ttrpc_server_init(struct ttrpc_server *s, struct loop *l, int fd, void (*request)(struct ttrpc_call *c),
 		      void *ctx, struct err *e);

@@ -31,7 +31,7 @@ void call_hello(struct call *c)
 	m.program = (char *)(uintptr_t)BERTH_VERSION;
 	m.pid = (uint32_t)getpid();
 	m.instance = c->shim->instance;
-	m.last_event = c->shim->events.journal.last;
+	m.last_event = *ttrpc_call_mark(c->rpc) = c->shim->events.journal.last;
 	ttrpc_reply(c->rpc, &m.base);
 }
 
@@ -106,10 +106,11 @@ void call_events(struct call *c)
 {
 	const Berth__Shim__V1__EventsRequest *q = (void *)c->m;
 	uint32_t limit = !q->limit ? EVENTS_DEFAULT : q->limit < EVENTS_MAX ? q->limit : EVENTS_MAX;
+	uint64_t after = q->after_hello ? *ttrpc_call_mark(c->rpc) : q->after;
 	struct subscriber *s;
 	struct err e;
 
-	if (answer_events(c->shim, c->rpc, q->after, limit))
+	if (answer_events(c->shim, c->rpc, after, limit))
 		return;
 	s = calloc(1, sizeof *s);
 	if (!s) {
@@ -119,7 +120,7 @@ void call_events(struct call *c)
 	}
 	*s = (struct subscriber){
 		.rpc = c->rpc,
-		.after = q->after,
+		.after = after,
 		.limit = limit,
 		.next = c->shim->subscribers,
 		.link = &c->shim->subscribers,

@@ -76,6 +76,25 @@ def topics(answer):
 	PY
 }
 
+@test "shim: its own service: events from what Hello has told this connection" {
+	ours_only 'it has none'
+	shim <<-PY
+		$WITH
+		t.run()
+		eq(own("Hello", version=1).last_event, 2)
+		t.Pause()
+		eq(topics(own("Events", after_hello=True)), ["paused"]) # it came after Hello, and before this
+		eq(topics(own("Events", after_hello=True, after=7)), ["paused"])
+		eq(own("Hello", version=1).last_event, 3)
+		next_one = begin("Events", after_hello=True)
+		other = Conn(t.address, METADATA)
+		eq(topics(begin("Events", conn=other, after_hello=True).result()), ["create", "start", "paused"]) # it has said none
+		other.close()
+		t.Resume()
+		eq(topics(next_one.result()), ["resumed"])
+	PY
+}
+
 @test "shim: its own service: the events that nobody could be told are there" {
 	ours_only 'it has none'
 	shim <<-PY

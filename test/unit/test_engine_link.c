@@ -32,7 +32,10 @@ static struct loop loop = LOOP_INIT;
 static struct ttrpc_server shim;
 static struct engine *engine;
 static unsigned n_created, n_deleted, n_shut; /* requests */
-static unsigned n_polls; /* for events, of which there are none */
+static unsigned n_polls; /* for events */
+static uint64_t last_event; /* 0: there are none */
+static uint64_t asked_after;
+static bool asked_after_hello;
 static bool creates; /* else requests to create are never answered */
 static bool deletes; /* else it refuses to, for the moment */
 static bool says_nothing; /* about events, at once */
@@ -57,6 +60,34 @@ static void allow_fds(rlim_t n)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &l), 0);
 }
 
+/* As a shim does that knows of no other way to ask. */
+static void answer_from_the_first(struct ttrpc_call *c)
+{
+	Berth__Shim__V1__EventsResponse m = BERTH__SHIM__V1__EVENTS_RESPONSE__INIT;
+	Containerd__Events__Envelope envelope = CONTAINERD__EVENTS__ENVELOPE__INIT;
+	Berth__Shim__V1__Event event[8], *list[8];
+	Berth__Shim__V1__EventsRequest *q =
+		berth__shim__v1__events_request__unpack(NULL, c->req->payload.len, c->req->payload.data);
+
+	assert_non_null(q);
+	n_polls++;
+	asked_after = q->after;
+	asked_after_hello = q->after_hello;
+	berth__shim__v1__events_request__free_unpacked(q, NULL);
+	assert_in_range(last_event, 1, 8);
+	for (; m.n_events < last_event - asked_after; m.n_events++) {
+		list[m.n_events] = &event[m.n_events];
+		berth__shim__v1__event__init(list[m.n_events]);
+		event[m.n_events].number = asked_after + m.n_events + 1;
+		event[m.n_events].envelope = &envelope;
+	}
+	m.events = list;
+	if (m.n_events)
+		ttrpc_reply(c, &m.base);
+	else
+		c->gone = never;
+}
+
 static void on_request(struct ttrpc_call *c)
 {
 	Berth__Shim__V1__HelloResponse hello = BERTH__SHIM__V1__HELLO_RESPONSE__INIT;
@@ -77,6 +108,7 @@ static void on_request(struct ttrpc_call *c)
 		hello.version = plays;
 		hello.pid = (uint32_t)getpid();
 		hello.instance = (char *)"boot-1-1";
+		hello.last_event = last_event;
 		if (no_fds)
 			allow_fds(0);
 		ttrpc_reply(c, &hello.base);
@@ -123,6 +155,8 @@ static void on_request(struct ttrpc_call *c)
 	} else if (!strcmp(c->req->method, "Events") && says_nothing) {
 		n_polls++;
 		ttrpc_reply(c, &events.base);
+	} else if (!strcmp(c->req->method, "Events") && last_event) {
+		answer_from_the_first(c);
 	} else {
 		c->gone = never;
 	}
@@ -163,6 +197,7 @@ static int setup(void **state)
 	assert_int_equal(engine_new(&engine, &loop, &s, NULL, &e), 0);
 	n_created = n_deleted = n_shut = n_polls = 0;
 	creates = deletes = says_nothing = refuses_events = no_fds = false;
+	last_event = asked_after = 0;
 	status = CONTAINERD__TYPES__STATUS__RUNNING;
 	asked = n_holds = 0;
 	knows_hold = true;
@@ -271,6 +306,28 @@ static void a_shim_of_an_earlier_version_is_served_in_its_own(void **state)
 	assert_int_equal(deleted.result, 0);
 }
 
+/* A shim that is no script writes where it can be found. */
+static void write_address(const struct engine_task *t)
+{
+	const char *path = arena_printf(&arena, "%s/address", t->bundle);
+	const char *text = arena_printf(&arena, "unix://%s/s", dir);
+	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+}
+
+static void start_again(void)
+{
+	struct engine_settings s;
+	struct err e;
+
+	engine_free(engine);
+	assert_int_equal(engine_settings_read(&arena, &s, &e), 0);
+	assert_int_equal(engine_new(&engine, &loop, &s, NULL, &e), 0);
+}
+
 static int on_time(struct source *s, uint32_t events)
 {
 	return loop_stop(&loop, 0), 0;
@@ -282,6 +339,31 @@ static void run_for(uint32_t ms)
 
 	assert_int_equal(source_timer(&timer, &loop, ms, on_time), 0);
 	assert_int_equal(loop_run(&loop), 0);
+}
+
+/* Events are asked for together with the greeting. What an older shim then tells of
+ * the time before it is nobody's, and it is asked again at once. */
+static void an_earlier_shim_tells_old_events_to_who_has_just_come(void **state)
+{
+	struct ended made = { .op.done = on_ended }, opened = { .op.done = on_ended };
+	const struct engine_create w = { .id = "c1", .config = "{}", .config_len = 2, .lifetime = ENGINE_KEEP };
+	struct err e;
+
+	creates = true;
+	assert_int_equal(engine_create(engine, &made.op, &w, &e), 0);
+	assert_int_equal(loop_run(&loop), 0);
+	assert_int_equal(made.result, 0);
+	write_address(engine_find(engine, "default", "c1"));
+	run_for(5); /* its question for events has been read */
+	start_again();
+	last_event = 7;
+	assert_int_equal(engine_open(engine, &opened.op, NULL, "c1", &e), 0);
+	assert_int_equal(loop_run(&loop), 0);
+	assert_int_equal(opened.result, 0);
+	run_for(500);
+	assert_int_equal(n_polls, 2);
+	assert_int_equal(asked_after, 7);
+	assert_false(asked_after_hello);
 }
 
 /* It is to be asked again in a moment, when nobody is there to be asked any more. */
@@ -410,6 +492,7 @@ int main(void)
 		TEST(the_engine_goes_while_a_create_shares_its_connection),
 		TEST(a_shim_of_a_later_version_is_served_in_ours),
 		TEST(a_shim_of_an_earlier_version_is_served_in_its_own),
+		TEST(an_earlier_shim_tells_old_events_to_who_has_just_come),
 		TEST(a_shim_goes_after_it_has_refused_a_delete),
 		TEST(a_shim_that_does_not_end_holds_up_no_delete),
 		TEST(a_task_whose_shim_cannot_be_watched_is_undone),

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -400,6 +401,39 @@ static void other_loop_is_woken_for_timers(void **state)
 	assert_int_equal(n_order, 3);
 }
 
+static struct numbered follower = { .number = 2 };
+
+static int on_leader(struct source *s, uint32_t events)
+{
+	source_remove(s);
+	return source_timer(&follower.src, busy_loop, 1, on_numbered);
+}
+
+/* What a callback asks for is known to the other loop when they have all been called. */
+static void other_loop_is_woken_for_timers_of_callbacks(void **state)
+{
+	OWN_LOOP l = LOOP_INIT;
+	struct source leader = { 0 }, late = { 0 };
+	OWN_FD ready_fd = eventfd(1, EFD_CLOEXEC);
+	int fd;
+
+	n_order = 0;
+	assert_true(ready_fd >= 0);
+	assert_int_equal(loop_init(&l, NULL), 0);
+	busy_loop = &l;
+	fd = loop_fd(&l);
+	source_timer(&late, &l, 60000, on_numbered);
+	assert_int_equal(source_fd(&leader, &l, ready_fd, EPOLLIN, on_leader), 0);
+	assert_true(is_readable(fd, 1000));
+	assert_int_equal(loop_dispatch(&l), 0);
+	assert_int_equal(n_order, 0);
+	assert_true(is_readable(fd, 1000));
+	assert_int_equal(loop_dispatch(&l), 0);
+	assert_int_equal(n_order, 1);
+	assert_false(is_readable(fd, 0));
+	source_remove(&late);
+}
+
 /* A loop with such an fd may still run by itself. */
 static void runs_with_a_timer_fd(void **state)
 {
@@ -538,6 +572,7 @@ int main(void)
 		cmocka_unit_test(timers_of_no_time),
 		cmocka_unit_test(other_loop_is_woken_for_fds),
 		cmocka_unit_test(other_loop_is_woken_for_timers),
+		cmocka_unit_test(other_loop_is_woken_for_timers_of_callbacks),
 		cmocka_unit_test(runs_with_a_timer_fd),
 		cmocka_unit_test(dispatch_tells_what_stopped_it),
 		cmocka_unit_test(takes_signals),
