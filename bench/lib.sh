@@ -172,6 +172,10 @@ cpu_busy() { # busy time of all CPUs, in clock ticks
 	awk '/^cpu / { print $2 + $3 + $4 + $7 + $8 }' /proc/stat
 }
 
+cpu_stolen() { # time that the host gave to others while a CPU of ours was to run
+	awk '/^cpu / { print $9 }' /proc/stat
+}
+
 bench_facts() {
 	local rt name path
 	echo "date=$(date -u '+%Y-%m-%d %H:%M UTC')"
@@ -194,6 +198,7 @@ bench_facts() {
 	echo "hot_rounds=$hot_rounds"
 	echo "load_begin=$(cut -d' ' -f1-3 /proc/loadavg)"
 	echo "busy_begin=$(cpu_busy)"
+	echo "stolen_begin=$(cpu_stolen)"
 	echo "usage_begin=$(bench_usage)"
 	echo "time_begin=$(date +%s.%N)"
 	echo "ticks=$(getconf CLK_TCK)"
@@ -203,6 +208,7 @@ bench_facts_end() {
 	echo "time_end=$(date +%s.%N)"
 	echo "usage_end=$(bench_usage)"
 	echo "busy_end=$(cpu_busy)"
+	echo "stolen_end=$(cpu_stolen)"
 	echo "load_end=$(cut -d' ' -f1-3 /proc/loadavg)"
 }
 

@@ -88,10 +88,18 @@ def others_share(f):
     return max(0.0, busy - ours) / span / float(f["cpus"])
 
 
+def stolen_share(f):
+    """Share of the machine that its host gave to others, of the time that was wanted here."""
+    busy = float(f["busy_end"]) - float(f["busy_begin"])
+    stolen = float(f["stolen_end"]) - float(f["stolen_begin"])
+    return stolen / (busy + stolen) if busy + stolen else 0.0
+
+
 def facts_text(f):
     versions = ", ".join(f[k] for k in sorted(f) if k.startswith("version_"))
     share = others_share(f)
     load = "" if share is None else f", others used {share:.0%} of the CPUs meanwhile"
+    load += f", the host withheld {stolen_share(f):.1%} of the time wanted"
     seconds = float(f["time_end"]) - float(f["time_begin"])
     return [
         f"Taken {f['date']} at commit {f['commit']}: {f['cpus']} × {f['cpu']}, {f['memory']}, "
