@@ -621,6 +621,65 @@ external() { # BINARY ID
 	said_all b10 create start paused resumed 'exit 8' 'delete 8'
 }
 
+# All that a task can be asked, one after the other, by clients that give up when
+# their daemon is gone.
+whole_life() { # ID
+	run_it -d "$IMAGE" "$1" sh -c 'trap "exit 5" TERM; while :; do sleep 0.05; done' &&
+		c task exec --exec-id x "$1" true &&
+		c task pause "$1" &&
+		c task resume "$1" &&
+		c task metrics "$1" &&
+		c task kill "$1" &&
+		until [ "$(status_of "$1")" = STOPPED ]; do c version || return; done &&
+		c task rm "$1"
+}
+
+# Whatever it was asked when its daemon died, it can be ended, and nothing is left of it.
+# A shim that had not yet been asked for a task containerd 1.6 keeps, and lists no task:
+# ours ends by itself, but only after some minutes.
+can_be_ended() { # ID
+	local state shim
+
+	state=$(status_of "$1")
+	case $state in
+	RUNNING | PAUSED)
+		[ "$state" = RUNNING ] || c task resume "$1"
+		ns kill -0 "$(pid_of "$1")"
+		expect fine "$(c task exec --exec-id y "$1" sh -c 'echo fine; sleep 0.2')"
+		c task kill -s KILL "$1"
+		is "$1" STOPPED
+		;;
+	CREATED | STOPPED) ;;
+	'')
+		shim=$(shim_of "$1")
+		[ -z "$shim" ] || ns kill -KILL "$shim"
+		;;
+	*) expect 'a state' "$state" ;;
+	esac
+	[ -z "$state" ] || c task rm -f "$1" || [ $? = 137 ]
+	expect '' "$(status_of "$1")"
+	! c c info "$1" >/dev/null 2>&1 || c c rm "$1"
+}
+
+@test "shim containerd: killed and back, in the middle of any call" {
+	local n rounds=8 life
+
+	[ -z "${BERTH_SOAK:-}" ] || rounds=100
+	begin
+	for ((n = 0; n < rounds; n++)); do
+		whole_life "d$n" >"$BATS_TEST_TMPDIR/life" 2>&1 &
+		life=$!
+		sleep "$(awk -v r=$RANDOM 'BEGIN { print r / 32768 * 0.4 }')"
+		containerd_away
+		wait "$life" || true
+		containerd_back
+		can_be_ended "d$n"
+		nothing_left
+		# Told twice is allowed, to who had no time to say that he had heard; another end is not.
+		[ "$(said "d$n" | awk '/^exit [0-9]/' | sort -u | wc -l)" -le 1 ]
+	done
+}
+
 # ---- the shim is killed -----------------------------------------------------
 
 # shim_dies ID: and nothing is left of its task.
