@@ -86,8 +86,8 @@ static int write_to(int fd)
 }
 
 /* exe SECONDS DEVICE:INODE: keeps that file by O_PATH wherever a process executes
- * it, and tries to write to it, while it runs and after. Never another file: with
- * such capabilities a container can spoil the programs of the host. */
+ * it, and tries to write to it all the while, as it runs and after. Never another
+ * file: with such capabilities a container can spoil the programs of the host. */
 static int exe(double end, const char *victim)
 {
 	static int kept[MAX_KEPT];
@@ -114,15 +114,20 @@ static int exe(double end, const char *victim)
 					close(fd);
 				continue;
 			}
-			if (st.st_dev != dev || st.st_ino != ino || k == MAX_KEPT) {
+			if (st.st_dev != dev || st.st_ino != ino) {
 				close(fd);
 				continue;
 			}
 			wrote += write_to(fd);
-			kept[k++] = fd;
+			if (k < MAX_KEPT)
+				kept[k++] = fd;
+			else
+				close(fd);
 		}
 		if (d)
 			closedir(d);
+		if (k) /* the latest may have ended */
+			wrote += write_to(kept[k - 1]);
 	}
 	for (int i = 0; i < k; i++)
 		wrote += write_to(kept[i]);
