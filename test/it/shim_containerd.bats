@@ -667,17 +667,17 @@ can_be_ended() { # ID
 	[ -z "${BERTH_SOAK:-}" ] || rounds=100
 	begin
 	for ((n = 0; n < rounds; n++)); do
-		whole_life "d$n" >"$BATS_TEST_TMPDIR/life" 2>&1 &
+		whole_life "away$n" >"$BATS_TEST_TMPDIR/life" 2>&1 &
 		life=$!
 		sleep "$(awk -v r=$RANDOM 'BEGIN { print r / 32768 * 0.4 }')"
 		containerd_away
 		wait "$life" || true
 		containerd_back
-		can_be_ended "d$n"
+		can_be_ended "away$n"
 		nothing_left
 		# Told twice is allowed, to who had no time to say that he had heard; another end is not.
-		other=$(said "d$n" | awk '/^exit [0-9]/' | sort -u | tail -n +2)
-		[ -z "$other" ] || { said "d$n"; expect '' "$other"; }
+		other=$(said "away$n" | awk '/^exit [0-9]/' | sort -u | tail -n +2)
+		[ -z "$other" ] || { said "away$n"; expect '' "$other"; }
 	done
 }
 
