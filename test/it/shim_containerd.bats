@@ -635,8 +635,8 @@ whole_life() { # ID
 }
 
 # Whatever it was asked when its daemon died, it can be ended, and nothing is left of it.
-# A shim that had not yet been asked for a task containerd 1.6 keeps, and lists no task:
-# ours ends by itself, but only after some minutes.
+# A shim that had not yet been asked for a task containerd 1.6 keeps, connected, and
+# lists no task: it is killed here, and containerd cleans up.
 can_be_ended() { # ID
 	local state shim
 
@@ -651,6 +651,7 @@ can_be_ended() { # ID
 		;;
 	CREATED | STOPPED) ;;
 	'')
+		expect '' "$(ns_left | grep -F 'exit 5' || true)" # a task that is not listed does not run
 		shim=$(shim_of "$1")
 		[ -z "$shim" ] || ns kill -KILL "$shim"
 		;;
@@ -675,6 +676,9 @@ can_be_ended() { # ID
 		containerd_back
 		can_be_ended "away$n"
 		nothing_left
+		# By TERM, before or after it was caught, or killed by us or with its shim.
+		other=$(said "away$n" | grep '^exit [0-9]' | grep -vE '^exit (5|143|137)$' || true)
+		expect '' "$other"
 		# Told twice is allowed, to who had no time to say that he had heard; another end is not.
 		other=$(said "away$n" | awk '/^exit [0-9]/' | sort -u | tail -n +2)
 		[ -z "$other" ] || { said "away$n"; expect '' "$other"; }

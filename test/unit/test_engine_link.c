@@ -35,7 +35,7 @@ static unsigned n_created, n_deleted, n_shut; /* requests */
 static unsigned n_polls; /* for events */
 static uint64_t last_event; /* 0: there are none */
 static uint64_t asked_after;
-static bool asked_after_hello;
+static unsigned n_after_hello; /* of those, from what Hello has said */
 static bool creates; /* else requests to create are never answered */
 static bool deletes; /* else it refuses to, for the moment */
 static bool says_nothing; /* about events, at once */
@@ -72,7 +72,7 @@ static void answer_from_the_first(struct ttrpc_call *c)
 	assert_non_null(q);
 	n_polls++;
 	asked_after = q->after;
-	asked_after_hello = q->after_hello;
+	n_after_hello += q->after_hello;
 	berth__shim__v1__events_request__free_unpacked(q, NULL);
 	assert_in_range(last_event, 1, 8);
 	for (; m.n_events < last_event - asked_after; m.n_events++) {
@@ -197,7 +197,7 @@ static int setup(void **state)
 	assert_int_equal(engine_new(&engine, &loop, &s, NULL, &e), 0);
 	n_created = n_deleted = n_shut = n_polls = 0;
 	creates = deletes = says_nothing = refuses_events = no_fds = false;
-	last_event = asked_after = 0;
+	last_event = asked_after = n_after_hello = 0;
 	status = CONTAINERD__TYPES__STATUS__RUNNING;
 	asked = n_holds = 0;
 	knows_hold = true;
@@ -318,6 +318,14 @@ static void write_address(const struct engine_task *t)
 	close(fd);
 }
 
+static void listen_again(void)
+{
+	struct err e;
+	int fd = listen_at(arena_printf(&arena, "%s/s", dir));
+
+	assert_int_equal(ttrpc_server_init(&shim, &loop, fd, on_request, NULL, &e), 0);
+}
+
 static void start_again(void)
 {
 	struct engine_settings s;
@@ -363,7 +371,17 @@ static void an_earlier_shim_tells_old_events_to_who_has_just_come(void **state)
 	run_for(500);
 	assert_int_equal(n_polls, 2);
 	assert_int_equal(asked_after, 7);
-	assert_false(asked_after_hello);
+	assert_int_equal(n_after_hello, 1);
+
+	/* Over another connection to the same shim it is from what was told. */
+	ttrpc_server_done(&shim);
+	unlink(arena_printf(&arena, "%s/s", dir));
+	listen_again();
+	last_event = 8;
+	run_for(1500);
+	assert_int_equal(asked_after, 8);
+	assert_in_range(n_polls, 3, 4);
+	assert_int_equal(n_after_hello, 1);
 }
 
 /* It is to be asked again in a moment, when nobody is there to be asked any more. */
