@@ -10,6 +10,7 @@
 
 #include "err.h"
 #include "fd.h"
+#include "fifo.h"
 #include "str.h"
 #include "stream.h"
 #include "sys.h"
@@ -118,7 +119,7 @@ static int open_one(struct process *p, int i, int *ret, struct err *e)
 	if (r < 0 && !(r == -ENOENT && make))
 		return err_sys(e, r, "open %s '%s'", names[i], path);
 	if (r >= 0 && S_ISFIFO(st.st_mode)) {
-		r = stream_open(path, e);
+		r = fifo_open(path, e);
 		return r < 0 ? r : move_pipe(p, i, r, ret, e);
 	}
 	*ret = r = open_file(path, i, make, e);
@@ -135,6 +136,8 @@ int stdstreams_open(struct process *p, struct stdfds *ret, struct err *e)
 		return 0;
 	for (int i = 0; r >= 0 && i < (is_logger(p) ? STDOUT : STDIO_COUNT); i++)
 		r = open_one(p, i, &ret->fd[i], e);
+	if (r >= 0 && p->streams[STDOUT] && p->streams[STDERR])
+		stream_share(p->streams[STDOUT], p->streams[STDERR]);
 	/* A file that is given for stdout alone is meant for both. */
 	if (r >= 0 && str_starts(p->path[STDOUT], "file://") && !*p->path[STDERR]) {
 		ret->fd[STDERR] = r = sys_fcntl(ret->fd[STDOUT], F_DUPFD_CLOEXEC, 3);
@@ -161,7 +164,7 @@ static int attach_one(struct process *p, int i, int other, struct err *e)
 	int r = master;
 
 	if (theirs < 0)
-		theirs = stream_open(path_of(p->path[i]), e);
+		theirs = fifo_open(path_of(p->path[i]), e);
 	if (theirs < 0)
 		return theirs;
 	if (r >= 0 && i == STDIN)

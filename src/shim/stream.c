@@ -3,75 +3,37 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 
-#include "err.h"
 #include "fd.h"
 #include "sys.h"
 
 /* At most this at a time, so that one busy stream leaves the others their turn. */
 enum { MOVE_MAX = 1 << 20 };
 
-/* ---- the client's side ---------------------------------------------------- */
-
-int stream_open(const char *path, struct err *e)
-{
-	OWN_FD fd = sys_openat(AT_FDCWD, path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
-	struct stat st;
-	int r = fd;
-
-	if (r >= 0)
-		r = sys_fstat(fd, &st);
-	if (r < 0)
-		return err_sys(e, r, "open '%s'", path);
-	if (!S_ISFIFO(st.st_mode))
-		return err_set(e, ERR_INVALID, 0, "'%s' is no FIFO", path);
-	return take_fd(&fd);
-}
-
 /* ---- moving --------------------------------------------------------------- */
 
 static int on_ready(struct source *src, uint32_t events);
 
-static int waiting_bytes(int fd)
-{
-	int n = 0;
-
-	return sys_ioctl(fd, FIONREAD, &n) < 0 ? 0 : n;
-}
-
-/* The same FIFO for one direction alone. */
-static int open_again(int fd, int flags)
-{
-	char path[40];
-
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	return sys_openat(AT_FDCWD, path, flags | O_NONBLOCK | O_CLOEXEC, 0);
-}
-
-/* A client's, as opposed to a process's own pipe. */
-static bool is_fifo(int fd)
-{
-	struct stat st;
-
-	return fd >= 0 && sys_fstat(fd, &st) >= 0 && S_ISFIFO(st.st_mode) &&
-	       (sys_fcntl(fd, F_GETFL, 0) & O_ACCMODE) == O_RDWR;
-}
-
-/* No writer is left: the client sees the end, after what is still in there. */
+/* The client sees the end, after what is still in there. */
 static void close_client(struct stream *s)
 {
-	if (s->unread < 0 && is_fifo(s->to) && waiting_bytes(s->to))
-		s->unread = open_again(s->to, O_RDONLY);
+	bool twin = s->twin;
+
+	if (twin)
+		s->twin = s->twin->twin = NULL;
+	if (!twin && fifo_is_clients(s->to))
+		fifo_late_begin(&s->late, s->loop, take_fd(&s->to));
 	fd_closep(&s->to);
 }
 
+static unsigned n_orphaned; /* whose process's end is open */
+
 static void close_all(struct stream *s)
 {
+	n_orphaned -= s->orphaned && s->from >= 0;
 	source_remove(&s->src);
 	fd_closep(&s->from);
 	close_client(s);
@@ -122,8 +84,20 @@ static int move(struct stream *s)
 	if (n != -EAGAIN)
 		return n ? (int)n : -EPIPE;
 	/* Nothing to read, or no room to write. */
-	empty = waiting_bytes(s->from) == 0;
+	empty = fifo_waiting_bytes(s->from) == 0;
 	return wait_for(s, empty ? s->from : s->to, empty ? EPOLLIN : EPOLLOUT);
+}
+
+/* Nobody has it, and it has nothing more to do. */
+static void free_if_done(struct stream *s)
+{
+	if (s->orphaned && s->from < 0 && !fifo_late_is_waiting(&s->late))
+		stream_free(s);
+}
+
+static void on_late_over(struct fifo_late *l)
+{
+	free_if_done((struct stream *)((char *)l - offsetof(struct stream, late)));
 }
 
 static int on_ready(struct source *src, uint32_t events)
@@ -135,10 +109,9 @@ static int on_ready(struct source *src, uint32_t events)
 		r = to_nowhere(s);
 	if (r < 0)
 		close_all(s);
-	if (r < 0 && s->orphaned)
-		stream_free(s);
-	else if (stream_is_over(s))
+	if (stream_is_over(s))
 		tell(s);
+	free_if_done(s);
 	return 0;
 }
 
@@ -152,7 +125,7 @@ int stream_new(struct stream **ret, struct loop *l, int from, int to, stream_end
 		fd_closep(&to);
 		return -ENOMEM;
 	}
-	*s = (struct stream){ .loop = l, .from = from, .to = to, .unread = -1, .ended = ended, .ctx = ctx };
+	*s = (struct stream){ .loop = l, .from = from, .to = to, .late = FIFO_LATE_INIT, .ended = ended, .ctx = ctx };
 	r = wait_for(s, from, EPOLLIN);
 	if (r == -EPERM) /* an ordinary file is always ready; epoll does not take it */
 		r = wait_for(s, to, EPOLLOUT);
@@ -167,7 +140,7 @@ void stream_finish(struct stream *s)
 {
 	if (s->from >= 0 && !s->nowhere) {
 		s->last = true;
-		s->left = (size_t)waiting_bytes(s->from);
+		s->left = (size_t)fifo_waiting_bytes(s->from);
 		if (!s->left && to_nowhere(s) < 0)
 			close_all(s);
 	}
@@ -181,7 +154,7 @@ void stream_end_input(struct stream *s)
 
 	if (s->from < 0 || s->nowhere)
 		return;
-	fd = open_again(s->from, O_RDONLY);
+	fd = fifo_open_again(s->from, O_RDONLY);
 	if (s->src.fd == s->from)
 		source_remove(&s->src);
 	fd_closep(&s->from); /* the FIFO's last writer, if no client has it open */
@@ -190,23 +163,32 @@ void stream_end_input(struct stream *s)
 		close_all(s);
 }
 
-static unsigned n_orphaned;
+void stream_share(struct stream *a, struct stream *b)
+{
+	struct stat one, other;
+
+	if (sys_fstat(a->to, &one) < 0 || sys_fstat(b->to, &other) < 0)
+		return;
+	if (one.st_dev == other.st_dev && one.st_ino == other.st_ino) {
+		a->twin = b;
+		b->twin = a;
+	}
+}
 
 void stream_free(struct stream *s)
 {
-	n_orphaned -= s->orphaned;
 	close_all(s);
-	fd_closep(&s->unread);
+	fifo_late_end(&s->late);
 	free(s);
 }
 
 void stream_let_go(struct stream *s)
 {
-	if (!s->nowhere || s->from < 0 || n_orphaned >= STREAMS_ORPHANED) {
-		stream_free(s);
-		return;
-	}
-	fd_closep(&s->unread);
+	s->ended = NULL;
+	if (!s->nowhere || s->from < 0 || n_orphaned >= STREAMS_ORPHANED)
+		close_all(s);
+	fifo_late_limit(&s->late, on_late_over);
 	s->orphaned = true;
-	n_orphaned++;
+	n_orphaned += s->from >= 0;
+	free_if_done(s);
 }

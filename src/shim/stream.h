@@ -8,15 +8,14 @@
  * and nobody gets a SIGPIPE: a FIFO is opened for reading and writing, so that
  * it always has a reader; and a process that writes on when its client is done
  * writes to nowhere. What is in the FIFO at the end stays there for a client
- * that comes later, until the stream is freed.
+ * that comes later (fifo.h).
  */
 #pragma once
 
 #include <stdbool.h>
 
+#include "fifo.h"
 #include "loop.h"
-
-struct err;
 
 struct stream;
 typedef void stream_ended_fn(struct stream *s, void *ctx);
@@ -25,20 +24,20 @@ struct stream {
 	struct source src; /* the one end that is waited for */
 	struct loop *loop;
 	int from, to; /* owned */
-	int unread; /* after the end: keeps what the client has not read yet in its FIFO; -1 */
+	struct fifo_late late; /* after the end */
+	struct stream *twin; /* it goes to the same FIFO, and sees to its end; NULL */
 	bool last; /* the client is done when `left` more bytes have been moved */
-	bool orphaned; /* frees itself */
+	bool orphaned; /* nobody has it: it frees itself */
 	bool nowhere; /* it is done: the rest is thrown away until its end */
 	size_t left;
 	stream_ended_fn *ended; /* once: the client has all that it gets */
 	void *ctx;
 };
 
-/* Opens a client's FIFO for either direction; never waits for the client. */
-int stream_open(const char *path, struct err *e);
-
 /* Takes the two fds, in any case. One of them is a pipe or FIFO. */
 int stream_new(struct stream **ret, struct loop *l, int from, int to, stream_ended_fn *ended, void *ctx);
+/* Two outputs, maybe to one FIFO: the last of them to end leaves it for a late client. */
+void stream_share(struct stream *a, struct stream *b);
 /* The process is gone: the client is done once what is in the pipe now has been
  * moved, though others may still have it open and write. Calls `ended` if there
  * is nothing. */
@@ -54,6 +53,7 @@ static inline bool stream_is_over(const struct stream *s)
 /* At once, without `ended`. */
 void stream_free(struct stream *s);
 /* Its owner goes. One whose client is done stays until the process's end is
- * closed, so that nobody is signalled; of these there may be STREAMS_ORPHANED. */
+ * closed, so that nobody is signalled; of these there may be STREAMS_ORPHANED.
+ * One whose client has not come yet waits for it a while, as fifo.h says. */
 enum { STREAMS_ORPHANED = 64 };
 void stream_let_go(struct stream *s);

@@ -3,21 +3,14 @@
 
 #include <stdint.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 
+#include "fifo.h"
 #include "shim.h"
 #include "sys.h"
 
 enum { GRACE_MS = 1000, TOO_MUCH = 2048, AT_ONCE = 64 };
 
 static int on_output(struct source *s, uint32_t events);
-
-static int unread_bytes(const struct process *p)
-{
-	int n = 0;
-
-	return sys_ioctl(p->master, FIONREAD, &n) < 0 ? 0 : n;
-}
 
 /* Told of each time that something is written, and not all the time that it is there. */
 static void wait_for_output(struct process *p)
@@ -33,9 +26,9 @@ static int on_output(struct source *s, uint32_t events)
 	char buf[TOO_MUCH];
 	int turns = 0;
 
-	if (unread_bytes(p) < TOO_MUCH)
+	if (fifo_waiting_bytes(p->master) < TOO_MUCH)
 		return 0;
-	while (turns < AT_ONCE && unread_bytes(p) && sys_read(p->master, buf, sizeof buf) > 0)
+	while (turns < AT_ONCE && fifo_waiting_bytes(p->master) && sys_read(p->master, buf, sizeof buf) > 0)
 		turns++;
 	if (turns == AT_ONCE) { /* the others have their turn; and then we are told again */
 		source_remove(s);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -59,7 +60,7 @@ static int group_teardown(void **state)
 /* A process's standard output; returns its end of the pipe. */
 static int output(struct stream **s)
 {
-	int pipe[2], to = stream_open(fifo, NULL);
+	int pipe[2], to = fifo_open(fifo, NULL);
 
 	assert_true(to >= 0);
 	assert_int_equal(sys_pipe2(pipe, O_CLOEXEC | O_NONBLOCK), 0);
@@ -69,7 +70,7 @@ static int output(struct stream **s)
 
 static int input(struct stream **s)
 {
-	int pipe[2], from = stream_open(fifo, NULL);
+	int pipe[2], from = fifo_open(fifo, NULL);
 
 	assert_true(from >= 0);
 	assert_int_equal(sys_pipe2(pipe, O_CLOEXEC | O_NONBLOCK), 0);
@@ -215,21 +216,128 @@ static void a_process_that_is_gone(void **state)
 	stream_free(s);
 }
 
-/* What the client had not read when the process ended is there when it comes back. */
+/* A client whose open(2) waits, as most do; returns its pid. It ends with 0 if it
+ * got `want` and the end, within seconds. */
+static pid_t late_client(const char *want)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		char buf[64];
+		ssize_t n;
+		int fd;
+
+		fd_close_from(3); /* a stream's, which is a writer */
+		alarm(10);
+		fd = open(fifo, O_RDONLY | O_CLOEXEC);
+		n = read(fd, buf, sizeof buf);
+		_exit(fd < 0 || n != (ssize_t)strlen(want) || memcmp(buf, want, (size_t)n) ||
+		      (n && read(fd, buf, 1)));
+	}
+	return pid;
+}
+
+/* Its end is waited for within the loop. */
+static void expect_served(pid_t pid)
+{
+	int status = -1;
+
+	for (int i = 0; i < 1000 && !waitpid(pid, &status, WNOHANG); i++)
+		run(10);
+	assert_int_equal(status, 0);
+}
+
+/* What nobody had read when the process ended is there when a client comes. */
 static void a_client_that_comes_after_the_end(void **state)
 {
 	struct stream *s;
-	int out = output(&s), reader;
+	int out = output(&s);
+
+	assert_int_equal(write(out, "kept", 4), 4);
+	close(out);
+	run(50);
+	assert_int_equal(n_ended, 1);
+	expect_served(late_client("kept"));
+	run(1100);
+	assert_false(fifo_late_is_waiting(&s->late));
+	stream_free(s);
+}
+
+static void a_client_that_comes_after_the_end_of_nothing(void **state)
+{
+	struct stream *s;
+	int out = output(&s);
+
+	close(out);
+	run(50);
+	assert_int_equal(n_ended, 1);
+	expect_served(late_client(""));
+	stream_free(s);
+}
+
+/* It had it open at the end, and comes back for the rest. */
+static void a_client_that_comes_back_after_the_end(void **state)
+{
+	struct stream *s;
+	int out = output(&s), reader = client(O_RDONLY);
 
 	assert_int_equal(write(out, "kept", 4), 4);
 	close(out);
 	run(10);
-	assert_int_equal(n_ended, 1);
+	close(reader);
 	reader = client(O_RDONLY);
 	expect_bytes(reader, "kept");
 	expect_bytes(reader, ""); /* the end, as nobody has it open for writing */
 	close(reader);
 	stream_free(s);
+}
+
+/* The process was deleted before its client came. */
+static void a_client_that_comes_after_the_owner_is_gone(void **state)
+{
+	struct stream *s;
+	int out = output(&s);
+
+	assert_int_equal(write(out, "kept", 4), 4);
+	close(out);
+	run(10);
+	stream_let_go(s);
+	expect_served(late_client("kept"));
+}
+
+static void a_client_that_never_comes(void **state)
+{
+	struct stream *s;
+	int out = output(&s), reader;
+
+	assert_int_equal(write(out, "lost", 4), 4);
+	close(out);
+	run(10);
+	stream_let_go(s);
+	s->late.limit = 20; /* in ms */
+	run(200);
+	reader = client(O_RDONLY);
+	expect_bytes(reader, "");
+	close(reader);
+}
+
+/* The first of two streams to end is no client of the other's. */
+static void a_late_client_of_two_streams(void **state)
+{
+	struct stream *a, *b;
+	int out = output(&a), err = output(&b);
+
+	stream_share(a, b);
+	assert_int_equal(write(out, "out ", 4), 4);
+	close(out);
+	run(10);
+	assert_int_equal(write(err, "err", 3), 3);
+	close(err);
+	run(10);
+	assert_int_equal(n_ended, 2);
+	expect_served(late_client("out err"));
+	stream_free(a);
+	stream_free(b);
 }
 
 static void input_and_its_end(void **state)
@@ -286,9 +394,9 @@ static void a_terminal_both_ways(void **state)
 	assert_int_equal(tcsetattr(slave, TCSANOW, &raw), 0);
 	snprintf(other, sizeof other, "%s.in", fifo);
 	assert_int_equal(mkfifo(other, 0600), 0);
-	from = stream_open(other, NULL);
+	from = fifo_open(other, NULL);
 	assert_int_equal(stream_new(&in, &loop, from, fcntl(master, F_DUPFD_CLOEXEC, 3), on_ended, NULL), 0);
-	to = stream_open(fifo, NULL);
+	to = fifo_open(fifo, NULL);
 	assert_int_equal(stream_new(&out, &loop, fcntl(master, F_DUPFD_CLOEXEC, 3), to, on_ended, NULL), 0);
 	reader = client(O_RDONLY);
 
@@ -319,9 +427,9 @@ static void what_is_no_fifo(void **state)
 {
 	struct err e;
 
-	assert_int_equal(stream_open("/dev/null", &e), -EINVAL);
+	assert_int_equal(fifo_open("/dev/null", &e), -EINVAL);
 	assert_string_equal(e.msg, "'/dev/null' is no FIFO");
-	assert_int_equal(stream_open("/no/such", &e), -ENOENT);
+	assert_int_equal(fifo_open("/no/such", &e), -ENOENT);
 	assert_int_equal(e.kind, ERR_NOT_FOUND);
 }
 
@@ -336,6 +444,11 @@ int main(void)
 		TEST(two_streams_on_one_fifo),
 		TEST(a_process_that_is_gone),
 		TEST(a_client_that_comes_after_the_end),
+		TEST(a_client_that_comes_after_the_end_of_nothing),
+		TEST(a_client_that_comes_back_after_the_end),
+		TEST(a_client_that_comes_after_the_owner_is_gone),
+		TEST(a_client_that_never_comes),
+		TEST(a_late_client_of_two_streams),
 		TEST(input_and_its_end),
 		TEST(a_process_that_closes_its_input),
 		TEST(a_terminal_both_ways),
