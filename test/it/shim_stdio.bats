@@ -249,6 +249,61 @@ teardown_file() { shim_down; }
 	PY
 }
 
+@test "shim: a client whose open comes after the exit, or after Delete, gets all and the end" {
+	ours_only 'its FIFO has no writer by then: the open waits for ever'
+	shim <<-'PY'
+		def late(f):
+		    got = []
+		    def read():
+		        with open(f.path, "rb") as file:
+		            got.append(file.read())
+		    threading.Thread(target=read, daemon=True).start()
+		    return until(lambda: got)[0]
+		t = Task("sh", "-c", "exec sleep 100").run()
+		for n, (say, deleted) in enumerate([("words", False), ("words", True), ("", False), ("", True)]):
+		    x = "x%d" % n
+		    o, e = t.out(x, present=False), t.out(x + "e", present=False)
+		    t.exec(x, "sh", "-c", "printf '%s' " + repr(say), stdout=o.path, stderr=e.path)
+		    t.Wait(exec_id=x)
+		    if deleted:
+		        t.Delete(exec_id=x)
+		    time.sleep(0.1)
+		    eq((late(o), late(e)), (say.encode(), b""))
+		    if not deleted:
+		        t.Delete(exec_id=x)
+		both = t.out("both", present=False)
+		t.exec("b", "sh", "-c", "printf out; printf err >&2", stdout=both.path, stderr=both.path)
+		t.Wait(exec_id="b")
+		eq(sorted(late(both)), sorted(b"outerr"))
+		t.kill()
+		t.Delete()
+		t = Task("echo", "first")
+		o = t.out("stdout", present=False)
+		t.run()
+		t.Wait()
+		eq(late(o), b"first\n")
+		t.Delete()
+	PY
+}
+
+@test "shim: a reader that nobody ever is: Delete does not wait, and its FIFO is let go" {
+	shim <<-'PY'
+		t = Task("sh", "-c", "exec sleep 100").run()
+		t.exec("warm", "true")
+		t.Delete(exec_id="warm")
+		before = fds(t.shim)
+		for n in range(70):
+		    x = "x%d" % n
+		    t.exec(x, "echo", "words", stdout=t.out(x, present=False).path)
+		    t.Wait(exec_id=x)
+		    began = time.monotonic()
+		    t.Delete(exec_id=x)
+		    assert time.monotonic() - began < 1
+		assert fds(t.shim) <= before + 64, (fds(t.shim), before)
+		until(lambda: fds(t.shim) <= before, 30, "fds: %d, before: %d" % (fds(t.shim), before))
+	PY
+}
+
 @test "shim: a client that detaches from stdin is not its end" {
 	shim <<-'PY'
 		t = Task("sh", "-c", "cat; echo the end")
