@@ -35,11 +35,9 @@ int fifo_open_again(int fd, int flags)
 	return sys_openat(AT_FDCWD, path, flags | O_NONBLOCK | O_CLOEXEC, 0);
 }
 
-bool fifo_is_clients(int fd)
+bool fifo_is_clients(int fd, struct stat *ret)
 {
-	struct stat st;
-
-	return fd >= 0 && sys_fstat(fd, &st) >= 0 && S_ISFIFO(st.st_mode) &&
+	return fd >= 0 && sys_fstat(fd, ret) >= 0 && S_ISFIFO(ret->st_mode) &&
 	       (sys_fcntl(fd, F_GETFL, 0) & O_ACCMODE) == O_RDWR;
 }
 

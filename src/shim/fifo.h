@@ -11,6 +11,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #include "loop.h"
 
@@ -21,7 +22,7 @@ int fifo_open(const char *path, struct err *e);
 /* The same for one direction alone. */
 int fifo_open_again(int fd, int flags);
 /* A client's, opened by fifo_open(), as opposed to a process's own pipe. */
-bool fifo_is_clients(int fd);
+bool fifo_is_clients(int fd, struct stat *ret);
 int fifo_waiting_bytes(int fd); /* of a FIFO, a pipe or a terminal */
 
 struct fifo_late;

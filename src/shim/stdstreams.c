@@ -136,8 +136,6 @@ int stdstreams_open(struct process *p, struct stdfds *ret, struct err *e)
 		return 0;
 	for (int i = 0; r >= 0 && i < (is_logger(p) ? STDOUT : STDIO_COUNT); i++)
 		r = open_one(p, i, &ret->fd[i], e);
-	if (r >= 0 && p->streams[STDOUT] && p->streams[STDERR])
-		stream_share(p->streams[STDOUT], p->streams[STDERR]);
 	/* A file that is given for stdout alone is meant for both. */
 	if (r >= 0 && str_starts(p->path[STDOUT], "file://") && !*p->path[STDERR]) {
 		ret->fd[STDERR] = r = sys_fcntl(ret->fd[STDOUT], F_DUPFD_CLOEXEC, 3);

@@ -17,14 +17,23 @@ enum { MOVE_MAX = 1 << 20 };
 
 static int on_ready(struct source *src, uint32_t events);
 
-/* The client sees the end, after what is still in there. */
+static struct stream *streams; /* all of this process */
+
+static bool is_same_fifo(const struct stream *a, const struct stream *b)
+{
+	return a != b && a->ino && a->ino == b->ino && a->dev == b->dev;
+}
+
+/* The client sees the end, after what is still in there; that is left to the last of
+ * those that move to its FIFO. */
 static void close_client(struct stream *s)
 {
-	bool twin = s->twin;
+	bool last = s->is_clients;
 
-	if (twin)
-		s->twin = s->twin->twin = NULL;
-	if (!twin && fifo_is_clients(s->to))
+	for (const struct stream *o = streams; o; o = o->next)
+		last = last && !(is_same_fifo(o, s) && o->is_clients);
+	s->is_clients = false;
+	if (last)
 		fifo_late_begin(&s->late, s->loop, take_fd(&s->to));
 	fd_closep(&s->to);
 }
@@ -115,6 +124,30 @@ static int on_ready(struct source *src, uint32_t events)
 	return 0;
 }
 
+/* Those that had its FIFO before leave the end to this one. */
+static void begin(struct stream *s)
+{
+	struct stat st;
+
+	s->is_clients = fifo_is_clients(s->to, &st);
+	if (s->is_clients) {
+		s->dev = st.st_dev;
+		s->ino = st.st_ino;
+	}
+	for (struct stream *o = streams, *next; o; o = next) {
+		next = o->next;
+		if (is_same_fifo(o, s)) {
+			fifo_late_end(&o->late);
+			free_if_done(o);
+		}
+	}
+	s->next = streams;
+	s->link = &streams;
+	if (streams)
+		streams->link = &s->next;
+	streams = s;
+}
+
 int stream_new(struct stream **ret, struct loop *l, int from, int to, stream_ended_fn *ended, void *ctx)
 {
 	struct stream *s = calloc(1, sizeof *s);
@@ -126,6 +159,7 @@ int stream_new(struct stream **ret, struct loop *l, int from, int to, stream_end
 		return -ENOMEM;
 	}
 	*s = (struct stream){ .loop = l, .from = from, .to = to, .late = FIFO_LATE_INIT, .ended = ended, .ctx = ctx };
+	begin(s);
 	r = wait_for(s, from, EPOLLIN);
 	if (r == -EPERM) /* an ordinary file is always ready; epoll does not take it */
 		r = wait_for(s, to, EPOLLOUT);
@@ -163,22 +197,13 @@ void stream_end_input(struct stream *s)
 		close_all(s);
 }
 
-void stream_share(struct stream *a, struct stream *b)
-{
-	struct stat one, other;
-
-	if (sys_fstat(a->to, &one) < 0 || sys_fstat(b->to, &other) < 0)
-		return;
-	if (one.st_dev == other.st_dev && one.st_ino == other.st_ino) {
-		a->twin = b;
-		b->twin = a;
-	}
-}
-
 void stream_free(struct stream *s)
 {
 	close_all(s);
 	fifo_late_end(&s->late);
+	*s->link = s->next;
+	if (s->next)
+		s->next->link = s->link;
 	free(s);
 }
 

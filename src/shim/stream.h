@@ -13,6 +13,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "fifo.h"
 #include "loop.h"
@@ -25,7 +26,10 @@ struct stream {
 	struct loop *loop;
 	int from, to; /* owned */
 	struct fifo_late late; /* after the end */
-	struct stream *twin; /* it goes to the same FIFO, and sees to its end; NULL */
+	bool is_clients; /* `to` is a client's FIFO, open; */
+	dev_t dev;
+	ino_t ino; /* which one it is, or was; 0: none */
+	struct stream *next, **link;
 	bool last; /* the client is done when `left` more bytes have been moved */
 	bool orphaned; /* nobody has it: it frees itself */
 	bool nowhere; /* it is done: the rest is thrown away until its end */
@@ -36,8 +40,6 @@ struct stream {
 
 /* Takes the two fds, in any case. One of them is a pipe or FIFO. */
 int stream_new(struct stream **ret, struct loop *l, int from, int to, stream_ended_fn *ended, void *ctx);
-/* Two outputs, maybe to one FIFO: the last of them to end leaves it for a late client. */
-void stream_share(struct stream *a, struct stream *b);
 /* The process is gone: the client is done once what is in the pipe now has been
  * moved, though others may still have it open and write. Calls `ended` if there
  * is nothing. */

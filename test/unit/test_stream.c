@@ -327,7 +327,6 @@ static void a_late_client_of_two_streams(void **state)
 	struct stream *a, *b;
 	int out = output(&a), err = output(&b);
 
-	stream_share(a, b);
 	assert_int_equal(write(out, "out ", 4), 4);
 	close(out);
 	run(10);
@@ -338,6 +337,31 @@ static void a_late_client_of_two_streams(void **state)
 	expect_served(late_client("out err"));
 	stream_free(a);
 	stream_free(b);
+}
+
+/* Nor is one that has ended, or waits for its client. */
+static void a_late_client_of_a_stream_and_its_successor(void **state)
+{
+	struct stream *a, *b, *c;
+	int out = output(&a), reader = client(O_RDONLY);
+
+	assert_int_equal(write(out, "one ", 4), 4);
+	close(out);
+	run(10); /* it keeps what that reader has not read */
+	close(reader);
+	out = output(&b);
+	assert_int_equal(write(out, "two ", 4), 4);
+	close(out);
+	run(10);
+	stream_let_go(b);
+	out = output(&c);
+	assert_int_equal(write(out, "three", 5), 5);
+	close(out);
+	run(10);
+	assert_int_equal(n_ended, 3);
+	expect_served(late_client("one two three"));
+	stream_free(a);
+	stream_free(c);
 }
 
 static void input_and_its_end(void **state)
@@ -449,6 +473,7 @@ int main(void)
 		TEST(a_client_that_comes_after_the_owner_is_gone),
 		TEST(a_client_that_never_comes),
 		TEST(a_late_client_of_two_streams),
+		TEST(a_late_client_of_a_stream_and_its_successor),
 		TEST(input_and_its_end),
 		TEST(a_process_that_closes_its_input),
 		TEST(a_terminal_both_ways),
