@@ -235,11 +235,12 @@ print(m["memory"]["usage"]["limit"], m["pids"]["current"], m["cpu"]["usage"]["to
 		c c rm "$id"
 		cr -d localhost/box:1 "$id" sleep 60
 		ns "$(rt)" --root /run/containerd/runc/default kill "$id" KILL
-		c task kill -s TERM "$id" 2>&1 | grep -o 'not found'
 		it_until 30 "c task ls | grep -q '$id .*STOPPED'" && echo stopped
+		c task kill -s TERM "$id" 2>&1 | grep -o 'not found'
 		c task rm "$id" 2>/dev/null
 		c c rm "$id"
 	}
 	both behind
 	expect_in stopped
+	expect_in "not found"
 }

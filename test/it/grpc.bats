@@ -129,6 +129,7 @@ flood() {
 	client <<-'PY'
 		import signal
 		c = Client()
+		began = time.monotonic()
 		sleepers = [c.future("Sleep", b"3000") for i in range(5)]
 		eq(c.call("Echo", b"x"), b"x")
 		os.kill(int(os.environ["GRPC_PID"]), signal.SIGTERM)
@@ -138,7 +139,9 @@ flood() {
 		    except grpc.RpcError as e:
 		        return e.code() == grpc.StatusCode.UNAVAILABLE
 		until(refused)
-		assert not any(f.done() for f in sleepers)
+		early = [f for f in sleepers if f.done()]
+		if time.monotonic() - began < 3:
+		    eq(early, [])
 		for f in sleepers:
 		    eq(f.result(timeout=30), b"")
 	PY

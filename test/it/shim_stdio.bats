@@ -296,6 +296,7 @@ teardown_file() { shim_down; }
 	shim <<-'PY'
 		t = Task("sh", "-c", "exec sleep 100").run()
 		t.exec("warm", "true")
+		t.Wait(exec_id="warm")
 		t.Delete(exec_id="warm")
 		before = fds(t.shim)
 		for n in range(70):
