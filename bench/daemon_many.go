@@ -31,8 +31,6 @@ func listed(ctx context.Context, d *daemon) int {
 	for _, t := range r.Tasks {
 		if t.Status == task.StatusRunning {
 			n++
-		} else {
-			fmt.Fprintf(os.Stderr, "bench: %s: task %s is %s, pid %d\n", d.name, t.ID, t.Status, t.Pid)
 		}
 	}
 	return n
