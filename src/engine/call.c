@@ -16,8 +16,9 @@ struct calling {
 	const struct method *becomes; /* what has to change when it is answered; NULL: nothing */
 };
 
-/* Those that the engine makes itself; without end, those that wait; and those whose
- * event comes later than the answer, if the shim is not ours. */
+/* Those that the engine makes itself; without end, those that wait; and those that change
+ * the state, whose answer may come before their event. (But not the next one's: events are
+ * asked for in between.) */
 static const struct method {
 	const char *name;
 	bool refused, endless;
@@ -128,7 +129,7 @@ int engine_call(struct engine_task *t, struct engine_op *op, const char *method,
 	link_use(task);
 	c->task = task_ref(task);
 	c->properties = properties;
-	if (task->foreign && known && known->to && is_of_first(m))
+	if (known && known->to && is_of_first(m))
 		c->becomes = known;
 	ms = op->timeout_ms ? op->timeout_ms : known && known->endless ? 0 : CALL_MS;
 	operation_begin(t->engine, op, &c->p, 0, stop);

@@ -315,11 +315,8 @@ struct system {
 	bool in_table;
 	bool listed; /* ... and found there by its id */
 	struct request *creating, *starting; /* NULL: not in progress */
-	bool pausing, resuming; /* a request is in progress */
+	bool pausing; /* a request is in progress */
 	bool shut, killed; /* asked by us, and it was not refused */
-	/* An answer may be faster than the event that says the same. */
-	bool saw_start, saw_paused, saw_resumed; /* the event came while we waited for the answer */
-	enum engine_status assumed; /* until the event comes; ENGINE_UNKNOWN: nothing is */
 	bool failed; /* was never created */
 	bool exited; /* ... and the document is there */
 	bool exiting; /* the document is being made */

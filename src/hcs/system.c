@@ -183,7 +183,7 @@ enum sys_state system_state(const struct system *s)
 		return SYS_CREATING;
 	if (s->exiting)
 		return SYS_TERMINATING;
-	switch (s->assumed ? s->assumed : s->task->now.status) {
+	switch (s->task->now.status) {
 	case ENGINE_CREATED:
 		return s->killed ? SYS_TERMINATING : s->starting ? SYS_STARTING : SYS_CREATED;
 	case ENGINE_RUNNING:

@@ -85,8 +85,6 @@ static void started(struct request *rq, HRESULT hr, const struct err *e)
 
 static void on_started(struct request *rq, int r, const struct err *e)
 {
-	if (r >= 0 && !rq->sys->saw_start)
-		rq->sys->assumed = ENGINE_RUNNING;
 	started(rq, r < 0 ? system_refused(rq->sys, e) : S_OK, e);
 }
 
@@ -299,16 +297,15 @@ static HRESULT pause_options(struct call *c, const char *options)
 	return schema_parse_pause(&a, &src, &doc, &c->e) < 0 ? document_result(&c->e) : S_OK;
 }
 
+static void on_resumed(struct request *rq, int r, const struct err *e)
+{
+	request_end(rq, r < 0 ? system_refused(rq->sys, e) : S_OK, e, NULL);
+}
+
 static void on_paused(struct request *rq, int r, const struct err *e)
 {
-	struct system *s = rq->sys;
-
-	if (r >= 0 && s->pausing && !s->saw_paused)
-		s->assumed = ENGINE_PAUSED;
-	if (r >= 0 && s->resuming && !s->saw_resumed)
-		s->assumed = ENGINE_RUNNING;
-	s->pausing = s->resuming = false;
-	request_end(rq, r < 0 ? system_refused(s, e) : S_OK, e, NULL);
+	rq->sys->pausing = false;
+	on_resumed(rq, r, e);
 }
 
 static HRESULT begin_pause(struct call *c, struct request *rq)
@@ -318,7 +315,6 @@ static HRESULT begin_pause(struct call *c, struct request *rq)
 
 	m.id = id_of(rq);
 	rq->eop.timeout_ms = lib.timeouts.pause;
-	rq->sys->saw_paused = false;
 	hr = ask(c, rq, "Pause", &m.base, on_paused);
 	rq->sys->pausing = SUCCEEDED(hr);
 	return hr;
@@ -327,14 +323,10 @@ static HRESULT begin_pause(struct call *c, struct request *rq)
 static HRESULT begin_resume(struct call *c, struct request *rq)
 {
 	Containerd__Task__V2__ResumeRequest m = CONTAINERD__TASK__V2__RESUME_REQUEST__INIT;
-	HRESULT hr;
 
 	m.id = id_of(rq);
 	rq->eop.timeout_ms = lib.timeouts.resume;
-	rq->sys->saw_resumed = false;
-	hr = ask(c, rq, "Resume", &m.base, on_paused);
-	rq->sys->resuming = SUCCEEDED(hr);
-	return hr;
+	return ask(c, rq, "Resume", &m.base, on_resumed);
 }
 
 API HRESULT HcsPauseComputeSystem(HCS_SYSTEM computeSystem, HCS_OPERATION operation, const char *options)

@@ -28,20 +28,6 @@ static void on_exit_event(struct system *s, const struct engine_event *ev)
 	containerd__events__task_exit__free_unpacked(m, NULL);
 }
 
-/* What was assumed is so, or is so no more. */
-static void on_state_event(struct system *s, const char *topic)
-{
-	if (!strcmp(topic, "/tasks/start"))
-		s->saw_start = true;
-	else if (!strcmp(topic, "/tasks/paused"))
-		s->saw_paused = true;
-	else if (!strcmp(topic, "/tasks/resumed"))
-		s->saw_resumed = true;
-	else
-		return;
-	s->assumed = ENGINE_UNKNOWN;
-}
-
 void on_engine_event(void *ctx, struct engine_task *t, const struct engine_event *ev)
 {
 	struct system *s = system_of(t);
@@ -51,8 +37,6 @@ void on_engine_event(void *ctx, struct engine_task *t, const struct engine_event
 	system_ref(s);
 	if (!strcmp(ev->topic, "/tasks/exit"))
 		on_exit_event(s, ev);
-	else
-		on_state_event(s, ev->topic);
 	system_unref(s);
 	lib_changed();
 }

@@ -48,6 +48,56 @@ teardown_file() { daemon_down; }
 	PY
 }
 
+# Others' execs keep events under way, so that an answer is often read before its own
+# event can be asked for.
+@test "daemon: what Start, Pause and Resume have answered is so in the next List" {
+	daemon <<-'PY'
+		import contextlib, threading
+		added, late = [], []
+		def execs(t, id, over):
+		    while not over.is_set():
+		        try:
+		            t.Exec(exec_id=id, spec=program("true"))
+		            added.append(id)
+		            t.DeleteProcess(exec_id=id)
+		        except grpc.RpcError as e: # it is paused
+		            if e.code() != FAILED_PRECONDITION:
+		                raise
+		            over.wait(0.001)
+		@contextlib.contextmanager
+		def storm(t):
+		    over = threading.Event()
+		    threads = [threading.Thread(target=execs, args=(t, "x%d" % n, over)) for n in range(4)]
+		    for one in threads:
+		        one.start()
+		    try:
+		        yield
+		    finally:
+		        over.set()
+		        for one in threads:
+		            one.join()
+		def then(t, call, status):
+		    call()
+		    if [x.status for x in Tasks.List().tasks if x.id == t.id] != [status]:
+		        late.append(status)
+		for i in range(20):
+		    t = Task().create()
+		    with storm(t):
+		        then(t, t.Start, RUNNING)
+		    t.kill()
+		    t.remove()
+		t = Task().run()
+		with storm(t):
+		    for i in range(200):
+		        then(t, t.Pause, PAUSED)
+		        then(t, t.Resume, RUNNING)
+		eq(late, [])
+		assert len(added) > 100, len(added)
+		t.kill()
+		t.remove()
+	PY
+}
+
 # What the answer says of its phases, in milliseconds.
 @test "daemon: create and start tell how long each phase took, in the answer and the log" {
 	daemon <<-'PY'
