@@ -13,24 +13,48 @@ struct calling {
 	struct engine_progress p; /* first */
 	struct task *task; /* with a reference */
 	bool properties; /* are wanted, of what a State says */
-	const struct method *becomes; /* what has to change when it is answered; NULL: nothing */
+	const struct method *tells; /* how the task is, in its answer; NULL: nothing about that */
 };
 
-/* Those that the engine makes itself; without end, those that wait; and those that change
- * the state, whose answer may come before their event. (But not the next one's: events are
- * asked for in between.) */
+static void take_state(struct task *t, const struct ttrpc_answer *a)
+{
+	Containerd__Task__V2__StateResponse *m =
+		containerd__task__v2__state_response__unpack(NULL, a->len, a->payload);
+
+	if (!m)
+		return;
+	if (task_status_of(m) == ENGINE_STOPPED)
+		task_set_stopped(t, m->pid, m->exit_status, m->exited_at);
+	containerd__task__v2__state_response__free_unpacked(m, NULL);
+}
+
+static void take_end(struct task *t, const struct ttrpc_answer *a)
+{
+	Containerd__Task__V2__WaitResponse *m = containerd__task__v2__wait_response__unpack(NULL, a->len, a->payload);
+
+	if (!m)
+		return;
+	task_set_stopped(t, t->t.now.pid, m->exit_status, m->exited_at);
+	containerd__task__v2__wait_response__free_unpacked(m, NULL);
+}
+
+/* Those that the engine makes itself; without end, those that wait; and those whose answer
+ * tells how the task is, and may come before the event that says the same. (But not before
+ * one of an earlier answer: events are asked for in between.) */
 static const struct method {
 	const char *name;
 	bool refused, endless;
 	enum engine_status from, to;
+	void (*take)(struct task *t, const struct ttrpc_answer *a);
 } methods[] = {
 	{ .name = "Create", .refused = true },
 	{ .name = "Shutdown", .refused = true },
-	{ .name = "Wait", .endless = true },
+	{ .name = "Wait", .endless = true, .take = take_end },
 	{ .name = "Events", .endless = true },
 	{ .name = "Start", .from = ENGINE_CREATED, .to = ENGINE_RUNNING },
 	{ .name = "Pause", .from = ENGINE_RUNNING, .to = ENGINE_PAUSED },
 	{ .name = "Resume", .from = ENGINE_PAUSED, .to = ENGINE_RUNNING },
+	{ .name = "State", .take = take_state },
 };
 
 static const struct method *find(const char *name)
@@ -51,11 +75,23 @@ static int check(const char *name, const ProtobufCMessage *m, const struct metho
 	return 0;
 }
 
-static bool is_of_first(const ProtobufCMessage *m)
+/* And not about an exec. */
+static bool is_about_task(const ProtobufCMessage *m)
 {
-	const Containerd__Task__V2__StartRequest *start = (const void *)m;
+	const ProtobufCFieldDescriptor *exec =
+		protobuf_c_message_descriptor_get_field_by_name(m->descriptor, "exec_id");
 
-	return m->descriptor != &containerd__task__v2__start_request__descriptor || str_empty(start->exec_id);
+	return !exec || str_empty(*(const char *const *)((const char *)m + exec->offset));
+}
+
+static void take_answer(struct task *t, const struct method *m, const struct ttrpc_answer *a)
+{
+	if (t->t.now.status == ENGINE_STOPPED || t->t.now.status == ENGINE_GONE)
+		return;
+	if (m->take)
+		m->take(t, a);
+	else if (t->t.now.status == m->from)
+		t->t.now.status = m->to;
 }
 
 /* Its answer may still come, and is then thrown away. */
@@ -73,8 +109,8 @@ static void on_answer(void *ctx, int r, struct ttrpc_answer *a, const struct err
 	struct err why;
 	size_t len = 0;
 
-	if (r >= 0 && c->becomes && t->t.now.status == c->becomes->from)
-		t->t.now.status = c->becomes->to;
+	if (r >= 0 && c->tells)
+		take_answer(t, c->tells, a);
 	if (r >= 0 && c->properties) {
 		properties = foreign_properties(t, a->payload, a->len, &len);
 		r = properties ? 0 : err_sys(&why, -EPROTO, "task %s: read its state", t->t.id);
@@ -129,8 +165,8 @@ int engine_call(struct engine_task *t, struct engine_op *op, const char *method,
 	link_use(task);
 	c->task = task_ref(task);
 	c->properties = properties;
-	if (known && known->to && is_of_first(m))
-		c->becomes = known;
+	if (known && (known->to || known->take) && is_about_task(m))
+		c->tells = known;
 	ms = op->timeout_ms ? op->timeout_ms : known && known->endless ? 0 : CALL_MS;
 	operation_begin(t->engine, op, &c->p, 0, stop);
 	source_remove(&c->p.deadline); /* the call has the same, there and here */

@@ -75,11 +75,8 @@ static bool tell_events(struct ending *x, const Containerd__Task__V2__DeleteResp
 
 static void set_stopped(struct task *t, const Containerd__Task__V2__DeleteResponse *m)
 {
-	if (!m || t->t.now.status == ENGINE_STOPPED || t->deleted)
-		return;
-	t->t.now = (struct engine_state){ .status = ENGINE_STOPPED, .pid = m->pid, .exit_status = m->exit_status };
-	if (m->exited_at)
-		t->t.now.exited_at = (struct timespec){ (time_t)m->exited_at->seconds, m->exited_at->nanos };
+	if (m && t->t.now.status != ENGINE_STOPPED && !t->deleted)
+		task_set_stopped(t, m->pid, m->exit_status, m->exited_at);
 }
 
 static void on_cleaned(struct cleanup *c, enum cleanup_result result)

@@ -123,6 +123,9 @@ int task_not_found(const struct task *t, struct err *e); /* -ENOENT */
 void task_forget(struct task *t);
 enum engine_status task_status_of(const Containerd__Task__V2__StateResponse *m);
 void task_set_state(struct task *t, const Containerd__Task__V2__StateResponse *m);
+void task_set_stopped(struct task *t, uint32_t pid, uint32_t exit_status, const Google__Protobuf__Timestamp *at);
+/* NULL: the epoch. */
+struct timespec timespec_of(const Google__Protobuf__Timestamp *at);
 /* NULL is "". */
 int task_set_stdio(struct task *t, const char *const stdio[3], bool terminal);
 /* "id=ID namespace=NS", for log lines. */

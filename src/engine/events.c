@@ -11,11 +11,6 @@
 #include "str.h"
 #include "sys.h"
 
-static struct timespec time_of(const Google__Protobuf__Timestamp *at)
-{
-	return (struct timespec){ .tv_sec = at ? (time_t)at->seconds : 0, .tv_nsec = at ? at->nanos : 0 };
-}
-
 /* ---- what they change ------------------------------------------------------- */
 
 static void apply_create(struct task *t, const ProtobufCMessage *base)
@@ -48,14 +43,8 @@ static void apply_exit(struct task *t, const ProtobufCMessage *base)
 {
 	const Containerd__Events__TaskExit *m = (const void *)base;
 
-	if (strcmp(m->id, m->container_id) != 0)
-		return; /* an exec's */
-	t->t.now = (struct engine_state){
-		.status = ENGINE_STOPPED,
-		.pid = m->pid,
-		.exit_status = m->exit_status,
-		.exited_at = time_of(m->exited_at),
-	};
+	if (!strcmp(m->id, m->container_id)) /* no exec's */
+		task_set_stopped(t, m->pid, m->exit_status, m->exited_at);
 }
 
 static void apply_delete(struct task *t, const ProtobufCMessage *base)
@@ -138,7 +127,7 @@ void event_deliver(struct task *t, uint64_t number, const Containerd__Events__En
 	ev = (struct engine_event){
 		.topic = m->topic,
 		.number = number,
-		.at = time_of(m->timestamp),
+		.at = timespec_of(m->timestamp),
 		.type = m->event->type_url,
 		.body = m->event->value.data,
 		.len = m->event->value.len,

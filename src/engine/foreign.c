@@ -288,11 +288,6 @@ static void tell_exit(struct task *t, uint32_t pid, uint32_t status, struct time
 	tell(t, EXITED, "/tasks/exit", &m.base);
 }
 
-static struct timespec time_from(const Google__Protobuf__Timestamp *at)
-{
-	return (struct timespec){ at ? (time_t)at->seconds : 0, at ? at->nanos : 0 };
-}
-
 void foreign_tell_end(struct task *t, const Containerd__Task__V2__DeleteResponse *end)
 {
 	Containerd__Events__TaskDelete m = CONTAINERD__EVENTS__TASK_DELETE__INIT;
@@ -308,7 +303,7 @@ void foreign_tell_end(struct task *t, const Containerd__Task__V2__DeleteResponse
 		/* A Go shim's `delete` says -1 where the pid file is not to be read. */
 		tell_exit(t, end && (int32_t)end->pid > 0 ? end->pid : now->pid,
 			  end ? end->exit_status : UNKNOWN_STATUS,
-			  time_from(end ? end->exited_at : NULL));
+			  timespec_of(end ? end->exited_at : NULL));
 	when = time_of(now->exited_at); /* as it is known now in any case */
 	m.container_id = t->t.id;
 	m.pid = now->pid;
@@ -367,7 +362,7 @@ static uint64_t number_of_delete(struct task *t, const struct engine_event *ev)
 	bool of_first = m && !*m->id;
 
 	if (of_first && t->told < EXITED)
-		tell_exit(t, m->pid, m->exit_status, time_from(m->exited_at));
+		tell_exit(t, m->pid, m->exit_status, timespec_of(m->exited_at));
 	if (m)
 		containerd__events__task_delete__free_unpacked(m, NULL);
 	return of_first ? DELETED : 0;
@@ -416,11 +411,8 @@ static void on_waited(void *ctx, int r, struct ttrpc_answer *a, const struct err
 	if (!l->task || (r < 0 && (e->kind == ERR_LOST || e->kind == ERR_NOT_FOUND)))
 		return;
 	m = r < 0 ? NULL : containerd__task__v2__wait_response__unpack(NULL, a->len, a->payload);
-	if (m && l->task->told < EXITED) {
-		l->task->t.now.status = ENGINE_STOPPED;
-		l->task->t.now.exit_status = m->exit_status;
-		l->task->t.now.exited_at = time_from(m->exited_at);
-	}
+	if (m && l->task->told < EXITED)
+		task_set_stopped(l->task, l->task->t.now.pid, m->exit_status, m->exited_at);
 	if (!l->again.loop)
 		link_poll_later(l, m ? ON_ITS_WAY_MS : AGAIN_MS);
 	if (m)
@@ -485,7 +477,7 @@ uint8_t *foreign_properties(const struct task *t, const uint8_t *state, size_t l
 	now.status = task_status_of(m);
 	now.pid = m->pid;
 	now.exit_status = m->exit_status;
-	now.exited_at = time_from(m->exited_at);
+	now.exited_at = timespec_of(m->exited_at);
 	containerd__task__v2__state_response__free_unpacked(m, NULL);
 	return state_names[now.status] ? pack_properties(t, &now, ret_len) : NULL;
 }

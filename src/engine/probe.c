@@ -47,16 +47,8 @@ static void on_cleaned(struct cleanup *c, enum cleanup_result result)
 		foreign_tell_left(p->task, c->answer, true);
 	if (result == CLEANUP_FAILED) {
 		p->why = c->why;
-		if (c->answer) {
-			p->task->t.now = (struct engine_state){
-				.status = ENGINE_STOPPED,
-				.pid = c->answer->pid,
-				.exit_status = c->answer->exit_status,
-			};
-			if (c->answer->exited_at)
-				p->task->t.now.exited_at = (struct timespec){ (time_t)c->answer->exited_at->seconds,
-									      c->answer->exited_at->nanos };
-		}
+		if (c->answer)
+			task_set_stopped(p->task, c->answer->pid, c->answer->exit_status, c->answer->exited_at);
 		end_now(p, PROBE_KEPT);
 	} else {
 		end_now(p, result == CLEANUP_BUSY ? PROBE_BUSY : result == CLEANUP_ALIVE ? PROBE_SILENT : PROBE_NONE);

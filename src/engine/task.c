@@ -314,20 +314,27 @@ int task_set_stdio(struct task *t, const char *const stdio[3], bool terminal)
 
 void task_set_state(struct task *t, const Containerd__Task__V2__StateResponse *m)
 {
-	struct engine_state *now = &t->t.now;
-
 	if (!t->stdio)
 		(void)task_set_stdio(t, (const char *const[]){ m->stdin, m->stdout, m->stderr }, m->terminal);
+	if (task_status_of(m) == ENGINE_STOPPED)
+		task_set_stopped(t, m->pid, m->exit_status, m->exited_at);
+	else
+		t->t.now = (struct engine_state){ .status = task_status_of(m), .pid = m->pid };
+}
 
-	*now = (struct engine_state){ .pid = m->pid };
-	now->status = task_status_of(m);
-	if (now->status == ENGINE_STOPPED) {
-		now->exit_status = m->exit_status;
-		if (m->exited_at) {
-			now->exited_at.tv_sec = (time_t)m->exited_at->seconds;
-			now->exited_at.tv_nsec = m->exited_at->nanos;
-		}
-	}
+void task_set_stopped(struct task *t, uint32_t pid, uint32_t exit_status, const Google__Protobuf__Timestamp *at)
+{
+	t->t.now = (struct engine_state){
+		.status = ENGINE_STOPPED,
+		.pid = pid,
+		.exit_status = exit_status,
+		.exited_at = timespec_of(at),
+	};
+}
+
+struct timespec timespec_of(const Google__Protobuf__Timestamp *at)
+{
+	return (struct timespec){ .tv_sec = at ? (time_t)at->seconds : 0, .tv_nsec = at ? at->nanos : 0 };
 }
 
 void task_log(int level, const struct task *t, const char *words, const struct err *e)

@@ -84,8 +84,13 @@ teardown_file() { daemon_down; }
 		    t = Task().create()
 		    with storm(t):
 		        then(t, t.Start, RUNNING)
-		    t.kill()
+		    t.Exec(exec_id="x", spec=program("sleep", "1000"))
+		    t.Start(exec_id="x") # whose end is the first event
+		    wait = t.Wait(later=True)
+		    t.Kill(signal=9)
+		    then(t, wait.result, STOPPED)
 		    t.remove()
+		    eq(list(Tasks.List().tasks), [])
 		t = Task().run()
 		with storm(t):
 		    for i in range(200):
