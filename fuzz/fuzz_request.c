@@ -122,6 +122,17 @@ struct grpc_message *grpc_message_new(const ProtobufCMessage *m)
 	return packed;
 }
 
+struct grpc_message *grpc_message_ref(struct grpc_message *m)
+{
+	m->refs++;
+	return m;
+}
+
+void grpc_message_receipt(struct grpc_message *m, struct grpc_receipt *r, uint64_t number)
+{
+	r->told(r, number);
+}
+
 void grpc_message_unref(struct grpc_message *m)
 {
 	if (!m || --m->refs)

@@ -19,16 +19,10 @@
 
 typedef Containerd__Events__Envelope Envelope;
 
-struct due { /* a receipt; NULL: none */
-	struct bus_receipt *receipt;
-	uint64_t number;
-};
-
 struct kept { /* an event for who comes late */
 	struct kept *next;
 	Envelope *m; /* for filters */
 	struct grpc_message *packed; /* for all */
-	struct due due; /* until somebody has got it */
 };
 
 struct bus {
@@ -38,8 +32,6 @@ struct bus {
 	size_t n_kept; /* bytes */
 	bool keeps; /* until the time is over, or there is no room */
 	struct source expiry;
-	struct due *due; /* when what has been given is in the sockets */
-	size_t n_due, cap_due;
 };
 
 struct bus_subscriber {
@@ -49,43 +41,6 @@ struct bus_subscriber {
 	bool full; /* until it has read */
 	uint64_t missed;
 };
-
-/* ---- receipts ------------------------------------------------------------------- */
-
-void bus_is_written(struct bus *b)
-{
-	struct due *list = b->due;
-	size_t n = b->n_due;
-
-	b->due = NULL;
-	b->n_due = b->cap_due = 0;
-	for (size_t i = 0; i < n; i++)
-		list[i].receipt->told(list[i].receipt, list[i].number);
-	free(list);
-}
-
-static void told(const struct due *d)
-{
-	if (d->receipt)
-		d->receipt->told(d->receipt, d->number);
-}
-
-/* Told when it is written. */
-static void told_later(struct bus *b, const struct due *d)
-{
-	if (!d->receipt)
-		return;
-	if (b->n_due == b->cap_due) {
-		size_t cap = b->cap_due ? 2 * b->cap_due : 16;
-		struct due *more = realloc(b->due, cap * sizeof *more);
-
-		if (!more) /* better told twice than never */
-			return;
-		b->due = more;
-		b->cap_due = cap;
-	}
-	b->due[b->n_due++] = *d;
-}
 
 /* ---- who comes late --------------------------------------------------------------- */
 
@@ -98,14 +53,13 @@ static void kept_free(struct kept *k)
 	free(k);
 }
 
-static void forget_kept(struct bus *b, bool is_told)
+void bus_forget(struct bus *b)
 {
+	b->keeps = false;
 	while (b->kept) {
 		struct kept *k = b->kept;
 
 		b->kept = k->next;
-		if (is_told)
-			told(&k->due);
 		kept_free(k);
 	}
 	b->last_kept = &b->kept;
@@ -115,8 +69,7 @@ static int on_expiry(struct source *s, uint32_t events)
 {
 	struct bus *b = (struct bus *)((char *)s - offsetof(struct bus, expiry));
 
-	b->keeps = false;
-	forget_kept(b, true);
+	bus_forget(b);
 	return 0;
 }
 
@@ -141,19 +94,20 @@ int bus_keep(struct bus *b, struct err *e)
 
 void bus_free(struct bus *b)
 {
-	forget_kept(b, false);
+	bus_forget(b);
 	source_remove(&b->expiry);
-	free(b->due);
 	free(b);
 }
 
 /* ---- what comes ---------------------------------------------------------------- */
 
-/* An event, for filters: its body is read when the first asks for it. */
+/* An event. For filters its body is read when the first asks for it; for all that get it
+ * it is packed by the first who wants it. */
 struct event {
 	const Envelope *m;
 	ProtobufCMessage *body;
 	bool is_read;
+	struct grpc_message *packed;
 };
 
 static const char *body_field(struct event *v, const char *const *path, size_t n)
@@ -207,32 +161,38 @@ static void event_done(struct event *v)
 {
 	if (v->body)
 		protobuf_c_message_free_unpacked(v->body, NULL);
+	grpc_message_unref(v->packed);
 }
 
-/* Whether it is. */
-static bool keep(struct bus *b, const Envelope *m, const struct due *due)
+/* NULL: no memory. */
+static struct grpc_message *packed_of(struct event *v)
+{
+	if (!v->packed)
+		v->packed = grpc_message_new(&v->m->base);
+	return v->packed;
+}
+
+static void keep(struct bus *b, struct event *v)
 {
 	struct kept *k = calloc(1, sizeof *k);
 	size_t len;
-	uint8_t *s = k ? pack(&m->base, &len) : NULL;
+	uint8_t *body = k ? pack(&v->m->base, &len) : NULL;
 
-	if (s && b->n_kept + len <= BUS_KEPT_MAX) {
-		k->m = containerd__events__envelope__unpack(NULL, len, s);
-		k->packed = grpc_message_packed(s, len);
+	if (body && b->n_kept + len <= BUS_KEPT_MAX && packed_of(v)) {
+		k->m = containerd__events__envelope__unpack(NULL, len, body);
+		k->packed = grpc_message_ref(v->packed);
 	}
-	free(s);
-	if (!k || !k->m || !k->packed) {
+	free(body);
+	if (!k || !k->m) {
 		log_printf(LOG_LEVEL_WARNING, "no more events are kept for who comes late: namespace=%s topic=%s",
-			   m->namespace_, m->topic);
+			   v->m->namespace_, v->m->topic);
 		b->keeps = false;
 		kept_free(k);
-		return false;
+		return;
 	}
-	k->due = *due;
 	b->n_kept += len;
 	*b->last_kept = k;
 	b->last_kept = &k->next;
-	return true;
 }
 
 static void tell_kept(struct bus *b, struct bus_subscriber *s)
@@ -240,50 +200,39 @@ static void tell_kept(struct bus *b, struct bus_subscriber *s)
 	for (struct kept *k = b->kept; k; k = k->next) {
 		struct event v = { .m = k->m };
 
-		if (is_wanted(s, &v)) {
+		if (is_wanted(s, &v))
 			give(s, k->packed);
-			told_later(b, &k->due);
-			k->due.receipt = NULL;
-		}
 		event_done(&v);
 	}
 }
 
-/* One message for all: packed once, by the first who wants it. Whether there was one. */
-static bool give_all(struct bus *b, const Envelope *m)
+static void give_all(struct bus *b, struct event *v)
 {
-	struct event v = { .m = m };
-	struct grpc_message *packed = NULL;
-	bool wanted = false;
-
 	for (struct bus_subscriber *s = b->first, *next; s; s = next) {
 		next = s->next;
-		if (!is_wanted(s, &v))
+		if (!is_wanted(s, v))
 			continue;
-		wanted = true;
 		if (!s->full)
 			bus_resume(s); /* what could not be told before */
-		if (!s->full && !packed)
-			packed = grpc_message_new(&m->base);
-		if (!s->full && packed)
-			give(s, packed);
+		if (!s->full && packed_of(v))
+			give(s, v->packed);
 		else
 			s->missed++;
 	}
-	grpc_message_unref(packed);
-	event_done(&v);
-	return wanted;
 }
 
-static void publish(struct bus *b, const Envelope *m, const struct due *due)
+static void publish(struct bus *b, const Envelope *m, struct grpc_receipt *receipt, uint64_t number)
 {
-	static const struct due none;
-	bool wanted = give_all(b, m), kept = b->keeps && keep(b, m, wanted ? &none : due);
+	struct event v = { .m = m };
 
-	if (wanted)
-		told_later(b, due);
-	else if (!kept)
-		told(due);
+	give_all(b, &v);
+	if (b->keeps)
+		keep(b, &v);
+	if (receipt && v.packed)
+		grpc_message_receipt(v.packed, receipt, number);
+	else if (receipt)
+		receipt->told(receipt, number);
+	event_done(&v);
 }
 
 void bus_publish(struct bus *b, const struct bus_event *ev)
@@ -299,7 +248,7 @@ void bus_publish(struct bus *b, const struct bus_event *ev)
 	m.namespace_ = (char *)(uintptr_t)ev->ns;
 	m.topic = (char *)(uintptr_t)ev->topic;
 	m.event = &any;
-	publish(b, &m, &(struct due){ ev->receipt, ev->number });
+	publish(b, &m, ev->receipt, ev->number);
 }
 
 void bus_tell(struct bus *b, const char *ns, const char *topic, const ProtobufCMessage *m)
@@ -382,7 +331,7 @@ int bus_forward(struct bus *b, const Envelope *m, struct err *e)
 	int r = bus_check(m, e);
 
 	if (r >= 0)
-		publish(b, m, &(struct due){ 0 });
+		publish(b, m, NULL, 0);
 	return r;
 }
 

@@ -16,12 +16,12 @@
 #include <protobuf-c/protobuf-c.h>
 
 #include "events.pb-c.h"
+#include "grpc_server.h"
 
 struct bus;
 struct bus_subscriber;
 struct err;
 struct filter;
-struct grpc_call;
 struct loop;
 
 /* Bytes of events that a subscriber has not taken; what would go over that it misses. */
@@ -32,14 +32,8 @@ enum { BUS_KEEP_MS = 60 * 1000, BUS_KEPT_MAX = 8 << 20 };
 struct bus *bus_new(struct loop *l); /* NULL: no memory */
 /* From now on, and only for a while: this is a restart. */
 int bus_keep(struct bus *b, struct err *e);
+void bus_forget(struct bus *b); /* those that are kept, and no more are */
 void bus_free(struct bus *b); /* subscribers are gone by then */
-
-/* Somebody who wants to know when an event has been told: when a subscriber's socket
- * has it; or when nobody wants it, and nobody who comes late can get it any more. From
- * the loop, once for each event; not at all when the bus ends before. */
-struct bus_receipt {
-	void (*told)(struct bus_receipt *r, uint64_t number);
-};
 
 struct bus_event {
 	const char *ns, *topic;
@@ -47,12 +41,12 @@ struct bus_event {
 	const char *type; /* without an authority: "containerd.events.TaskExit" */
 	const uint8_t *body; /* packed */
 	size_t len;
-	struct bus_receipt *receipt; /* NULL: nobody wants to know */
+	/* Told when a subscriber's socket has it; or when nobody wants it, and nobody who
+	 * comes late can get it any more. NULL: nobody wants to know. */
+	struct grpc_receipt *receipt;
 	uint64_t number; /* the receipt's */
 };
 void bus_publish(struct bus *b, const struct bus_event *ev);
-/* What has been given to subscribers so far is in their sockets. */
-void bus_is_written(struct bus *b);
 /* One of ours, now. */
 void bus_tell(struct bus *b, const char *ns, const char *topic, const ProtobufCMessage *m);
 /* Namespace, topic and time of one that came with its envelope, which may be NULL. */

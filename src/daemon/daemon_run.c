@@ -216,11 +216,6 @@ static int lock_root(struct running *r, struct err *e)
 	return n < 0 ? err_sys(e, n, "lock '%s'", root) : 0;
 }
 
-static void on_flushed(struct grpc_server *g)
-{
-	bus_is_written(((struct daemon *)g->ctx)->bus);
-}
-
 static int listen_all(struct daemon *d, struct err *e)
 {
 	const struct daemon_settings *s = d->settings;
@@ -233,7 +228,6 @@ static int listen_all(struct daemon *d, struct err *e)
 	if (n < 0)
 		return n;
 	d->grpc.knows = service_knows;
-	d->grpc.flushed = on_flushed;
 	sb_printf(&path, "%s.ttrpc", s->address);
 	fd = path.failed ? err_sys(e, -ENOMEM, "listen") : listen_unix(path.s, s->uid, s->gid, e);
 	return fd < 0 ? fd : ttrpc_server_init(&d->ttrpc, &d->loop, fd, forward_ttrpc_request, d, e);
@@ -285,6 +279,7 @@ static void end(struct running *r)
 	source_remove(&r->trim);
 	source_remove(&r->signal);
 	waits_end(d);
+	tasks_stop_telling(d);
 	if (d->grpc.loop)
 		grpc_server_done(&d->grpc);
 	if (d->ttrpc.loop)

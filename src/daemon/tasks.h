@@ -43,6 +43,7 @@ void task_cannot_read(struct task_call *c); /* its answer is none of the method'
 
 /* Asks the engine, and looks for tasks that are there or that others make. */
 int tasks_begin(struct daemon *d, struct err *e);
+void tasks_stop_telling(struct daemon *d); /* first: clients and then the rest go after it */
 void tasks_end(struct daemon *d);
 /* Whether a new one would be found again: the state directory is that of the start. */
 int tasks_check_state(const struct daemon *d, struct err *e);

@@ -315,6 +315,12 @@ int tasks_begin(struct daemon *d, struct err *e)
 	return r < 0 ? r : source_timer(&d->tasks->turn, &d->loop, 0, on_turn);
 }
 
+void tasks_stop_telling(struct daemon *d)
+{
+	if (d->tasks)
+		told_stop(&d->tasks->told);
+}
+
 void tasks_end(struct daemon *d)
 {
 	struct looking *next;

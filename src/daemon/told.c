@@ -8,7 +8,7 @@
 #include "cursors.h"
 
 struct told {
-	struct bus_receipt receipt; /* first */
+	struct grpc_receipt receipt; /* first */
 	struct told_list *list;
 	int row;
 	unsigned due; /* receipts */
@@ -29,10 +29,12 @@ static void forget_if_over(struct told *t)
 	told_free(t);
 }
 
-static void on_told(struct bus_receipt *r, uint64_t number)
+static void on_told(struct grpc_receipt *r, uint64_t number)
 {
 	struct told *t = (struct told *)r;
 
+	if (t->list->over)
+		return;
 	/* One that waited for somebody to come late may come after the next. */
 	if (number > cursor_at(t->list->cursors, t->row)->number)
 		cursor_set(t->list->cursors, t->row, number);
@@ -100,6 +102,12 @@ void told_end(struct told *t)
 {
 	t->ended = true;
 	forget_if_over(t);
+}
+
+void told_stop(struct told_list *l)
+{
+	l->over = true;
+	bus_forget(l->bus);
 }
 
 void told_free_all(struct told_list *l)

@@ -17,6 +17,7 @@ struct told_list {
 	struct bus *bus;
 	struct told **by_row; /* NULL: there is none for it */
 	int n_rows;
+	bool over;
 };
 
 /* For a row of the table. NULL: no memory. */
@@ -27,5 +28,7 @@ bool told_waits(const struct told_list *l, int row);
 void told_publish(struct told_list *l, struct told *t, struct bus_event *ev, uint64_t number);
 /* There are no more events: the row goes when they have been told. */
 void told_end(struct told *t);
-/* The daemon ends: the rows stay. */
+/* The daemon ends: what nobody has got by now the next one tells. */
+void told_stop(struct told_list *l);
+/* After that, when all who subscribed are gone: the rows stay. */
 void told_free_all(struct told_list *l);

@@ -14,6 +14,8 @@ enum { PREFIX = 5, STATUS_MAX = 16 };
 
 struct grpc_message {
 	unsigned refs;
+	struct grpc_receipt *receipt; /* NULL: nobody waits for it */
+	uint64_t number; /* the receipt's */
 	size_t len; /* with the prefix */
 	uint8_t data[];
 };
@@ -25,6 +27,7 @@ static struct grpc_message *make_message(size_t len)
 	if (!m)
 		return NULL;
 	m->refs = 1;
+	m->receipt = NULL;
 	m->len = PREFIX + len;
 	m->data[0] = 0;
 	for (int i = 0; i < 4; i++)
@@ -56,10 +59,27 @@ struct grpc_message *grpc_message_ref(struct grpc_message *m)
 	return m;
 }
 
+static void tell(struct grpc_message *m)
+{
+	struct grpc_receipt *r = m->receipt;
+
+	m->receipt = NULL;
+	if (r)
+		r->told(r, m->number);
+}
+
 void grpc_message_unref(struct grpc_message *m)
 {
-	if (m && !--m->refs)
-		free(m);
+	if (!m || --m->refs)
+		return;
+	tell(m);
+	free(m);
+}
+
+void grpc_message_receipt(struct grpc_message *m, struct grpc_receipt *r, uint64_t number)
+{
+	m->receipt = r;
+	m->number = number;
 }
 
 /* ---- headers and trailers ------------------------------------------------------- */
@@ -141,7 +161,7 @@ static void count_less(struct grpc_stream *st, size_t n)
 	}
 }
 
-static void drop_first(struct grpc_stream *st)
+static struct grpc_out *unqueue(struct grpc_stream *st)
 {
 	struct grpc_out *o = st->out;
 
@@ -149,10 +169,42 @@ static void drop_first(struct grpc_stream *st)
 	if (!st->out)
 		st->last_out = &st->out;
 	st->sent = 0;
+	return o;
+}
+
+static void drop_first(struct grpc_stream *st)
+{
+	struct grpc_out *o = unqueue(st);
+
 	grpc_message_unref(o->m);
 	o->m = NULL;
 	if (o != &st->own)
 		free(o);
+}
+
+void grpc_peer_forget(struct grpc_peer *p, bool sent)
+{
+	for (struct grpc_out *o; (o = p->taken) != NULL;) {
+		p->taken = o->next;
+		if (sent)
+			tell(o->m);
+		grpc_message_unref(o->m);
+		free(o);
+	}
+}
+
+/* All of it is about to be sent. */
+static void take_first(struct grpc_stream *st)
+{
+	struct grpc_out *o;
+
+	if (st->single) {
+		drop_first(st);
+		return;
+	}
+	o = unqueue(st);
+	o->next = st->peer->taken;
+	st->peer->taken = o;
 }
 
 void grpc_stream_discard(struct grpc_stream *st)
@@ -176,7 +228,7 @@ static size_t take(struct grpc_stream *st, uint8_t *to, size_t cap)
 		len += n;
 		st->sent += n;
 		if (st->sent == m->len)
-			drop_first(st);
+			take_first(st);
 	}
 	count_less(st, len);
 	return len;
@@ -215,7 +267,7 @@ static void begin_or_resume(struct grpc_stream *st)
 
 static bool queue(struct grpc_stream *st, struct grpc_message *m)
 {
-	struct grpc_out *o = st->own.m ? malloc(sizeof *o) : &st->own;
+	struct grpc_out *o = st->single ? &st->own : malloc(sizeof *o);
 
 	if (!o)
 		return false;

@@ -161,6 +161,7 @@ static int put_rest(struct grpc_peer *p)
 		return 0;
 	free(p->out);
 	p->out = NULL;
+	grpc_peer_forget(p, true);
 	return 1;
 }
 
@@ -184,8 +185,10 @@ static int put_some(struct grpc_peer *p)
 	n = len ? put(p, buffer, len) : 0;
 	if (n < 0 || !len)
 		return (int)n;
-	if ((size_t)n == len)
+	if ((size_t)n == len) {
+		grpc_peer_forget(p, true);
 		return len >= TOGETHER;
+	}
 	p->out_len = len - (size_t)n;
 	p->out_sent = 0;
 	p->out = malloc(p->out_len);
@@ -363,6 +366,7 @@ void grpc_peer_close(struct grpc_peer *p)
 	grpc_server_left(p);
 	while (p->streams)
 		grpc_stream_left(p->streams);
+	grpc_peer_forget(p, false);
 	/* Before the close, as a forked helper may hold a copy of it. */
 	source_remove(&p->io);
 	sys_close(fd);

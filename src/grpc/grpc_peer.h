@@ -50,6 +50,7 @@ struct grpc_peer {
 
 	uint8_t *out; /* what the socket did not take */
 	size_t out_len, out_sent;
+	struct grpc_out *taken; /* messages whose last byte is among what is being sent, with `out` */
 };
 
 struct grpc_out { /* in the queue of a stream */
@@ -103,6 +104,8 @@ void grpc_peer_read(struct grpc_peer *p); /* once: more is for the loop */
 void grpc_peer_feed(struct grpc_peer *p, const uint8_t *data, size_t n);
 void grpc_peer_dirty(struct grpc_peer *p);
 void grpc_peer_break(struct grpc_peer *p); /* closed, but not now; as when memory is out */
+/* What it has taken from the queues of its streams has been sent, or never will be. */
+void grpc_peer_forget(struct grpc_peer *p, bool sent);
 /* Sends what there is; may close. */
 void grpc_peer_flush(struct grpc_peer *p);
 void grpc_peer_stop(struct grpc_peer *p); /* GOAWAY: it is closed when its calls have ended */

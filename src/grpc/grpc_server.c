@@ -75,8 +75,6 @@ static int on_flush(struct source *src, uint32_t events)
 		grpc_peer_flush(p);
 		loop_owner_drop(&p->owner);
 	}
-	if (s->flushed)
-		s->flushed(s);
 	if (s->stopping && !s->n_peers) {
 		s->stopping = false;
 		if (s->stopped)

@@ -67,8 +67,6 @@ struct grpc_server {
 	 * wait for an answer before it ends its request. NULL: nobody knows. */
 	bool (*knows)(struct grpc_server *s, const char *path);
 	void (*stopped)(struct grpc_server *s); /* see grpc_server_stop() */
-	/* What was sent before is in the sockets, as far as they take it. NULL: nobody cares. */
-	void (*flushed)(struct grpc_server *s);
 	void *ctx; /* the handler's */
 
 	/* grpc_server.c's and grpc_peer.c's */
@@ -124,6 +122,13 @@ struct grpc_message *grpc_message_new(const ProtobufCMessage *m); /* NULL: no me
 struct grpc_message *grpc_message_packed(const void *body, size_t len);
 struct grpc_message *grpc_message_ref(struct grpc_message *m);
 void grpc_message_unref(struct grpc_message *m); /* NULL is fine */
+
+/* Somebody who wants to know when one client's socket has the message, all of it; or when
+ * nobody is to get it any more: it is freed. Once. */
+struct grpc_receipt {
+	void (*told)(struct grpc_receipt *r, uint64_t number);
+};
+void grpc_message_receipt(struct grpc_message *m, struct grpc_receipt *r, uint64_t number);
 
 /* Bytes of this call that the client has not taken yet, this message with them. The
  * bound is the caller's: this refuses nothing. The message stays the caller's, too. */

@@ -35,6 +35,8 @@ enum { SENT_MAX = 20000 };
 struct grpc_message {
 	unsigned refs;
 	size_t len;
+	struct grpc_receipt *receipt;
+	uint64_t number;
 	uint8_t body[];
 };
 
@@ -81,6 +83,7 @@ struct grpc_message *grpc_message_packed(const void *body, size_t len)
 
 	assert_non_null(m);
 	m->refs = 1;
+	m->receipt = NULL;
 	m->len = len;
 	if (len)
 		memcpy(m->body, body, len);
@@ -106,10 +109,18 @@ struct grpc_message *grpc_message_ref(struct grpc_message *m)
 
 void grpc_message_unref(struct grpc_message *m)
 {
-	if (m && !--m->refs) {
-		messages--;
-		free(m);
-	}
+	if (!m || --m->refs)
+		return;
+	messages--;
+	if (m->receipt)
+		m->receipt->told(m->receipt, m->number);
+	free(m);
+}
+
+void grpc_message_receipt(struct grpc_message *m, struct grpc_receipt *r, uint64_t number)
+{
+	m->receipt = r;
+	m->number = number;
 }
 
 size_t grpc_send(struct grpc_call *c, struct grpc_message *m)
