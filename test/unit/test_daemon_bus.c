@@ -450,6 +450,57 @@ static void early(void **state)
 	forget(a);
 }
 
+static char told[64];
+
+static void on_told(struct grpc_receipt *r, uint64_t number)
+{
+	size_t len = strlen(told);
+
+	snprintf(told + len, sizeof told - len, "%d ", (int)number);
+}
+
+static void publish_numbered(const char *topic, uint64_t number)
+{
+	static struct grpc_receipt receipt = { on_told };
+	struct bus_event ev = { .ns = "ns", .topic = topic, .type = "t", .receipt = &receipt, .number = number };
+
+	bus_publish(d.bus, &ev);
+}
+
+/* At once where nobody wants it; else when the message says so, which is freed at the latest. */
+static void receipts(void **state)
+{
+	struct asked *a, *b;
+	struct err e;
+
+	forget(listener);
+	publish_numbered("/a", 1);
+	assert_string_equal(told, "1 ");
+	a = subscribe("topic~=|^/b|");
+	b = subscribe("topic~=|^/b|");
+	publish_numbered("/a", 2);
+	publish_numbered("/b", 3);
+	assert_string_equal(told, "1 2 ");
+	forget(a);
+	assert_string_equal(told, "1 2 ");
+	forget(b);
+	assert_string_equal(told, "1 2 3 ");
+
+	/* Those for who comes late: who goes without having read it is nobody. */
+	assert_int_equal(bus_keep(d.bus, &e), 0);
+	publish_numbered("/b", 4);
+	a = subscribe(NULL);
+	publish_numbered("/b", 5);
+	assert_int_equal(a->n_sent, 2);
+	forget(a);
+	assert_string_equal(told, "1 2 3 ");
+	bus_forget(d.bus);
+	assert_string_equal(told, "1 2 3 4 5 ");
+	publish_numbered("/b", 6);
+	assert_string_equal(told, "1 2 3 4 5 6 ");
+	listener = subscribe(NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -462,6 +513,7 @@ int main(void)
 		DAEMON_TEST(shared),
 		DAEMON_TEST(slow),
 		DAEMON_TEST(early),
+		DAEMON_TEST(receipts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,6 @@
 /* gRPC: calls, streams of answers, errors, cancelled calls, deadlines, the server's end. */
+#include <sys/ioctl.h>
+
 #include "err.h"
 #include "grpc_client.h"
 #include "rpc_status.h"
@@ -470,6 +472,105 @@ static void a_stalled_stream(void **state)
 	client_free(c);
 }
 
+/* ---- receipts ------------------------------------------------------------------- */
+
+static unsigned n_told;
+static uint64_t last_told;
+
+static void on_told(struct grpc_receipt *r, uint64_t number)
+{
+	n_told++;
+	last_told = number;
+}
+
+static void send_numbered(struct grpc_call *c, uint64_t number)
+{
+	static const uint8_t zeros[30000];
+	static struct grpc_receipt receipt = { on_told };
+	struct grpc_message *m = grpc_message_packed(zeros, sizeof zeros);
+
+	grpc_message_receipt(m, &receipt, number);
+	grpc_send(c, m);
+	grpc_message_unref(m);
+}
+
+/* For each message by itself, when a socket has the last byte of it. */
+static void a_receipt(void **state)
+{
+	struct client *c = client_new(false);
+	int32_t id = call(c, "Later", 0);
+
+	n_told = 0;
+	pump(c);
+	for (uint64_t i = 1; i <= 3; i++)
+		send_numbered(waiting[0], i);
+	assert_int_equal(n_told, 0);
+	pump(c); /* the window is 65,535 */
+	assert_int_equal(n_told, 2);
+	nghttp2_session_consume(c->session, id, 65535);
+	pump(c);
+	assert_int_equal(n_told, 3);
+	assert_int_equal(last_told, 3);
+	client_free(c);
+	assert_int_equal(n_told, 3);
+}
+
+static void a_receipt_from_a_full_socket(void **state)
+{
+	struct client *c = client_new(true);
+	int32_t id = call(c, "Later", 0);
+	uint8_t some[1000];
+
+	n_told = 0;
+	pump(c);
+	nghttp2_session_set_local_window_size(c->session, 0, 0, 1 << 30);
+	nghttp2_session_set_local_window_size(c->session, 0, id, 1 << 30);
+	pump(c);
+	c->stalled = true;
+	for (uint64_t i = 1; i <= 100; i++)
+		send_numbered(waiting[0], i);
+	pump(c);
+	assert_in_range(n_told, 1, 99);
+	for (ssize_t n = 0, had = 0; n >= 0; n = recv(c->fd, some, sizeof some, MSG_DONTWAIT)) {
+		int there;
+
+		had += n;
+		pump(c);
+		assert_int_equal(ioctl(c->fd, FIONREAD, &there), 0);
+		assert_in_range(n_told, 1, (had + there) / 30005);
+	}
+	assert_int_equal(n_told, 100);
+	client_free(c);
+}
+
+/* What nobody is to get any more is told, too; but not while one may. */
+static void a_receipt_of_who_has_gone(void **state)
+{
+	static const uint8_t zeros[70000];
+	static struct grpc_receipt receipt = { on_told };
+	struct client *a = client_new(false), *b = client_new(false);
+	struct grpc_message *m = grpc_message_packed(zeros, sizeof zeros);
+
+	n_told = 0;
+	call(a, "Later", 0);
+	call(b, "Later", 0);
+	pump(a);
+	pump(b);
+	grpc_message_receipt(m, &receipt, 1);
+	grpc_send(waiting[0], m);
+	grpc_send(waiting[1], m);
+	grpc_message_unref(m);
+	pump(a);
+	pump(b);
+	assert_int_equal(n_told, 0);
+	client_free(a);
+	pump(b);
+	assert_int_equal(n_told, 0);
+	client_free(b);
+	still_works(*state);
+	assert_int_equal(n_told, 1);
+}
+
 /* ---- calls that end otherwise --------------------------------------------------- */
 
 static void a_cancelled_call(void **state)
@@ -707,6 +808,9 @@ int main(void)
 		TEST(an_error_after_what_was_sent),
 		TEST(a_stream_with_nothing),
 		TEST(a_stalled_stream),
+		TEST(a_receipt),
+		TEST(a_receipt_from_a_full_socket),
+		TEST(a_receipt_of_who_has_gone),
 		TEST(a_cancelled_call),
 		TEST(a_stream_that_is_cancelled),
 		TEST(deadlines),
