@@ -111,7 +111,8 @@ class Daemon:
         self.channel = grpc.insecure_channel("unix:" + self.address,
                                              [("grpc.use_local_subchannel_pool", 1), # and no pause of an earlier one
                                               ("grpc.initial_reconnect_backoff_ms", 20),
-                                              ("grpc.min_reconnect_backoff_ms", 20),
+                                              # how long one attempt may take, too: on a busy machine not 20
+                                              ("grpc.min_reconnect_backoff_ms", 2000),
                                               ("grpc.max_reconnect_backoff_ms", 100),
                                               ("grpc.max_receive_message_length", -1),
                                               ("grpc.max_send_message_length", -1)])
