@@ -128,9 +128,9 @@ struct grpc_message *grpc_message_ref(struct grpc_message *m)
 	return m;
 }
 
-void grpc_message_receipt(struct grpc_message *m, struct grpc_receipt *r, uint64_t number)
+void grpc_message_receipt(struct grpc_message *m, struct grpc_receipt *r)
 {
-	r->told(r, number);
+	r->told(r);
 }
 
 void grpc_message_unref(struct grpc_message *m)

@@ -221,7 +221,7 @@ static void give_all(struct bus *b, struct event *v)
 	}
 }
 
-static void publish(struct bus *b, const Envelope *m, struct grpc_receipt *receipt, uint64_t number)
+static void publish(struct bus *b, const Envelope *m, struct grpc_receipt *receipt)
 {
 	struct event v = { .m = m };
 
@@ -229,9 +229,9 @@ static void publish(struct bus *b, const Envelope *m, struct grpc_receipt *recei
 	if (b->keeps)
 		keep(b, &v);
 	if (receipt && v.packed)
-		grpc_message_receipt(v.packed, receipt, number);
+		grpc_message_receipt(v.packed, receipt);
 	else if (receipt)
-		receipt->told(receipt, number);
+		receipt->told(receipt);
 	event_done(&v);
 }
 
@@ -248,7 +248,7 @@ void bus_publish(struct bus *b, const struct bus_event *ev)
 	m.namespace_ = (char *)(uintptr_t)ev->ns;
 	m.topic = (char *)(uintptr_t)ev->topic;
 	m.event = &any;
-	publish(b, &m, ev->receipt, ev->number);
+	publish(b, &m, ev->receipt);
 }
 
 void bus_tell(struct bus *b, const char *ns, const char *topic, const ProtobufCMessage *m)
@@ -331,7 +331,7 @@ int bus_forward(struct bus *b, const Envelope *m, struct err *e)
 	int r = bus_check(m, e);
 
 	if (r >= 0)
-		publish(b, m, NULL, 0);
+		publish(b, m, NULL);
 	return r;
 }
 

@@ -44,7 +44,6 @@ struct bus_event {
 	/* Told when a subscriber's socket has it; or when nobody wants it, and nobody who
 	 * comes late can get it any more. NULL: nobody wants to know. */
 	struct grpc_receipt *receipt;
-	uint64_t number; /* the receipt's */
 };
 void bus_publish(struct bus *b, const struct bus_event *ev);
 /* One of ours, now. */

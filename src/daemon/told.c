@@ -7,11 +7,18 @@
 
 #include "cursors.h"
 
-struct told {
+struct due { /* an event that is published, until it is told */
 	struct grpc_receipt receipt; /* first */
+	struct told *of;
+	struct due *prev, *next;
+	uint64_t number;
+};
+
+struct told {
 	struct told_list *list;
 	int row;
-	unsigned due; /* receipts */
+	struct due *due, *last_due; /* in the order of their numbers */
+	uint64_t number; /* the last that was published */
 	bool ended;
 };
 
@@ -29,16 +36,28 @@ static void forget_if_over(struct told *t)
 	told_free(t);
 }
 
-static void on_told(struct grpc_receipt *r, uint64_t number)
+static void unlink_due(struct due *d)
 {
-	struct told *t = (struct told *)r;
+	struct told *t = d->of;
 
+	*(d->prev ? &d->prev->next : &t->due) = d->next;
+	*(d->next ? &d->next->prev : &t->last_due) = d->prev;
+}
+
+/* Those before the first that is not told have been. */
+static void on_told(struct grpc_receipt *r)
+{
+	struct due *d = (struct due *)r;
+	struct told *t = d->of;
+	uint64_t number;
+
+	unlink_due(d);
+	free(d);
 	if (t->list->over)
 		return;
-	/* One that waited for somebody to come late may come after the next. */
+	number = t->due ? t->due->number - 1 : t->number;
 	if (number > cursor_at(t->list->cursors, t->row)->number)
 		cursor_set(t->list->cursors, t->row, number);
-	t->due--;
 	forget_if_over(t);
 }
 
@@ -74,7 +93,6 @@ struct told *told_new(struct told_list *l, int row)
 	t = make_room(l, row) < 0 ? NULL : calloc(1, sizeof *t);
 	if (!t)
 		return NULL;
-	t->receipt.told = on_told;
 	t->list = l;
 	t->row = row;
 	l->by_row[row] = t;
@@ -88,13 +106,27 @@ bool told_waits(const struct told_list *l, int row)
 	return t && t->ended;
 }
 
+/* NULL: there is no memory, or no row; then nothing goes on record. */
+static struct due *due_new(struct told *t, uint64_t number)
+{
+	struct due *d = t ? calloc(1, sizeof *d) : NULL;
+
+	if (!d)
+		return NULL;
+	d->receipt.told = on_told;
+	d->of = t;
+	d->number = t->number = number;
+	d->prev = t->last_due;
+	*(d->prev ? &d->prev->next : &t->due) = d;
+	t->last_due = d;
+	return d;
+}
+
 void told_publish(struct told_list *l, struct told *t, struct bus_event *ev, uint64_t number)
 {
-	if (t) {
-		t->due++;
-		ev->receipt = &t->receipt;
-		ev->number = number;
-	}
+	struct due *d = due_new(t, number);
+
+	ev->receipt = d ? &d->receipt : NULL;
 	bus_publish(l->bus, ev);
 }
 

@@ -15,7 +15,6 @@ enum { PREFIX = 5, STATUS_MAX = 16 };
 struct grpc_message {
 	unsigned refs;
 	struct grpc_receipt *receipt; /* NULL: nobody waits for it */
-	uint64_t number; /* the receipt's */
 	size_t len; /* with the prefix */
 	uint8_t data[];
 };
@@ -65,7 +64,7 @@ static void tell(struct grpc_message *m)
 
 	m->receipt = NULL;
 	if (r)
-		r->told(r, m->number);
+		r->told(r);
 }
 
 void grpc_message_unref(struct grpc_message *m)
@@ -76,10 +75,9 @@ void grpc_message_unref(struct grpc_message *m)
 	free(m);
 }
 
-void grpc_message_receipt(struct grpc_message *m, struct grpc_receipt *r, uint64_t number)
+void grpc_message_receipt(struct grpc_message *m, struct grpc_receipt *r)
 {
 	m->receipt = r;
-	m->number = number;
 }
 
 /* ---- headers and trailers ------------------------------------------------------- */

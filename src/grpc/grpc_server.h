@@ -126,9 +126,9 @@ void grpc_message_unref(struct grpc_message *m); /* NULL is fine */
 /* Somebody who wants to know when one client's socket has the message, all of it; or when
  * nobody is to get it any more: it is freed. Once. */
 struct grpc_receipt {
-	void (*told)(struct grpc_receipt *r, uint64_t number);
+	void (*told)(struct grpc_receipt *r);
 };
-void grpc_message_receipt(struct grpc_message *m, struct grpc_receipt *r, uint64_t number);
+void grpc_message_receipt(struct grpc_message *m, struct grpc_receipt *r);
 
 /* Bytes of this call that the client has not taken yet, this message with them. The
  * bound is the caller's: this refuses nothing. The message stays the caller's, too. */

@@ -36,7 +36,6 @@ struct grpc_message {
 	unsigned refs;
 	size_t len;
 	struct grpc_receipt *receipt;
-	uint64_t number;
 	uint8_t body[];
 };
 
@@ -113,14 +112,13 @@ void grpc_message_unref(struct grpc_message *m)
 		return;
 	messages--;
 	if (m->receipt)
-		m->receipt->told(m->receipt, m->number);
+		m->receipt->told(m->receipt);
 	free(m);
 }
 
-void grpc_message_receipt(struct grpc_message *m, struct grpc_receipt *r, uint64_t number)
+void grpc_message_receipt(struct grpc_message *m, struct grpc_receipt *r)
 {
 	m->receipt = r;
-	m->number = number;
 }
 
 size_t grpc_send(struct grpc_call *c, struct grpc_message *m)

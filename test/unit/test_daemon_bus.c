@@ -452,18 +452,24 @@ static void early(void **state)
 
 static char told[64];
 
-static void on_told(struct grpc_receipt *r, uint64_t number)
+struct numbered {
+	struct grpc_receipt receipt; /* first */
+	int number;
+};
+
+static void on_told(struct grpc_receipt *r)
 {
 	size_t len = strlen(told);
 
-	snprintf(told + len, sizeof told - len, "%d ", (int)number);
+	snprintf(told + len, sizeof told - len, "%d ", ((struct numbered *)r)->number);
 }
 
-static void publish_numbered(const char *topic, uint64_t number)
+static void publish_numbered(const char *topic, int number)
 {
-	static struct grpc_receipt receipt = { on_told };
-	struct bus_event ev = { .ns = "ns", .topic = topic, .type = "t", .receipt = &receipt, .number = number };
+	static struct numbered all[10];
+	struct bus_event ev = { .ns = "ns", .topic = topic, .type = "t", .receipt = &all[number].receipt };
 
+	all[number] = (struct numbered){ { on_told }, number };
 	bus_publish(d.bus, &ev);
 }
 
