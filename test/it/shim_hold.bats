@@ -376,6 +376,7 @@ def nothing_left(t, shim=True, timeout=30):
 		a = json.load(open(sys.argv[1]))
 		c = Conn(a["address"], [tuple(m) for m in a["metadata"]])
 		def call(service, method, request, response):
+		    sys.stdin.readline()
 		    c.begin(service, method, request, response).result()
 		    print(method, flush=True)
 		task = "containerd.task.v2.Task"
@@ -397,9 +398,12 @@ def nothing_left(t, shim=True, timeout=30):
 		    t.launch()
 		    with open(IT + "/args", "w") as f:
 		        json.dump({"address": t.address, "metadata": METADATA, "id": t.id, "bundle": t.bundle}, f)
-		    p = subprocess.Popen([sys.executable, os.environ["CREATOR"], IT + "/args"], stdout=subprocess.PIPE)
-		    for answered in range(1 + n % 8):
+		    p = subprocess.Popen([sys.executable, os.environ["CREATOR"], IT + "/args"],
+		                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+		    for answered in range(1 + n % 7):
+		        p.stdin.write(b"\\n")
 		        assert p.stdout.readline() != b""
+		    p.stdin.write(b"\\n") # it is killed while the next one is done, or soon after
 		    time.sleep(random.uniform(0, 0.005))
 		    die(p)
 		    nothing_left(t)

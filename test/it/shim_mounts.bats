@@ -476,16 +476,19 @@ def table(pid):
 		t = Task(config=every(own_root, caps("CAP_SYS_PTRACE", "CAP_SYS_ADMIN", "CAP_KILL", "CAP_DAC_OVERRIDE"), users, host_pid)).run()
 		# it looks at the files of whatever comes
 		t.exec("looks", "sh", "-c", "while :; do for p in /proc/[0-9]*; do ls -l \$p/fd/ \$p/root/ \$p/exe \$p/cwd; done 2>/dev/null; done >/seen")
+		path = IT + "/roots/" + t.id + "/seen"
+		until(lambda: os.path.exists(path))
+		def seen():
+		    with open(path) as f:
+		        return f.read()
+		until(lambda: "sleep" in seen() or "busybox" in seen()) # of its own
 		for n in range(60):
 		    add(t, "/m")
 		    remove(t, "/m")
 		t.Kill(signal=KILL, exec_id="looks")
 		t.Wait(exec_id="looks")
-		with open(IT + "/roots/" + t.id + "/seen") as f:
-		    seen = f.read()
-		assert "sleep" in seen or "busybox" in seen # of its own
 		for secret in (SHIM, "containerd-shim", "anon_inode:[pidfd]", IT_OUT):
-		    assert secret not in seen, secret
+		    assert secret not in seen(), secret
 	PY
 }
 
