@@ -144,9 +144,15 @@ static void on_started(struct job *j, int r, struct helper_result *ret, struct e
 	process_settle(&t->init);
 }
 
-/* What never ran has ended nevertheless: clients wait for that. */
+/* What never ran has ended nevertheless: clients wait for that. One that runs, but whose
+ * end would not be seen, is the reaper's. */
 static void exec_failed(struct process *p)
 {
+	if (p->pidfd >= 0) {
+		process_signal(p, SIGKILL, NULL);
+		fd_closep(&p->pidfd);
+		p->pid = 0;
+	}
 	clock_gettime(CLOCK_REALTIME, &p->at);
 	p->status = 255;
 	p->ended = true;
@@ -168,7 +174,7 @@ static void on_executed(struct job *j, int r, struct helper_result *ret, struct 
 		r = stdstreams_attach(p, take_fd(&ret->fd), take_fd(&ret->out), e);
 	if (r < 0) {
 		runtime_failed(e, "exec");
-		if (p->pidfd >= 0)
+		if (p->exit.loop)
 			process_signal(p, SIGKILL, NULL);
 		else
 			exec_failed(p);
