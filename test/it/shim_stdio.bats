@@ -517,69 +517,115 @@ teardown_file() { shim_down; }
 	PY
 }
 
-# Each call that the streams of an exec need fails once: the exec may be refused, or lose
+# Each call that a process and its streams need fails once: it may be refused, or lose
 # output, but ends and is deleted; nobody else notices, and nothing stays open.
-# bats test_tags=nosan
-@test "shim: a call for the streams that fails costs that process alone" {
-	ours_only 'its calls are others'
+fail_once() {
 	it_need strace
-	shim <<-'PY'
-		t = Task("sh", "-c", "while read x; do echo got $x; done")
-		init, out = t.inp(), t.out("stdout")
-		t.run()
-		def life(n):
-		    """Whether it was begun, and whether all that it wrote came."""
-		    i, o, e = t.inp("i%d" % n), t.out("o%d" % n), t.out("e%d" % n)
-		    t.add("x%d" % n, "sh", "-c", "cat; head -c 100000 /dev/zero; echo err >&2", stdin=i.path, stdout=o.path, stderr=e.path)
-		    begun = t.begin("Start", exec_id="x%d" % n).status()[0] == OK
-		    if begun:
-		        try:
-		            i.come(1).write(b"in\n").vanish()
-		        except AssertionError: # its stdin is lost
-		            pass
-		        t.begin("CloseIO", exec_id="x%d" % n, stdin=True).status()
-		        ended = t.begin("Wait", exec_id="x%d" % n)
-		        if not ended.done.wait(2):
-		            t.Kill(signal=KILL, exec_id="x%d" % n)
-		        ended.result()
-		    t.Delete(exec_id="x%d" % n)
-		    whole = begun and len(o.now()) == 100003 and e.text == "err\n"
-		    o.vanish(), e.vanish()
-		    for one in (i, o, e):
-		        os.unlink(one.path)
-		    return begun, whole
-		eq(life(0), (True, True))
-		time.sleep(0.3)
-		before, kids, seen = fds(t.shim), len(children(t.shim)), set()
-		n = 0
-		for call, error in [(c, e) for c, es in {"openat": ["EMFILE"], "pipe2": ["EMFILE"], "epoll_ctl": ["ENOMEM"],
-		        "splice": ["ENOMEM", "EAGAIN"], "fcntl": ["EINVAL"], "fchown": ["EPERM"], "fstat,newfstatat": ["ENOMEM"],
-		        "ioctl": ["EIO"]}.items() for e in es]:
-		    for when in range(1, 11 if call == "epoll_ctl" else 7):
-		        n += 1
-		        tracer = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", "-p", str(t.shim), "-e", "trace=" + call,
-		                                   "-e", "inject=%s:error=%s:when=%d" % (call, error, when)])
-		        until(lambda: "TracerPid:\t0" not in open("/proc/%d/status" % t.shim).read())
-		        seen.add(life(n))
-		        tracer.terminate()
-		        tracer.wait()
-		        until(lambda: len(children(t.shim)) <= kids, 10, "a process is left")
-		        init.write(b"%d\n" % n)
-		        out.wait(b"got %d\n" % n)
-		        until(lambda: fds(t.shim) == before, 10, "%s %s %d: fds: %d, before: %d" % (
-		            call, error, when, fds(t.shim), before))
-		eq(seen, {(True, True), (True, False), (False, False)})
-		eq(life(0), (True, True))
-		def cpu():
-		    with open("/proc/%d/stat" % t.shim) as f:
-		        return sum(int(x) for x in f.read().rpartition(")")[2].split()[11:13])
-		used = cpu()
-		time.sleep(1)
-		assert cpu() - used < 10, cpu() - used # of 100
-		init.vanish()
-		t.CloseIO(stdin=True)
-		eq(t.Wait().exit_status, 0)
-		t.Delete()
+	{
+		cat <<-'PY'
+			keep = Task("sh", "-c", "while read x; do echo got $x; done", group="fails")
+			init, out = keep.inp(), keep.out("stdout")
+			keep.run()
+			PROGRAM = ("sh", "-c", "cat; head -c 100000 /dev/zero; echo err >&2")
+			def fed(t, i, **which):
+			    """Until it has ended."""
+			    try:
+			        i.come(1).write(b"in\n").vanish()
+			    except AssertionError: # its stdin is lost
+			        pass
+			    t.begin("CloseIO", stdin=True, **which).status()
+			    ended = t.begin("Wait", **which)
+			    if not ended.done.wait(2):
+			        t.Kill(signal=KILL, **which)
+			    ended.result()
+			def whole(i, o, e):
+			    o.vanish(), e.vanish()
+			    for one in (i, o, e):
+			        os.unlink(one.path)
+			    return len(o.data) == 100003 and e.data == b"err\n"
+			def fail_each(prepare):
+			    """Whether it was begun, and whether all that it wrote came: what prepare(n)() says."""
+			    eq(prepare(0)(), (True, True))
+			    time.sleep(0.3)
+			    before, kids, seen = fds(keep.shim), len(children(keep.shim)), set()
+			    n = 0
+			    for call, errors in {"openat": ["EMFILE"], "pipe2": ["EMFILE"], "epoll_ctl": ["ENOMEM"],
+			            "splice": ["ENOMEM", "EAGAIN"], "fcntl": ["EINVAL"], "fchown": ["EPERM"],
+			            "fstat,newfstatat": ["ENOMEM"], "ioctl": ["EIO"]}.items():
+			        for error, when in [(e, w) for e in errors for w in range(1, 13 if call == "epoll_ctl" else 7)]:
+			            n += 1
+			            life = prepare(n)
+			            tracer = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", "-p", str(keep.shim), "-e", "trace=" + call,
+			                                       "-e", "inject=%s:error=%s:when=%d" % (call, error, when)])
+			            until(lambda: "TracerPid:\t0" not in open("/proc/%d/status" % keep.shim).read())
+			            seen.add(life())
+			            tracer.terminate()
+			            tracer.wait()
+			            init.write(b"%d\n" % n)
+			            out.wait(b"got %d\n" % n)
+			            until(lambda: fds(keep.shim) <= before and len(children(keep.shim)) <= kids, 10, "%s %s %d: fds: %d, before: %d; "
+			                "processes: %d, before: %d" % (call, error, when, fds(keep.shim), before, len(children(keep.shim)), kids))
+			    eq(seen, {(True, True), (True, False), (False, False)})
+			    eq(prepare(n + 1)(), (True, True))
+			    def cpu():
+			        with open("/proc/%d/stat" % keep.shim) as f:
+			            return sum(int(x) for x in f.read().rpartition(")")[2].split()[11:13])
+			    used = cpu()
+			    time.sleep(1)
+			    assert cpu() - used < 10, cpu() - used # of 100
+			    init.vanish()
+			    keep.CloseIO(stdin=True)
+			    eq(keep.Wait().exit_status, 0)
+			    keep.Delete()
+		PY
+		cat
+	} | shim
+}
+
+# bats test_tags=nosan
+@test "shim: a call for an exec's streams that fails costs that exec alone" {
+	ours_only 'its calls are others'
+	fail_once <<-'PY'
+		def prepare(n):
+		    id = "x%d" % n
+		    i, o, e = keep.inp("i%d" % n), keep.out("o%d" % n), keep.out("e%d" % n)
+		    keep.add(id, *PROGRAM, stdin=i.path, stdout=o.path, stderr=e.path)
+		    def life():
+		        begun = keep.begin("Start", exec_id=id).status()[0] == OK
+		        if begun:
+		            fed(keep, i, exec_id=id)
+		        keep.Delete(exec_id=id)
+		        o.now(), e.now()
+		        return begun, whole(i, o, e) and begun
+		    return life
+		fail_each(prepare)
+	PY
+}
+
+# bats test_tags=nosan
+@test "shim: a call for a task's streams that fails costs that task alone" {
+	ours_only 'its calls are others'
+	fail_once <<-'PY'
+		def prepare(n):
+		    t = Task(*PROGRAM, group="fails")
+		    i, o, e = t.inp(), t.out("stdout"), t.out("stderr")
+		    t.launch()
+		    def life():
+		        made = t.begin("Create", bundle=t.bundle, **t.io).status()[0] == OK
+		        begun = made and t.begin("Start").status()[0] == OK
+		        if begun:
+		            fed(t, i)
+		        elif made:
+		            t.Kill(signal=KILL)
+		            t.Wait()
+		        if made:
+		            t.Delete()
+		        o.now(), e.now()
+		        t.conn.close()
+		        t.conn = None
+		        return begun, whole(i, o, e) and begun
+		    return life
+		fail_each(prepare)
 	PY
 }
 
